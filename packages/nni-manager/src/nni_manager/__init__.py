@@ -1,0 +1,1 @@
+"""The manager: the service that runs experiments."""

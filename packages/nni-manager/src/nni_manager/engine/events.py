@@ -1,0 +1,189 @@
+"""What can happen to a running experiment. The engine is told nothing else."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from nni_manager.engine.statuses import MetricKind
+
+
+@dataclass(frozen=True, slots=True)
+class TrialStarted:
+    """A trial's process runs."""
+
+    trial_id: str
+    attempt: int
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class TrialWaits:
+    """A trial cannot start yet; `reason` says why."""
+
+    trial_id: str
+    attempt: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """One result on its way in.
+
+    Attributes:
+        kind: Intermediate or final.
+        reporter: Names the reporting process, unique within the attempt.
+        number: The report's number among those of its reporter, rising, from 0.
+        value: The value as reported.
+        reported_at: When it was reported.
+    """
+
+    kind: MetricKind
+    reporter: str
+    number: int
+    value: Any
+    reported_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class TrialReported:
+    """A trial reported results, in this order.
+
+    Attributes:
+        trial_id: The trial.
+        attempt: Which run of it.
+        reports: The results.
+        end_offset: The position in the trial's report file behind them, None when they came by RPC.
+    """
+
+    trial_id: str
+    attempt: int
+    reports: tuple[Report, ...]
+    end_offset: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TrialEnded:
+    """A trial's process has ended and everything it reported was told before.
+
+    Attributes:
+        trial_id: The trial.
+        attempt: Which run of it.
+        at: When it ended.
+        exit_code: The exit code of its command, None when a signal ended it or it never ran.
+        signal: The signal that ended its command.
+        problem: Why there is neither an exit code nor a signal.
+        stderr_tail: The last lines of its stderr.
+    """
+
+    trial_id: str
+    attempt: int
+    at: float
+    exit_code: int | None = None
+    signal: int | None = None
+    problem: str = ""
+    stderr_tail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingServiceFailed:
+    """The place where trials run cannot go on."""
+
+    message: str
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class ParametersProposed:
+    """The tuner proposed parameters under an id it was asked for."""
+
+    parameter_id: int
+    parameters: Any
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class ParametersRefused:
+    """The tuner has no parameters for these ids, at least for now."""
+
+    parameter_ids: tuple[int, ...]
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class TunerProcessed:
+    """The tuner has dealt with a call, and all its answers came before."""
+
+    number: int
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class AlgorithmFailed:
+    """The tuner or the assessor raised an exception or its process died."""
+
+    algorithm: str
+    message: str
+    traceback: str
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class TrialJudgedBad:
+    """The assessor says that a trial is to be stopped."""
+
+    trial_id: str
+    message: str
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class CancelRequested:
+    """A person asked for a trial to be stopped."""
+
+    trial_id: str
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class StopRequested:
+    """The experiment is to stop; `by_user` tells a person from the manager's own end."""
+
+    by_user: bool
+    message: str
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class LimitsChanged:
+    """A person changed limits; None means no limit."""
+
+    trial_concurrency: int
+    max_trial_number: int | None
+    max_experiment_seconds: float | None
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class TimePassed:
+    """The time that the engine asked to be woken at has come."""
+
+    at: float
+
+
+Event = (
+    TrialStarted
+    | TrialWaits
+    | TrialReported
+    | TrialEnded
+    | TrainingServiceFailed
+    | ParametersProposed
+    | ParametersRefused
+    | TunerProcessed
+    | AlgorithmFailed
+    | TrialJudgedBad
+    | CancelRequested
+    | StopRequested
+    | LimitsChanged
+    | TimePassed
+)

@@ -1,0 +1,126 @@
+"""The facts about an experiment that are stored and shown."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from nni_manager.engine.statuses import Actor, ExperimentStatus, MetricKind, ParameterSource, TrialStatus
+
+
+@dataclass(frozen=True, slots=True)
+class EndReason:
+    """Who ended a trial or an experiment, and why.
+
+    Attributes:
+        actor: Who.
+        message: Why, in a sentence.
+        exit_code: The exit code of the trial's command, None when a signal ended it.
+        signal: The number of the signal that ended the trial's command.
+        stderr_tail: The last lines that a failed trial wrote to stderr.
+    """
+
+    actor: Actor
+    message: str
+    exit_code: int | None = None
+    signal: int | None = None
+    stderr_tail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TrialRecord:
+    """A trial.
+
+    Attributes:
+        trial_id: Its id, unique within the experiment.
+        sequence_number: Its number within the experiment, from 0.
+        status: Where it is in its life.
+        attempt: Which run of the trial this is, from 0.
+        parameter_id: The tuner's number for its parameters, None for customized ones.
+        parameter_source: Where its parameters came from.
+        parameters: Its parameters, any JSON value.
+        created_at: When it was created.
+        started_at: When its process started.
+        ended_at: When it ended.
+        end_reason: Who ended it and why, once it has ended.
+        waiting_reason: Why it waits, while it does.
+        has_final_result: Whether it reported a final result.
+        final_result: The latest final result as reported.
+        objective: The number in the final result that views rank by; None when there is none or it is NaN.
+    """
+
+    trial_id: str
+    sequence_number: int
+    status: TrialStatus
+    attempt: int
+    parameter_id: int | None
+    parameter_source: ParameterSource
+    parameters: Any
+    created_at: float
+    started_at: float | None = None
+    ended_at: float | None = None
+    end_reason: EndReason | None = None
+    waiting_reason: str = ""
+    has_final_result: bool = False
+    final_result: Any = None
+    objective: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MetricRecord:
+    """A stored result.
+
+    Attributes:
+        trial_id: The trial that reported it.
+        attempt: Which run of the trial reported it.
+        kind: Intermediate or final.
+        index: Its index among the trial's results of this kind, from 0.
+        value: The value as reported, any JSON value, NaN and infinities included.
+        reported_at: When the trial reported it.
+        late: Whether the trial had already ended.
+    """
+
+    trial_id: str
+    attempt: int
+    kind: MetricKind
+    index: int
+    value: Any
+    reported_at: float
+    late: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ExperimentRecord:
+    """An experiment.
+
+    Attributes:
+        experiment_id: Its id.
+        status: Where it is in its life.
+        config: Its configuration in the YAML form (camelCase keys), secrets left out.
+        optimize_mode: "maximize" or "minimize".
+        created_at: When it was created.
+        started_at: When it was first started.
+        ended_at: When it ended, None while it has not.
+        running_seconds: How long it has run up to `running_since`, time stopped not counted.
+        running_since: Since when it runs, None while it does not.
+        end_reason: Why it ended, or why no new trial starts.
+        errors: What went wrong, in full, the newest last.
+        next_sequence_number: The number of the next trial.
+        next_parameter_id: The id of the next request for parameters.
+        create_request_id: The request that created it.
+    """
+
+    experiment_id: str
+    status: ExperimentStatus
+    config: dict[str, Any]
+    optimize_mode: str
+    created_at: float
+    started_at: float | None = None
+    ended_at: float | None = None
+    running_seconds: float = 0.0
+    running_since: float | None = None
+    end_reason: EndReason | None = None
+    errors: tuple[str, ...] = ()
+    next_sequence_number: int = 0
+    next_parameter_id: int = 0
+    create_request_id: str = ""

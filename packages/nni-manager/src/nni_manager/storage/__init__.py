@@ -1,0 +1,1 @@
+"""Keeps an experiment's record. interface.py has the rules."""

@@ -1,0 +1,134 @@
+"""What a storage promises.
+
+Rules, held by tests/contract for every implementation:
+
+1. One storage holds one experiment: its record, its trials, their results.
+2. `commit` is atomic and durable: when it returns, every write of the batch survives the death of the
+   process and of the machine; when it raises, none of them was made.
+3. Writes of a batch take effect in order. Saving a trial or the experiment replaces what was saved before
+   under the same id. Results are only ever added.
+4. Each commit that writes something has a revision, one higher than the one before, from 1. What it wrote
+   carries that revision; a trial whose results were added counts as changed.
+5. Values are kept as given: NaN, infinities, the order of keys, integers apart from floats.
+   What is returned is a copy; changing it changes nothing stored.
+6. Reads may be made from any thread while another commits, and see whole commits only.
+7. Only one thread commits at a time; callers see to it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from nni_manager.engine.effects import Write
+from nni_manager.engine.records import ExperimentRecord, MetricRecord, TrialRecord
+from nni_manager.engine.statuses import MetricKind, TrialStatus
+
+
+class StorageError(Exception):
+    """The record cannot be read or written; the text says which file and why."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredTrial:
+    """A trial with what the storage knows of it.
+
+    Attributes:
+        record: The trial.
+        intermediate_count: How many intermediate results it has.
+        latest_intermediate: The one with the highest index, None when there is none.
+        revision: The revision of the last commit that changed it.
+    """
+
+    record: TrialRecord
+    intermediate_count: int
+    latest_intermediate: Any
+    revision: int
+
+
+@dataclass(frozen=True, slots=True)
+class StoredMetric:
+    """A result with its place in the record.
+
+    Attributes:
+        record: The result.
+        row: Its place among all results, rising in the order stored, from 1.
+        revision: The revision of the commit that stored it.
+    """
+
+    record: MetricRecord
+    row: int
+    revision: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReportPosition:
+    """How far the results of one attempt of a trial are stored.
+
+    Attributes:
+        intermediate_count: How many intermediate results the trial has, all attempts together.
+        final_count: How many final results it has.
+        reporter_numbers: The highest number stored of each reporter of this attempt.
+        end_offset: The position in the attempt's report file up to which results are stored.
+    """
+
+    intermediate_count: int
+    final_count: int
+    reporter_numbers: dict[str, int]
+    end_offset: int
+
+
+class Storage(Protocol):
+    """The record of one experiment. Every method may raise StorageError."""
+
+    def commit(self, writes: Sequence[Write]) -> int:
+        """Stores a batch and returns its revision; an empty batch returns the current one."""
+
+    def revision(self) -> int:
+        """Returns the revision of the last commit, 0 before the first."""
+
+    def experiment(self) -> ExperimentRecord | None:
+        """Returns the experiment, None before it was saved."""
+
+    def experiment_revision(self) -> int:
+        """Returns the revision at which the experiment itself was last saved, 0 before the first."""
+
+    def trial(self, trial_id: str) -> StoredTrial | None:
+        """Returns a trial, None when there is none of this id."""
+
+    def trials(
+        self, after_sequence_number: int = -1, limit: int = 1000, statuses: Collection[TrialStatus] = ()
+    ) -> list[StoredTrial]:
+        """Returns trials by rising sequence number, of any status when `statuses` is empty."""
+
+    def trials_changed_after(self, revision: int, limit: int = 1000) -> list[StoredTrial]:
+        """Returns trials changed after a revision, by rising (revision, sequence number).
+
+        A commit is never cut in two: all trials of the last revision returned are returned, even
+        beyond `limit`.
+        """
+
+    def trial_counts(self) -> dict[TrialStatus, int]:
+        """Returns how many trials have each status, statuses without trials left out."""
+
+    def best_trial(self, optimize_mode: str) -> StoredTrial | None:
+        """Returns the succeeded trial with the best objective, the earliest of equals."""
+
+    def metrics(
+        self,
+        trial_id: str | None = None,
+        after_row: int = 0,
+        limit: int = 10_000,
+        kind: MetricKind | None = None,
+    ) -> list[StoredMetric]:
+        """Returns results by rising row, of one trial or of all."""
+
+    def metrics_changed_after(self, revision: int, limit: int = 10_000) -> list[StoredMetric]:
+        """Returns results stored after a revision by rising row; no revision is cut in two."""
+
+    def report_position(self, trial_id: str, attempt: int) -> ReportPosition:
+        """Returns how far the results of an attempt are stored; zeros for an unknown trial."""
+
+    def close(self) -> None:
+        """Closes the storage. What SQLite keeps beside its file is folded into it."""

@@ -1,0 +1,1 @@
+"""Runs trials. interface.py is the contract that every place keeps."""

@@ -1,0 +1,1 @@
+"""Application services: they drive the engine and carry out what it wants."""

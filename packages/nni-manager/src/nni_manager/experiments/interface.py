@@ -1,0 +1,86 @@
+"""What rpc/ and web/ call. service.py is the implementation; tests may use another."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Collection, Sequence
+from typing import Protocol
+
+from nni_config import ExperimentConfig
+
+from nni_manager.engine.events import Report
+from nni_manager.engine.statuses import MetricKind, TrialStatus
+from nni_manager.experiments.views import Change, ExperimentUpdate, ExperimentView, TrialView
+from nni_manager.storage.interface import StoredMetric
+
+
+class ExperimentCalls(Protocol):
+    """Everything that can be asked of experiments.
+
+    Every method raises the errors of errors.py that its name suggests: ExperimentNotFoundError and
+    TrialNotFoundError for unknown ids, ShuttingDownError once the manager ends.
+    """
+
+    async def create(self, config: ExperimentConfig, experiment_id: str, request_id: str) -> ExperimentView:
+        """Checks a configuration and records an experiment; the same request again returns the same one.
+
+        Args:
+            config: The configuration.
+            experiment_id: The id, or "" to have one chosen.
+            request_id: Made by the caller.
+
+        Raises:
+            InvalidConfigError: The configuration is not valid.
+            InvalidArgumentError: The id is malformed.
+            ExperimentAlreadyExistsError: The id is taken, or this manager has an experiment already.
+        """
+
+    async def get(self, experiment_id: str) -> ExperimentView:
+        """Returns an experiment."""
+
+    async def start(self, experiment_id: str) -> ExperimentView:
+        """Starts an experiment that was created; starting a running one changes nothing.
+
+        Raises:
+            WrongExperimentStatusError: It has ended.
+        """
+
+    async def update(self, experiment_id: str, update: ExperimentUpdate) -> ExperimentView:
+        """Changes limits or the search space.
+
+        Raises:
+            InvalidArgumentError: A value is out of range.
+            AlgorithmRefusedError: The tuner cannot change its search space.
+            WrongExperimentStatusError: The experiment has stopped.
+        """
+
+    async def stop(self, experiment_id: str) -> ExperimentView:
+        """Stops the trials, closes the record, and lets the manager end after the answer."""
+
+    def watch(self, experiment_id: str, after_revision: int, include_metrics: bool) -> AsyncIterator[Change]:
+        """Yields what changed after a revision, then what changes, until the manager ends."""
+
+    async def trial(self, experiment_id: str, trial_id: str) -> TrialView:
+        """Returns a trial."""
+
+    async def trials(
+        self, experiment_id: str, after_sequence_number: int, limit: int, statuses: Collection[TrialStatus]
+    ) -> list[TrialView]:
+        """Returns trials by rising number; of any status when `statuses` is empty."""
+
+    async def cancel_trial(self, experiment_id: str, trial_id: str) -> TrialView:
+        """Stops a trial; one that has ended stays as it is."""
+
+    async def metrics(
+        self, experiment_id: str, trial_id: str | None, after_row: int, limit: int, kind: MetricKind | None
+    ) -> list[StoredMetric]:
+        """Returns results in the order stored, of one trial or of all."""
+
+    async def exported_trials(
+        self, experiment_id: str, after_sequence_number: int, limit: int
+    ) -> list[TrialView]:
+        """Returns trials that have a final result, by rising number."""
+
+    async def report_metrics(
+        self, experiment_id: str, trial_id: str, attempt: int, reports: Sequence[Report]
+    ) -> int:
+        """Stores results and returns, once they are durable, how many were new."""

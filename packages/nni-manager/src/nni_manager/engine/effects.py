@@ -144,14 +144,7 @@ class ToAssessor:
     call: AssessorCall
 
 
-@dataclass(frozen=True, slots=True)
-class ShowFirstFailure:
-    """Show the first failed trial to the user at once."""
-
-    trial: TrialRecord
-
-
-Action = SubmitTrial | CancelTrial | AcknowledgeReports | ToTuner | ToAssessor | ShowFirstFailure
+Action = SubmitTrial | CancelTrial | AcknowledgeReports | ToTuner | ToAssessor
 """The effects that act on the world, after the writes of the same step are stored."""
 
 Effect = Write | Action

@@ -1,0 +1,128 @@
+"""A trial that has not ended, and how its results are numbered."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+
+from nni_manager.engine.events import Report, TrialEnded
+from nni_manager.engine.objective import objective_of
+from nni_manager.engine.records import EndReason, MetricRecord, TrialRecord
+from nni_manager.engine.statuses import Actor, MetricKind, TrialStatus
+
+_STATUS_WHEN_CANCELED_BY = {
+    Actor.USER: TrialStatus.USER_CANCELED,
+    Actor.ASSESSOR: TrialStatus.EARLY_STOPPED,
+    Actor.LIMIT: TrialStatus.SYS_CANCELED,
+    Actor.MANAGER: TrialStatus.SYS_CANCELED,
+    Actor.TUNER: TrialStatus.SYS_CANCELED,
+}
+
+
+@dataclass(slots=True)
+class ActiveTrial:
+    """What the engine knows of a trial that has not ended.
+
+    Attributes:
+        record: The trial as it is stored.
+        submitted: Whether it was handed to the training service; others wait for a free slot.
+        cancel_reason: Who wants it stopped and why, None when nobody does.
+        metric_counts: How many results of each kind it has.
+        reporter_numbers: The highest number seen of each reporting process.
+    """
+
+    record: TrialRecord
+    submitted: bool = False
+    cancel_reason: EndReason | None = None
+    metric_counts: dict[MetricKind, int] = field(default_factory=lambda: dict.fromkeys(MetricKind, 0))
+    reporter_numbers: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def has_reported(self) -> bool:
+        """Whether any result of it is known."""
+        return any(self.metric_counts.values())
+
+    def set_waiting_reason(self, reason: str) -> None:
+        """Says why the trial waits."""
+        self.record = replace(self.record, waiting_reason=reason)
+
+
+def number_reports(trial: ActiveTrial, reports: Iterable[Report]) -> tuple[MetricRecord, ...]:
+    """Gives new results their index within the trial and leaves out repeats.
+
+    Args:
+        trial: The trial; its counts and reporter numbers are advanced.
+        reports: The results as they came.
+
+    Returns:
+        The new results.
+    """
+    metrics = []
+    for report in reports:
+        if report.number <= trial.reporter_numbers.get(report.reporter, -1):
+            continue
+        trial.reporter_numbers[report.reporter] = report.number
+        index = trial.metric_counts[report.kind]
+        trial.metric_counts[report.kind] = index + 1
+        metrics.append(
+            MetricRecord(
+                trial_id=trial.record.trial_id,
+                attempt=trial.record.attempt,
+                kind=report.kind,
+                index=index,
+                value=report.value,
+                reported_at=report.reported_at,
+            )
+        )
+    return tuple(metrics)
+
+
+def with_final_result(record: TrialRecord, metric: MetricRecord) -> TrialRecord:
+    """Returns a trial with its final result. Only the first one counts, so the tuner and the views agree."""
+    return replace(
+        record, has_final_result=True, final_result=metric.value, objective=objective_of(metric.value)
+    )
+
+
+def ended_record(trial: ActiveTrial, event: TrialEnded) -> TrialRecord:
+    """Returns a trial as it is once its process has ended.
+
+    A trial that somebody wanted stopped has the status of that, whatever its exit code. Otherwise exit code 0
+    is SUCCEEDED, with or without a final result, and everything else is FAILED.
+    """
+    if trial.cancel_reason is not None:
+        status = _STATUS_WHEN_CANCELED_BY[trial.cancel_reason.actor]
+        reason = replace(trial.cancel_reason, exit_code=event.exit_code, signal=event.signal)
+    elif event.exit_code == 0:
+        status = TrialStatus.SUCCEEDED
+        reason = EndReason(Actor.TRIAL, "finished", exit_code=0)
+    else:
+        status = TrialStatus.FAILED
+        reason = _failure(event)
+    return replace(
+        trial.record,
+        status=status,
+        ended_at=max(event.at, trial.record.started_at or event.at),
+        end_reason=reason,
+        waiting_reason="",
+    )
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return "unknown"
+
+
+def _failure(event: TrialEnded) -> EndReason:
+    if event.signal is not None:
+        message = f"killed by signal {event.signal} ({_signal_name(event.signal)})"
+    elif event.exit_code is not None:
+        message = f"exit code {event.exit_code}"
+    else:
+        return EndReason(Actor.PLATFORM, event.problem or "lost", stderr_tail=event.stderr_tail)
+    return EndReason(
+        Actor.TRIAL, message, exit_code=event.exit_code, signal=event.signal, stderr_tail=event.stderr_tail
+    )

@@ -1,0 +1,139 @@
+"""What the engine remembers between events, and what it wants done after them."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from nni_manager.engine.active_trial import ActiveTrial
+from nni_manager.engine.effects import (
+    Action,
+    AssessorCall,
+    SaveExperiment,
+    SaveMetrics,
+    SaveTrial,
+    ToAssessor,
+    ToTuner,
+    TunerCall,
+    Write,
+)
+from nni_manager.engine.limits import Limits
+from nni_manager.engine.parameter_requests import ParameterRequests
+from nni_manager.engine.records import EndReason, ExperimentRecord, TrialRecord
+from nni_manager.engine.statuses import ExperimentStatus
+
+OPEN_STATUSES = frozenset(
+    {ExperimentStatus.RUNNING, ExperimentStatus.NO_MORE_TRIAL, ExperimentStatus.TUNER_NO_MORE_TRIAL}
+)
+"""The statuses of an experiment that runs and was not told to end."""
+
+
+@dataclass(slots=True)
+class State:
+    """A running experiment. Ended trials are not kept here, so its size does not grow with them.
+
+    Attributes:
+        experiment: The experiment as it is stored.
+        limits: The limits it runs under.
+        has_assessor: Whether intermediate results are told to an assessor.
+        active: The trials that have not ended, by id, in the order created.
+        waiting: The ids of those that wait for a free slot, the first to start first.
+        submitted_count: How many of the active trials hold a slot.
+        requests: What the tuner was asked for.
+        deadlines: When each running trial reaches its time limit.
+        early_failures: How many trials have failed without a report so far, None once one did anything else.
+        time_limit_reached: Whether max_experiment_seconds was reached and acted on.
+        end_status: What the experiment ends as once its trials have ended, None while it goes on.
+    """
+
+    experiment: ExperimentRecord
+    limits: Limits
+    has_assessor: bool = False
+    active: dict[str, ActiveTrial] = field(default_factory=dict)
+    waiting: deque[str] = field(default_factory=deque)
+    submitted_count: int = 0
+    requests: ParameterRequests = field(default_factory=ParameterRequests)
+    deadlines: dict[str, float] = field(default_factory=dict)
+    early_failures: int | None = 0
+    time_limit_reached: bool = False
+    end_status: ExperimentStatus | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether trials may still be created, limits aside."""
+        return self.experiment.status in OPEN_STATUSES
+
+    @property
+    def created_count(self) -> int:
+        """How many trials were ever created."""
+        return self.experiment.next_sequence_number
+
+    @property
+    def trial_number_is_reached(self) -> bool:
+        """Whether max_trial_number trials were created."""
+        limit = self.limits.max_trial_number
+        return limit is not None and self.created_count >= limit
+
+    def experiment_deadline(self) -> float | None:
+        """Returns when max_experiment_seconds is reached, None when it never is."""
+        limit, since = self.limits.max_experiment_seconds, self.experiment.running_since
+        if limit is None or since is None:
+            return None
+        return since + limit - self.experiment.running_seconds
+
+    def time_is_up(self, at: float) -> bool:
+        """Whether max_experiment_seconds is reached."""
+        deadline = self.experiment_deadline()
+        return deadline is not None and at >= deadline
+
+
+class Step:
+    """Collects what the events of one step change, each record once, and what is to be done about it."""
+
+    def __init__(self, state: State) -> None:
+        self._state = state
+        self._trials: dict[str, TrialRecord] = {}
+        self._experiment_before = state.experiment
+        self._metrics: list[SaveMetrics] = []
+        self.actions: list[Action] = []
+
+    def save_trial(self, record: TrialRecord) -> None:
+        """Stores a trial; of several versions the last."""
+        self._trials[record.trial_id] = record
+
+    def save_metrics(self, metrics: SaveMetrics) -> None:
+        """Stores results."""
+        self._metrics.append(metrics)
+
+    def change_experiment(self, **changes: Any) -> None:
+        """Changes fields of the experiment."""
+        self._state.experiment = replace(self._state.experiment, **changes)
+
+    def act(self, action: Action) -> None:
+        """Does something once the writes are stored."""
+        self.actions.append(action)
+
+    def tell_tuner(self, make_call: Callable[[int], TunerCall]) -> None:
+        """Tells the tuner something, under the next number."""
+        self.act(ToTuner(make_call(self._state.requests.next_call_number())))
+
+    def tell_assessor(self, call: AssessorCall) -> None:
+        """Tells the assessor something, if there is one."""
+        if self._state.has_assessor:
+            self.act(ToAssessor(call))
+
+    def set_status(self, status: ExperimentStatus, reason: EndReason | None) -> None:
+        """Changes the experiment's status and why it has it."""
+        if (self._state.experiment.status, self._state.experiment.end_reason) != (status, reason):
+            self.change_experiment(status=status, end_reason=reason)
+
+    def writes(self) -> list[Write]:
+        """Returns what is to be stored, in an order in which nothing refers to what is not there yet."""
+        writes: list[Write] = []
+        if self._state.experiment != self._experiment_before:
+            writes.append(SaveExperiment(self._state.experiment))
+        writes.extend(SaveTrial(record) for record in self._trials.values())
+        writes.extend(self._metrics)
+        return writes

@@ -1,10 +1,10 @@
 """Generates the Python stubs in proto/ from the .proto files, or checks that they are in step.
 
-    python tools/generate_protos.py           writes the stubs
-    python tools/generate_protos.py --check   exits with 1 and names the files that differ
+    .venv-protocol/bin/python tools/generate_protos.py           writes the stubs
+    .venv-protocol/bin/python tools/generate_protos.py --check   exits with 1 and names the files that differ
 
 It needs the dependency group "protocol" (the pinned, old generator), which cannot share an
-environment with a newer protobuf; tools/test makes it one of its own.
+environment with a newer protobuf: tools/test makes .venv-protocol for it.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import filecmp
 import sys
+import sysconfig
 import tempfile
 from importlib.resources import files
 from pathlib import Path
@@ -35,11 +36,13 @@ def generate(output: Path) -> None:
     )
     services = [name for name in sources if name.endswith("_service.proto")]
     includes = [f"-I{PROTO_ROOT}", f"-I{files('grpc_tools') / '_proto'}"]
+    scripts = Path(sysconfig.get_path("scripts"))
+    plugins = [f"--plugin={name}={scripts / name}" for name in ("protoc-gen-mypy", "protoc-gen-mypy_grpc")]
     for arguments in (
         [f"--python_out={output}", f"--mypy_out={output}", *sources],
         [f"--grpc_python_out={output}", f"--mypy_grpc_out={output}", *services],
     ):
-        if protoc.main(["protoc", *includes, *arguments]) != 0:
+        if protoc.main(["protoc", *includes, *plugins, *arguments]) != 0:
             raise SystemExit(1)
 
 

@@ -1,0 +1,1 @@
+"""What the programs in tools/ are made of. They need nothing but Python and pip to start."""

@@ -1,0 +1,76 @@
+"""Runs every check of the workspace: format, lint, types, import arrows, protocol, tests."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from workspace.environments import DISTRIBUTIONS, EDITABLE, PROTOCOL_VENV, ROOT, VENV, interpreter, prepare
+from workspace.node import install_node_packages
+from workspace.steps import Runner
+from workspace.tags import extract, newest_tag
+
+SOURCES = tuple(folder if folder == "proto" else f"{folder}/src" for folder in DISTRIBUTIONS)
+"""What mypy checks, beside tools/."""
+
+
+def prepare_environments() -> None:
+    """Makes the two environments: the packages with the tools of development, and the old generator."""
+    prepare(VENV, "development", [*EDITABLE, "--group", "dev"])
+    prepare(PROTOCOL_VENV, "protocol", ["--group", "protocol"])
+
+
+def check_statically(steps: Runner) -> None:
+    """Runs all checks that do not execute the packages."""
+    python = str(interpreter(VENV))
+    steps.command("ruff format", [python, "-m", "ruff", "format", "--check", "."])
+    steps.command("ruff check", [python, "-m", "ruff", "check", "."])
+    steps.command("mypy", [python, "-m", "mypy", *SOURCES, "tools/workspace", "tools/generate_protos.py"])
+    steps.command("import arrows", [str(VENV / "bin" / "lint-imports"), "--no-cache", "--no-logo"])
+    generator = str(interpreter(PROTOCOL_VENV))
+    steps.command("protos in step", [generator, "tools/generate_protos.py", "--check"])
+
+
+def check_protocol(steps: Runner) -> None:
+    """Checks the .proto files for style, and for changes that break what the newest tag promised."""
+    buf = str(VENV / "bin" / "buf")
+    steps.command("buf lint", [buf, "lint", "proto"])
+    tag = newest_tag()
+    if tag is None:
+        print("\nno tag yet that buf could compare with")
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        if steps.action(f"protocol of {tag}", lambda: extract(tag, Path(folder), "proto")):
+            steps.command("buf breaking", [buf, "breaking", "proto", "--against", f"{folder}/proto"])
+
+
+def run_pytest(steps: Runner, everything: bool, arguments: Sequence[str]) -> None:
+    """Runs the tests; a skipped one fails them."""
+    command = [str(interpreter(VENV)), "-m", "pytest", "-p", "workspace.no_skips", "-ra"]
+    if sys.stdout.isatty():
+        command.append("--color=yes")
+    if not everything:
+        command += ["-m", "not slow"]
+    steps.command("pytest", [*command, *arguments], {"PYTHONPATH": str(ROOT / "tools")})
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Runs the command line and returns its exit code."""
+    parser = argparse.ArgumentParser(prog="tools/test", description=__doc__)
+    parser.add_argument("--all", action="store_true", help="run the slow tests too")
+    parser.add_argument("pytest_arguments", nargs="*", metavar="-- ARGUMENT", help="arguments for pytest")
+    options = parser.parse_args(arguments)
+    steps = Runner(ROOT)
+    if not steps.action("environments", prepare_environments):
+        return steps.finish()
+    check_statically(steps)
+    check_protocol(steps)
+    steps.action("node packages", install_node_packages)
+    run_pytest(steps, options.all, options.pytest_arguments)
+    summary = steps.last_line
+    code = steps.finish()
+    print(summary)
+    return code

@@ -1,0 +1,87 @@
+"""Runs named steps one after the other and says at the end what failed and what took long."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from workspace.launch import ToolError
+from workspace.progress import table
+
+
+@dataclass
+class Step:
+    """One step that has ended: its name, how long it took, and what went wrong (empty if nothing)."""
+
+    name: str
+    seconds: float
+    problem: str = ""
+
+
+class Runner:
+    """Runs steps and keeps what became of them. A failed step does not stop those after it."""
+
+    def __init__(self, folder: Path) -> None:
+        """Makes a runner whose commands start in `folder`."""
+        self.steps: list[Step] = []
+        self.last_line = ""
+        self._folder = folder
+
+    def action(self, name: str, function: Callable[[], None]) -> bool:
+        """Runs a function as a step; a ToolError fails it. Returns whether it went well."""
+        started = self._begin(name)
+        problem = ""
+        try:
+            function()
+        except ToolError as error:
+            problem = "failed"
+            print(f"error: {error}")
+        return self._end(name, started, problem)
+
+    def command(self, name: str, command: Sequence[str], variables: Mapping[str, str] | None = None) -> bool:
+        """Runs a command as a step and passes its output on. Returns whether it went well.
+
+        Args:
+            name: The step's name.
+            command: The program and its arguments.
+            variables: Environment variables for it, beside those of this process.
+        """
+        started = self._begin(name)
+        with subprocess.Popen(
+            command,
+            cwd=self._folder,
+            env={**os.environ, **(variables or {})},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+        ) as process:
+            assert process.stdout is not None
+            for line in process.stdout:
+                sys.stdout.write(line)
+                self.last_line = line.rstrip() or self.last_line
+        code = process.returncode
+        return self._end(name, started, f"exit code {code}" if code else "")
+
+    def finish(self) -> int:
+        """Prints the table of steps and what failed; returns the exit code of the whole."""
+        print(
+            "\n" + table([(step.name, f"{step.seconds:.1f} s", step.problem or "ok") for step in self.steps])
+        )
+        failed = [step.name for step in self.steps if step.problem]
+        print(f"failed: {', '.join(failed)}" if failed else "all steps passed")
+        return 1 if failed else 0
+
+    def _begin(self, name: str) -> float:
+        print(f"\n=== {name}")
+        return time.monotonic()
+
+    def _end(self, name: str, started: float, problem: str) -> bool:
+        self.steps.append(Step(name, time.monotonic() - started, problem))
+        return not problem

@@ -1,0 +1,238 @@
+"""Speaks with a courier, and replaces one that dies, wherever it runs."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Protocol
+
+from nni_manager.engine.events import TrainingServiceFailed
+from nni_manager.training import courier_messages as messages
+from nni_manager.training.interface import Emit, TrainingServiceError
+
+logger = logging.getLogger(__name__)
+
+READY_SECONDS = 60.0
+"""How long a courier may take to say that it works."""
+
+MAX_DEATHS = 5
+"""How many couriers may die one after another, none of which did anything, before we give up."""
+
+_FIRST_PAUSE = 0.1
+_LONGEST_PAUSE = 5.0
+
+
+class CourierProcess(Protocol):
+    """A running courier's standard input and output."""
+
+    async def read(self) -> bytes:
+        """Returns what it wrote since, b"" when it has ended."""
+
+    def write(self, data: bytes) -> None:
+        """Sends to it; what a dead one would get is lost."""
+
+    async def stop(self, patience: float) -> str:
+        """Waits until it has ended, kills it after so many seconds, and returns how it ended, in words."""
+
+
+OpenCourier = Callable[[], Awaitable[CourierProcess]]
+
+
+@dataclass
+class _Watched:
+    """A trial whose end was not told yet.
+
+    Attributes:
+        launch: The command that starts it, until it has started.
+        position: The position in its report file up to which results were emitted.
+        cancel: The command that stops it, once that was asked for.
+        started: Whether its start was emitted.
+    """
+
+    launch: bytes | None
+    position: int = 0
+    cancel: bytes | None = None
+    started: bool = False
+
+
+class CourierConnection:
+    """Keeps a courier running and the trials known to it."""
+
+    def __init__(self, open_courier: OpenCourier, emit: Emit) -> None:
+        """Makes a connection that is not open yet.
+
+        Args:
+            open_courier: Starts a courier.
+            emit: Gets the events.
+        """
+        self._open_courier = open_courier
+        self._emit = emit
+        self._process: CourierProcess | None = None
+        self._unfinished = b""
+        self._trials: dict[tuple[str, int], _Watched] = {}
+        self._deaths = 0
+        self._task: asyncio.Task[None] | None = None
+
+    async def open(self) -> None:
+        """Starts the first courier.
+
+        Raises:
+            TrainingServiceError: It does not work.
+        """
+        try:
+            process = await self._open_ready()
+        except (OSError, TrainingServiceError) as error:
+            raise TrainingServiceError(
+                f"the courier, which runs the trials, cannot be started: {error}"
+            ) from error
+        self._task = asyncio.create_task(self._serve(process), name="courier connection")
+
+    def launch(self, trial_id: str, attempt: int, command: bytes) -> None:
+        """Starts a trial, by a LaunchTrial command."""
+        if (trial_id, attempt) not in self._trials:
+            self._trials[trial_id, attempt] = _Watched(launch=command)
+            self._send(command)
+
+    def adopt(self, trial_id: str, attempt: int, acknowledged_offset: int) -> None:
+        """Watches a trial that was started before."""
+        if (trial_id, attempt) not in self._trials:
+            self._trials[trial_id, attempt] = _Watched(launch=None, position=acknowledged_offset)
+            self._send(messages.adopt(trial_id, attempt, acknowledged_offset))
+
+    def cancel(self, trial_id: str, attempt: int, signal: int, grace_seconds: float) -> None:
+        """Stops a trial; one that is not watched has ended."""
+        watched = self._trials.get((trial_id, attempt))
+        if watched is not None and watched.cancel is None:
+            watched.cancel = messages.cancel(trial_id, attempt, signal, grace_seconds)
+            self._send(watched.cancel)
+
+    def acknowledge(self, trial_id: str, attempt: int, offset: int) -> None:
+        """Says that results are stored."""
+        if (trial_id, attempt) in self._trials:
+            self._send(messages.acknowledge(trial_id, attempt, offset))
+
+    async def close(self) -> None:
+        """Ends the courier. Trials go on."""
+        if self._task is None:
+            return
+        self._task.cancel()
+        with suppress(asyncio.CancelledError):
+            await self._task
+        self._task = None
+        if self._process is not None:
+            self._send(messages.shut_down())
+            process, self._process = self._process, None
+            await process.stop(READY_SECONDS)
+
+    def _send(self, command: bytes) -> None:
+        if self._process is not None:
+            self._process.write(command)
+
+    async def _open_ready(self) -> CourierProcess:
+        process = await self._open_courier()
+        self._unfinished = b""
+        try:
+            line = await asyncio.wait_for(self._first_line(process), READY_SECONDS)
+        except asyncio.TimeoutError:
+            await process.stop(0)
+            raise TrainingServiceError(
+                f"no sign of life from it within {READY_SECONDS:.0f} seconds"
+            ) from None
+        except BaseException:
+            await process.stop(0)
+            raise
+        if line is None:
+            raise TrainingServiceError(await process.stop(READY_SECONDS))
+        name, content = messages.parse_event(line)
+        if name != "ready":
+            await process.stop(0)
+            raise TrainingServiceError(f"it began with {line[:200]!r}")
+        logger.info("courier %s runs as process %s", content.get("version"), content.get("pid"))
+        return process
+
+    async def _first_line(self, process: CourierProcess) -> bytes | None:
+        while b"\n" not in self._unfinished:
+            data = await process.read()
+            if not data:
+                return None
+            self._unfinished += data
+        line, _, self._unfinished = self._unfinished.partition(b"\n")
+        return line
+
+    async def _serve(self, process: CourierProcess) -> None:
+        """Takes what couriers say, one courier after another."""
+        while True:
+            self._process = process
+            self._tell_trials()
+            try:
+                await self._listen(process)
+                how = await process.stop(READY_SECONDS)
+            except (ValueError, KeyError, TypeError) as error:
+                logger.exception("the courier sent what cannot be understood")
+                how = f"it sent what cannot be understood ({error}) and was ended: {await process.stop(0)}"
+            self._process = None
+            replacement = await self._replace(how)
+            if replacement is None:
+                return
+            process = replacement
+
+    async def _replace(self, how: str) -> CourierProcess | None:
+        """Starts another courier; returns None when it is hopeless, which was told then."""
+        while True:
+            self._deaths += 1
+            logger.warning("the courier ended (%s); it is started again and no trial is lost", how)
+            if self._deaths >= MAX_DEATHS:
+                message = f"the courier, which runs the trials, ended {self._deaths} times in a row: {how}"
+                self._emit(TrainingServiceFailed(message, at=time.time()))
+                return None
+            await asyncio.sleep(min(_FIRST_PAUSE * 2 ** (self._deaths - 1), _LONGEST_PAUSE))
+            try:
+                return await self._open_ready()
+            except (OSError, ValueError, TrainingServiceError) as error:
+                how = str(error)
+
+    def _tell_trials(self) -> None:
+        for (trial_id, attempt), watched in self._trials.items():
+            self._send(watched.launch or messages.adopt(trial_id, attempt, watched.position))
+            if watched.cancel is not None:
+                self._send(watched.cancel)
+
+    async def _listen(self, process: CourierProcess) -> None:
+        parts = [self._unfinished]
+        while data := await process.read():
+            head, newline, tail = data.rpartition(b"\n")
+            if not newline:
+                parts.append(data)
+                continue
+            parts.append(head)
+            for line in b"".join(parts).split(b"\n"):
+                self._take(*messages.parse_event(line))
+            parts = [tail]
+
+    def _take(self, name: str, content: messages.Message) -> None:
+        if name == "problem":
+            logger.warning("%s", content["message"])
+            return
+        key = messages.trial_of(content)
+        watched = self._trials.get(key)
+        if watched is None:
+            return
+        self._deaths = 0
+        if name == "started":
+            watched.launch = None
+            if not watched.started:
+                watched.started = True
+                self._emit(messages.started_event(content))
+        elif name == "reported":
+            event = messages.reported_event(content)
+            watched.position = event.end_offset or 0
+            self._emit(event)
+        elif name == "ended":
+            del self._trials[key]
+            self._emit(messages.ended_event(content))
+        else:
+            raise ValueError(f"unknown message {name!r}")

@@ -1,0 +1,109 @@
+"""Which processes run on this machine: who descends from whom, and who carries a trial's id.
+
+Linux is asked through /proc, other systems through `ps`, where environments cannot be seen.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from typing import Dict, Iterable, List, NamedTuple, Optional, Sequence, Set
+
+_PROC = "/proc/self/stat"
+
+
+class Process(NamedTuple):
+    """A process that is not a zombie.
+
+    Attributes:
+        pid: Its id.
+        parent: Its parent's id.
+        group: The id of its process group.
+    """
+
+    pid: int
+    parent: int
+    group: int
+
+
+def start_time(pid: int) -> Optional[str]:
+    """Returns when a process started, in the system's own form, or None when there is no such process.
+
+    A process that has ended and was not waited for yet counts as none.
+    """
+    if pid <= 0:
+        return None
+    if not os.path.exists(_PROC):
+        return _ps(["-o", "lstart=", "-p", str(pid)]).strip() or None
+    fields = _stat_fields(pid)
+    return fields[19] if fields and fields[0] not in "ZX" else None
+
+
+def boot_id() -> str:
+    """Returns what names this boot of the machine, or "" where start times are absolute."""
+    try:
+        with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
+            return file.read().strip()
+    except OSError:
+        return ""
+
+
+def all_processes() -> List[Process]:
+    """Returns every process of this machine that we can see."""
+    if not os.path.exists(_PROC):
+        return _all_by_ps()
+    found = []
+    for name in os.listdir("/proc"):
+        fields = _stat_fields(int(name)) if name.isdigit() else None
+        if fields and fields[0] not in "ZX":
+            found.append(Process(int(name), int(fields[1]), int(fields[2])))
+    return found
+
+
+def descendants(processes: Iterable[Process], roots: Iterable[int]) -> Set[int]:
+    """Returns the ids of the processes below the given ones, themselves left out."""
+    children: Dict[int, List[int]] = {}
+    for process in processes:
+        children.setdefault(process.parent, []).append(process.pid)
+    found: Set[int] = set()
+    waiting = list(roots)
+    while waiting:
+        for child in children.get(waiting.pop(), ()):
+            if child not in found:
+                found.add(child)
+                waiting.append(child)
+    return found
+
+
+def carries(pid: int, variables: Sequence[bytes]) -> bool:
+    """Returns whether a process was started with all of these `NAME=value` in its environment."""
+    try:
+        with open(f"/proc/{pid}/environ", "rb", buffering=0) as file:
+            environment = b"\0" + file.read() + b"\0"
+    except OSError:
+        return False
+    return all(b"\0" + variable + b"\0" in environment for variable in variables)
+
+
+def _stat_fields(pid: int) -> Optional[List[str]]:
+    """Returns the fields of /proc/<pid>/stat from the state on (the name before may hold anything)."""
+    try:
+        with open(f"/proc/{pid}/stat", "rb", buffering=0) as file:
+            return file.read().rpartition(b")")[2].decode("ascii").split()
+    except OSError:
+        return None
+
+
+def _all_by_ps() -> List[Process]:
+    rows = [line.split() for line in _ps(["-A", "-o", "pid=,ppid=,pgid=,state="]).splitlines()]
+    return [
+        Process(int(row[0]), int(row[1]), int(row[2]))
+        for row in rows
+        if len(row) == 4 and not row[3].startswith("Z")
+    ]
+
+
+def _ps(arguments: List[str]) -> str:
+    return subprocess.run(
+        ["ps", *arguments], stdout=subprocess.PIPE, check=False, universal_newlines=True
+    ).stdout

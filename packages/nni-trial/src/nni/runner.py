@@ -1,0 +1,205 @@
+"""Runs one attempt of a trial: a small process beside the trial that outlives manager and courier.
+
+The runner is forked (not started anew, which would cost every trial an interpreter start). It makes a
+session of its own, becomes the reaper of everything that the trial leaves behind, starts the command by a
+shell, and writes down who runs and how it ended. exit.json appears when the last process has gone.
+
+Signal SIGTERM to the runner means: stop the trial as cancel.json says.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import signal
+import sys
+import time
+import traceback
+from dataclasses import dataclass
+from typing import Any, Callable, Dict, List, Optional, Tuple
+
+from nni import processes
+from nni.supervision import Members, Supervisor
+from nni.trial_folder import TrialFolder, read_json, write_json
+
+try:
+    import ctypes
+
+    _libc: Optional[Any] = ctypes.CDLL(None) if sys.platform.startswith("linux") else None
+except (ImportError, OSError):  # a Python built without libffi, or a static libc
+    _libc = None
+
+_PR_SET_NAME = 15
+_PR_SET_CHILD_SUBREAPER = 36
+
+_RESET_IN_TRIAL = signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a runner is to do.
+
+    Attributes:
+        folder: The attempt's folder, created before.
+        shell: The path of the shell.
+        command: The command, run by `<shell> -c`.
+        working_directory: Where it runs.
+        environment: The whole environment of the trial.
+        tag: The `NAME=value` in it that tell the trial's processes from all others.
+        grace_seconds: How long processes that the command left behind have after SIGTERM.
+    """
+
+    folder: TrialFolder
+    shell: str
+    command: str
+    working_directory: str
+    environment: Dict[str, str]
+    tag: List[bytes]
+    grace_seconds: float
+
+
+def start(run: Run) -> Tuple[int, int]:
+    """Forks a runner that runs a trial.
+
+    Returns:
+        The runner's process id, and a pipe that the runner closes once the command runs and run.json says so.
+        If the command could not be started and nothing could be written, the pipe holds the reason.
+
+    Raises:
+        OSError: The machine has no room for another process.
+    """
+    reader, writer = os.pipe()
+    try:
+        pid = _fork(run.folder, writer, lambda supervisor: _run_trial(run, supervisor, writer))
+    except OSError:
+        os.close(reader)
+        raise
+    finally:
+        os.close(writer)
+    return pid, reader
+
+
+def start_cleaner(folder: TrialFolder, tag: List[bytes], grace_seconds: float) -> int:
+    """Forks a runner that stops what is left of a trial whose runner is lost, and writes its exit.json.
+
+    Args:
+        folder: The attempt's folder.
+        tag: The `NAME=value` in the environment of the trial's processes.
+        grace_seconds: How long they have after SIGTERM.
+
+    Returns:
+        The process id.
+
+    Raises:
+        OSError: The machine has no room for another process.
+    """
+    return _fork(folder, None, lambda supervisor: _clean_up(folder, tag, grace_seconds, supervisor))
+
+
+def _fork(folder: TrialFolder, kept: Optional[int], work: Callable[[Supervisor], None]) -> int:
+    # SIGTERM waits until the child has a handler of its own; in between it would run the parent's.
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
+    try:
+        pid = os.fork()
+        if pid == 0:
+            _live(folder, kept, work)
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    return pid
+
+
+def _live(folder: TrialFolder, kept: Optional[int], work: Callable[[Supervisor], None]) -> None:
+    """Is the whole life of the forked process; never returns."""
+    code = 1
+    try:
+        gc.disable()  # a collection would touch, and so copy, every page shared with the courier
+        signal.set_wakeup_fd(-1)
+        os.setsid()
+        _prctl(_PR_SET_NAME, b"nni-runner")
+        _prctl(_PR_SET_CHILD_SUBREAPER, 1)
+        _take_descriptors(folder, kept)
+        work(Supervisor(folder))
+        code = 0
+    except BaseException:
+        traceback.print_exc()
+        sys.stderr.flush()
+    finally:
+        os._exit(code)
+
+
+def _take_descriptors(folder: TrialFolder, kept: Optional[int]) -> None:
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    stdout, stderr = (
+        os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        for path in (folder.stdout, folder.stderr)
+    )
+    for number, descriptor in enumerate((nothing, stdout, stderr)):
+        os.dup2(descriptor, number)
+    for name in os.listdir("/dev/fd"):
+        if int(name) > 2 and int(name) != kept:
+            try:
+                os.close(int(name))
+            except OSError:  # the one that listed the folder
+                continue
+
+
+def _run_trial(run: Run, supervisor: Supervisor, ready: int) -> None:
+    record: Dict[str, Any] = {
+        "boot_id": processes.boot_id(),
+        "runner": {"pid": os.getpid(), "start_time": processes.start_time(os.getpid())},
+        "stderr_offset": os.fstat(2).st_size,
+    }
+    try:
+        write_json(run.folder.run_file, record)
+        pid = _spawn(run)
+        record["command"] = {"pid": pid, "start_time": processes.start_time(pid)}
+        record["started_at"] = time.time()
+        write_json(run.folder.run_file, record)
+    except (OSError, ValueError) as error:
+        problem = _start_problem(run, error)
+        try:
+            write_json(run.folder.exit_file, {"problem": problem, "ended_at": time.time()})
+        except OSError:
+            os.write(ready, problem.encode("utf-8", "replace"))
+        return
+    os.close(ready)
+    members = Members(runner=os.getpid(), command=pid, tag=run.tag)
+    write_json(run.folder.exit_file, supervisor.run(members, run.grace_seconds))
+
+
+def _spawn(run: Run) -> int:
+    os.chdir(run.working_directory)
+    try:
+        # A process group of its own: a script's `kill 0` is meant for itself and not for the runner.
+        return os.posix_spawn(
+            run.shell,
+            [run.shell, "-c", run.command],
+            run.environment,
+            setpgroup=0,
+            setsigmask=[],
+            setsigdef=_RESET_IN_TRIAL,
+        )
+    finally:
+        os.chdir("/")
+
+
+def _start_problem(run: Run, error: Exception) -> str:
+    if isinstance(error, OSError) and error.filename == run.working_directory:
+        return f"the trial's working directory cannot be used: {run.working_directory}: {error.strerror}"
+    return f"the trial's command cannot be started: {error}"
+
+
+def _clean_up(folder: TrialFolder, tag: List[bytes], grace_seconds: float, supervisor: Supervisor) -> None:
+    record = read_json(folder.run_file) or {}
+    command = record.get("command") or {}
+    pid = command.get("pid", 0)
+    if record.get("boot_id") != processes.boot_id() or processes.start_time(pid) != command.get("start_time"):
+        pid = 0
+    outcome = supervisor.run(Members(runner=os.getpid(), command=pid, tag=tag), grace_seconds, lost=True)
+    outcome["problem"] = "runner lost: the process that watched the trial was killed"
+    write_json(folder.exit_file, outcome)
+
+
+def _prctl(option: int, argument: Any) -> None:
+    if _libc is not None:
+        _libc.prctl(option, argument, 0, 0, 0)

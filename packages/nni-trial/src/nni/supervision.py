@@ -1,0 +1,157 @@
+"""Waits for a trial's processes and stops them: a first signal, after a grace period SIGTERM, SIGKILL."""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import time
+from dataclasses import dataclass
+from typing import Any, Dict, List, Optional, Set, Tuple
+
+from nni import processes
+from nni.trial_folder import TrialFolder, read_json
+
+UNKILLABLE_SECONDS = 10.0
+"""How long SIGKILL is repeated before a trial counts as ended though a process of it is left."""
+
+_POLL_SECONDS = 0.05
+_KILL_AGAIN_SECONDS = 0.2
+_IGNORED = (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGPIPE, signal.SIGUSR1, signal.SIGUSR2)
+
+_Step = Tuple[int, float]
+"""A signal, and the seconds until the next one."""
+
+
+@dataclass(frozen=True)
+class Members:
+    """How the processes of a trial are told from all others.
+
+    Attributes:
+        runner: The calling process: what descends from it is the trial's.
+        command: The process of the command, which leads a group; 0 if it is known to be gone.
+        tag: The `NAME=value` that every process of the trial was started with.
+    """
+
+    runner: int
+    command: int
+    tag: List[bytes]
+
+    def living(self) -> Set[int]:
+        """Returns the ids of the processes that run now, the runner left out."""
+        everything = processes.all_processes()
+        found = processes.descendants(everything, {self.runner, self.command} - {0})
+        for process in everything:
+            if process.pid in found:
+                continue
+            in_group = self.command and self.command in (process.pid, process.group)
+            if in_group or (self.tag and processes.carries(process.pid, self.tag)):
+                found.add(process.pid)
+        return found - {self.runner}
+
+
+class Supervisor:
+    """Waits for the command and for what it leaves behind. One in a process: it owns the signal handlers."""
+
+    def __init__(self, folder: TrialFolder) -> None:
+        """Installs the handlers, and lets signals in."""
+        self._folder = folder
+        self._cancel_requested = False
+        self._wakeup, writer = os.pipe()
+        os.set_blocking(self._wakeup, False)
+        os.set_blocking(writer, False)
+        signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
+        for number in _IGNORED:
+            signal.signal(number, signal.SIG_IGN)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        signal.signal(signal.SIGTERM, self._on_cancel)
+        signal.pthread_sigmask(signal.SIG_SETMASK, [])
+
+    def run(self, members: Members, grace_seconds: float, lost: bool = False) -> Dict[str, Any]:
+        """Waits until the command and every other process of the trial have gone, and stops them if asked to.
+
+        Args:
+            members: The processes.
+            grace_seconds: How long what the command left behind has after SIGTERM.
+            lost: The command is not our child. Everything is stopped at once.
+
+        Returns:
+            What belongs into exit.json: exit_code or signal, ended_at, and the survivors if there are any.
+        """
+        status: Optional[int] = None
+        outcome: Optional[Dict[str, Any]] = None
+        plan: List[_Step] = []
+        due = give_up = float("inf")
+        while True:
+            status = _reap(members.command, status)
+            now = time.monotonic()
+            if outcome is None and (lost or status is not None):
+                outcome = {**_describe(status), "ended_at": time.time()}
+                if len(plan) != 1:  # SIGKILL has not been sent yet
+                    plan, due = _last_steps(grace_seconds), now
+            elif outcome is None and self._cancel_requested and not plan:
+                first, grace_seconds = self._cancel_order(grace_seconds)
+                plan, due = [(first, grace_seconds), *_last_steps(grace_seconds)], now
+            if outcome is not None:
+                living = members.living()
+                if not living or now >= give_up:
+                    return {**outcome, "survivors": sorted(living)} if living else outcome
+            if now >= due:
+                number, patience = plan.pop(0) if len(plan) > 1 else plan[0]
+                _send(number, members.living())
+                due = now + patience
+                if number == signal.SIGKILL:
+                    give_up = min(give_up, now + UNKILLABLE_SECONDS)
+            self._wait(min(due - now, float("inf") if outcome is None else _POLL_SECONDS))
+
+    def _on_cancel(self, *_: Any) -> None:
+        self._cancel_requested = True
+
+    def _cancel_order(self, grace_seconds: float) -> Tuple[int, float]:
+        try:
+            order = read_json(self._folder.cancel_file) or {}
+        except (OSError, ValueError):
+            order = {}
+        return int(order.get("signal", signal.SIGINT)), float(order.get("grace_seconds", grace_seconds))
+
+    def _wait(self, seconds: float) -> None:
+        select.select([self._wakeup], [], [], None if seconds == float("inf") else max(seconds, 0.0))
+        try:
+            os.read(self._wakeup, 4096)
+        except BlockingIOError:
+            return
+
+
+def _last_steps(grace_seconds: float) -> List[_Step]:
+    return [(signal.SIGTERM, grace_seconds), (signal.SIGKILL, _KILL_AGAIN_SECONDS)]
+
+
+def _send(number: int, pids: Set[int]) -> None:
+    for pid in pids:
+        try:
+            os.kill(pid, number)
+            if number == signal.SIGTERM:
+                os.kill(pid, signal.SIGCONT)  # a stopped process would never see it
+        except (ProcessLookupError, PermissionError):  # gone, or another user's: it shows as a survivor
+            continue
+
+
+def _reap(command: int, status: Optional[int]) -> Optional[int]:
+    """Waits for every child that has ended and returns the command's wait status once there is one."""
+    while True:
+        try:
+            pid, ended = os.waitpid(-1, os.WNOHANG)
+        except ChildProcessError:
+            return status
+        if pid == 0:
+            return status
+        if pid == command:
+            status = ended
+
+
+def _describe(status: Optional[int]) -> Dict[str, Any]:
+    if status is None:
+        return {}
+    return (
+        {"signal": os.WTERMSIG(status)} if os.WIFSIGNALED(status) else {"exit_code": os.WEXITSTATUS(status)}
+    )

@@ -1,0 +1,92 @@
+"""The folder of one attempt of a trial, and the small JSON files in it.
+
+`<experiment>/trials/<trial id>` holds the output of a trial; its `.nni/<attempt>` holds what we need:
+parameters.json, reports.jsonl, run.json (who runs it), cancel.json (how to stop it) and exit.json (how it
+ended).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from typing import Any, Dict, Optional
+
+_TRIAL_ID = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")
+
+
+class TrialFolder:
+    """The paths of one attempt of a trial.
+
+    Attributes:
+        output_directory: Where the trial writes, NNI_OUTPUT_DIR.
+        system_directory: What is ours, NNI_SYS_DIR.
+    """
+
+    def __init__(self, experiment_directory: str, trial_id: str, attempt: int) -> None:
+        """Names the folder; creates nothing.
+
+        Raises:
+            ValueError: The id is not one that may be part of a path.
+        """
+        if not _TRIAL_ID.match(trial_id):
+            raise ValueError(f"{trial_id!r} is not a trial id: letters, digits, _ and - are allowed")
+        self.output_directory = os.path.join(experiment_directory, "trials", trial_id)
+        self.system_directory = os.path.join(self.output_directory, ".nni", str(int(attempt)))
+        self.stdout = os.path.join(self.output_directory, "stdout")
+        self.stderr = os.path.join(self.output_directory, "stderr")
+        self.reports = self._file("reports.jsonl")
+        self.parameters_file = self._file("parameters.json")
+        self.run_file = self._file("run.json")
+        self.cancel_file = self._file("cancel.json")
+        self.exit_file = self._file("exit.json")
+
+    def create(self) -> bool:
+        """Creates the folder and returns True, or False when the attempt has one already.
+
+        Raises:
+            OSError: It cannot be created.
+        """
+        os.makedirs(os.path.dirname(self.system_directory), mode=0o700, exist_ok=True)
+        try:
+            os.mkdir(self.system_directory, 0o700)
+        except FileExistsError:
+            return False
+        return True
+
+    def exists(self) -> bool:
+        """Returns whether the attempt has its folder."""
+        return os.path.isdir(self.system_directory)
+
+    def _file(self, name: str) -> str:
+        return os.path.join(self.system_directory, name)
+
+
+def write_json(path: str, content: Dict[str, Any]) -> None:
+    """Writes a private JSON file so that a reader sees all of it or none.
+
+    Raises:
+        OSError: It cannot be written.
+    """
+    unfinished = f"{path}.{os.getpid()}.tmp"
+    descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        json.dump(content, file)
+    os.replace(unfinished, path)
+
+
+def read_json(path: str) -> Optional[Dict[str, Any]]:
+    """Returns the object in a JSON file, or None when there is no such file.
+
+    Raises:
+        OSError: The file cannot be read.
+        ValueError: It holds something else.
+    """
+    try:
+        with open(path, encoding="utf-8") as file:
+            content = json.load(file)
+    except FileNotFoundError:
+        return None
+    if not isinstance(content, dict):
+        raise ValueError(f"{path}: not a JSON object")
+    return content

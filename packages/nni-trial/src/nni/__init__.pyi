@@ -1,0 +1,14 @@
+from nni._logs import enable_global_logging as enable_global_logging
+from nni._logs import silence_stdout as silence_stdout
+from nni._no_more_trial import NoMoreTrialError as NoMoreTrialError
+from nni.experiment import Experiment as Experiment
+from nni.trial import get_current_parameter as get_current_parameter
+from nni.trial import get_experiment_id as get_experiment_id
+from nni.trial import get_next_parameter as get_next_parameter
+from nni.trial import get_next_parameters as get_next_parameters
+from nni.trial import get_sequence_id as get_sequence_id
+from nni.trial import get_trial_id as get_trial_id
+from nni.trial import report_final_result as report_final_result
+from nni.trial import report_intermediate_result as report_intermediate_result
+from nni.utils import ClassArgsValidator as ClassArgsValidator
+from nni.version import __version__ as __version__

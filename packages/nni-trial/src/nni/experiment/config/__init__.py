@@ -1,0 +1,12 @@
+"""The classes of an experiment's configuration."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from nni._facade import forward
+
+if TYPE_CHECKING:
+    from nni_config import *  # noqa: F403
+
+__getattr__, __dir__ = forward(__name__, "nni_config")

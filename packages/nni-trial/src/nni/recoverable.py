@@ -1,0 +1,12 @@
+"""What tuners and assessors have in common."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from nni._facade import forward
+
+if TYPE_CHECKING:
+    from nni_manager.algorithms.recoverable import Recoverable as Recoverable
+
+__getattr__, __dir__ = forward(__name__, "nni_manager.algorithms.recoverable")

@@ -1,0 +1,191 @@
+"""The trial API: parameters in, results out.
+
+Outside a trial the same calls work without a manager: there are no parameters, and results are only shown.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+
+from nni._environment import in_trial, needs_number, system_file
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+__all__ = [
+    "get_current_parameter",
+    "get_experiment_id",
+    "get_next_parameter",
+    "get_next_parameters",
+    "get_sequence_id",
+    "get_trial_id",
+    "report_final_result",
+    "report_intermediate_result",
+]
+
+_record: dict[str, Any] | None = None
+_intermediate_index = 0
+_final_reported_by = 0
+_seen_asking: set[str] = set()
+
+
+def get_next_parameter() -> Any:
+    """Returns the trial's parameters, a dict for all built-in tuners.
+
+    Every call in every process of the trial returns the same parameters. Outside a trial the result is empty,
+    so scripts write `params = {defaults}; params.update(nni.get_next_parameter())`; there the environment
+    variable NNI_PARAMETERS may name a JSON file with parameters.
+
+    Returns:
+        The parameters, or None if this process has reported a final result: then there is nothing more to do.
+
+    Raises:
+        RuntimeError: The parameters cannot be read.
+    """
+    global _record
+    if not in_trial():
+        from nni._standalone import parameters
+
+        _record = {"parameter_id": None, "parameters": parameters()}
+    elif _final_reported_by == os.getpid():
+        _record = None
+        return None
+    else:
+        _record = _read_record()
+    return _record["parameters"]
+
+
+get_next_parameters = get_next_parameter
+
+
+def get_current_parameter(tag: str | None = None) -> Any:
+    """Returns what this process last got from `get_next_parameter`.
+
+    Args:
+        tag: The name of a parameter; without one all parameters are returned.
+
+    Returns:
+        The parameters or the one asked for; None before the first call of `get_next_parameter`.
+
+    Raises:
+        KeyError: There is no parameter of this name.
+    """
+    if _record is None:
+        return None
+    return _record["parameters"] if tag is None else _record["parameters"][tag]
+
+
+def report_intermediate_result(metric: Any) -> None:
+    """Reports how the trial is doing, as often as you like.
+
+    It works from threads, forked and spawned processes, and right before the trial dies.
+
+    Args:
+        metric: A number, or a dict whose `default` is the number that tuner and assessor look at, or anything
+            else that JSON can hold. NaN and infinities are kept. One-element arrays and tensors are numbers.
+
+    Raises:
+        AssertionError: No process of this trial has asked for its parameters.
+        TypeError: It holds something that JSON cannot.
+        ValueError: The experiment's tuner or assessor needs a number and there is none; or the value is
+            nested more than 30 levels deep, longer than 16 MiB, or holds an integer beyond 64 bits, text that
+            is not valid Unicode, or two keys that are the same text.
+        OSError: It could not be stored, for instance because the disk is full.
+    """
+    global _intermediate_index
+    _report("i", "report_intermediate_result", metric)
+    _intermediate_index += 1
+
+
+def report_final_result(metric: Any) -> None:
+    """Reports the result of the trial.
+
+    The trial goes on until its process ends.
+
+    Args:
+        metric: As for `report_intermediate_result`.
+
+    Raises what `report_intermediate_result` raises.
+    """
+    global _final_reported_by
+    _report("f", "report_final_result", metric)
+    _final_reported_by = os.getpid()
+
+
+def get_experiment_id() -> str:
+    """Returns the experiment's id, "STANDALONE" outside a trial."""
+    return os.environ.get("NNI_EXP_ID", "STANDALONE")
+
+
+def get_trial_id() -> str:
+    """Returns the trial's id, "STANDALONE" outside a trial."""
+    return os.environ.get("NNI_TRIAL_JOB_ID", "STANDALONE")
+
+
+def get_sequence_id() -> int:
+    """Returns the trial's number in its experiment, from 0; 0 outside a trial."""
+    return int(os.environ.get("NNI_TRIAL_SEQ_ID", "0"))
+
+
+def overwrite_intermediate_seq(value: int) -> None:
+    """Sets the index that is shown with the next intermediate result outside a trial.
+
+    In a trial the index is given when the result is stored, so this changes nothing there.
+
+    Args:
+        value: The index.
+    """
+    global _intermediate_index
+    assert isinstance(value, int)
+    _intermediate_index = value
+
+
+def _read_record() -> dict[str, Any]:
+    path = system_file("parameters.json")
+    try:
+        with open(path, encoding="utf-8") as file:
+            record: dict[str, Any] = json.load(file)
+    except (OSError, ValueError) as error:
+        raise RuntimeError(f"the parameters of this trial cannot be read from {path}: {error}") from error
+    _note_asking()
+    return record
+
+
+def _note_asking() -> None:
+    mark = system_file("asked")
+    if mark not in _seen_asking:
+        try:
+            os.close(os.open(mark, os.O_WRONLY | os.O_CREAT, 0o600))
+        except OSError:
+            return  # a report has to be written to the same folder and says what is wrong with it
+        _seen_asking.add(mark)
+
+
+def _somebody_asked() -> bool:
+    mark = system_file("asked")
+    if mark not in _seen_asking and os.path.exists(mark):
+        _seen_asking.add(mark)
+    return mark in _seen_asking
+
+
+def _report(kind: str, function: str, metric: Any) -> None:
+    from nni._values import has_number, plain
+
+    value = plain(metric)
+    if not in_trial():
+        from nni._standalone import show
+
+        show(kind, value, _intermediate_index)
+        return
+    assert _somebody_asked(), f"nni.get_next_parameter() needs to be called before {function}"
+    if needs_number() and not has_number(value):
+        keys = f"; its keys are {', '.join(map(repr, value)) or 'none'}" if isinstance(value, dict) else ""
+        raise ValueError(
+            f"nni.{function}: the experiment's tuner or assessor needs a number, or a dict with a number "
+            f"under 'default'. This is a {type(value).__name__}{keys}"
+        )
+    from nni._reports import append
+
+    append(kind, json.dumps(value, separators=(",", ":")))

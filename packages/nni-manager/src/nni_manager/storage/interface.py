@@ -8,11 +8,14 @@ Rules, held by tests/contract for every implementation:
 3. Writes of a batch take effect in order. Saving a trial or the experiment replaces what was saved before
    under the same id. Results are only ever added.
 4. Each commit that writes something has a revision, one higher than the one before, from 1. What it wrote
-   carries that revision; a trial whose results were added counts as changed.
+   carries that revision; a trial that SaveMetrics names counts as changed.
 5. Values are kept as given: NaN, infinities, the order of keys, integers apart from floats.
    What is returned is a copy; changing it changes nothing stored.
 6. Reads may be made from any thread while another commits, and see whole commits only.
 7. Only one thread commits at a time; callers see to it.
+8. A batch is refused as a whole with StorageError if it gives two trials the same sequence number, changes a
+   trial's, holds a value that JSON cannot, or holds results of a trial that is saved neither before nor in
+   the batch. The numbers of reporters and the positions of report files never go back.
 """
 
 from __future__ import annotations

@@ -1,0 +1,195 @@
+"""Writes one batch in the transaction that is open."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import chain
+from typing import TypeVar
+
+from nni_manager.engine.effects import SaveExperiment, SaveMetrics, SaveTrial, Write
+from nni_manager.engine.records import ExperimentRecord, TrialRecord
+from nni_manager.engine.statuses import MetricKind
+from nni_manager.storage.interface import StorageError
+from nni_manager.storage.sqlite.rows import Row, experiment_row, metric_row, trial_row
+from nni_manager.storage.values import encode, numeric_entries
+
+_Item = TypeVar("_Item")
+
+_VARIABLES = 32_766 if sqlite3.sqlite_version_info >= (3, 32) else 999
+_LARGEST_CHUNK = 1024
+
+_TRIAL_COLUMNS = (
+    "sequence_number, trial_id, status, attempt, parameter_id, parameter_source, parameters, created_at, "
+    "started_at, ended_at, end_reason, waiting_reason, has_final_result, final_result, objective, revision"
+)
+_CHANGING_TRIAL_COLUMNS = _TRIAL_COLUMNS.split(", ")[2:]
+
+_SAVE_TRIALS = (
+    f"INSERT INTO trials ({_TRIAL_COLUMNS}) VALUES",
+    "ON CONFLICT (trial_id) DO UPDATE SET "
+    + ", ".join(f"{column} = excluded.{column}" for column in _CHANGING_TRIAL_COLUMNS)
+    + " WHERE sequence_number = excluded.sequence_number",
+)
+_ADD_METRICS = ("INSERT INTO metrics VALUES", "")
+_ADD_ENTRIES = ("INSERT INTO metric_entries VALUES", "")
+_ADD_RESULTS = (
+    "INSERT INTO trial_results VALUES",
+    """ON CONFLICT (trial_id) DO UPDATE SET
+        intermediate_count = intermediate_count + excluded.intermediate_count,
+        final_count = final_count + excluded.final_count,
+        latest_intermediate_row = CASE
+            WHEN excluded.latest_intermediate_index >= latest_intermediate_index
+            THEN excluded.latest_intermediate_row ELSE latest_intermediate_row END,
+        latest_intermediate_index = max(latest_intermediate_index, excluded.latest_intermediate_index)""",
+)
+_SAVE_REPORTERS = (
+    "INSERT INTO reporters VALUES",
+    """ON CONFLICT (trial_id, attempt, reporter) DO UPDATE SET
+        highest_number = max(highest_number, excluded.highest_number)""",
+)
+_SAVE_OFFSETS = (
+    "INSERT INTO report_files VALUES",
+    """ON CONFLICT (trial_id, attempt) DO UPDATE SET end_offset = max(end_offset, excluded.end_offset)""",
+)
+
+
+@dataclass(slots=True)
+class _Results:
+    """What a batch adds to a trial's results."""
+
+    intermediate_count: int = 0
+    final_count: int = 0
+    latest_index: int = -1
+    latest_row: int = 0
+
+
+@dataclass(slots=True)
+class _Rows:
+    """The rows of a batch. Of what is saved twice the last counts."""
+
+    experiment: ExperimentRecord | None = None
+    trials: dict[str, TrialRecord] = field(default_factory=dict)
+    results: dict[str, _Results] = field(default_factory=dict)
+    metrics: list[Row] = field(default_factory=list)
+    entries: list[Row] = field(default_factory=list)
+    reporters: dict[tuple[str, int, str], int] = field(default_factory=dict)
+    offsets: dict[tuple[str, int], int] = field(default_factory=dict)
+
+
+def write_batch(connection: sqlite3.Connection, writes: Sequence[Write]) -> int:
+    """Writes a batch and returns its revision.
+
+    Raises:
+        StorageError: The batch breaks rule 8 of the interface.
+        sqlite3.Error: SQLite cannot write it.
+        TypeError, ValueError, OverflowError: It holds a value that cannot be kept.
+    """
+    (before,) = connection.execute("SELECT revision FROM state").fetchone()
+    (last_row,) = connection.execute("SELECT ifnull(max(row), 0) FROM metrics").fetchone()
+    revision: int = before + 1
+    rows = _rows_of(writes, last_row, revision)
+    connection.execute("UPDATE state SET revision = ?", (revision,))
+    if rows.experiment is not None:
+        _save_experiment(connection, rows.experiment, revision)
+    _save_trials(connection, list(rows.trials.values()), revision)
+    _mark_changed(connection, rows, revision)
+    _insert(connection, _ADD_METRICS, rows.metrics)
+    _insert(connection, _ADD_ENTRIES, rows.entries)
+    added = [
+        (trial_id, sums.intermediate_count, sums.final_count, sums.latest_index, sums.latest_row)
+        for trial_id, sums in rows.results.items()
+    ]
+    _insert(connection, _ADD_RESULTS, added)
+    _insert(connection, _SAVE_REPORTERS, [(*key, number) for key, number in rows.reporters.items()])
+    _insert(connection, _SAVE_OFFSETS, [(*key, offset) for key, offset in rows.offsets.items()])
+    return revision
+
+
+def _rows_of(writes: Sequence[Write], last_row: int, revision: int) -> _Rows:
+    rows = _Rows()
+    for write in writes:
+        if isinstance(write, SaveTrial):
+            rows.trials[write.record.trial_id] = write.record
+        elif isinstance(write, SaveMetrics):
+            _add_metrics(rows, write, last_row, revision)
+        elif isinstance(write, SaveExperiment):
+            rows.experiment = write.record
+    return rows
+
+
+def _add_metrics(rows: _Rows, write: SaveMetrics, last_row: int, revision: int) -> None:
+    results = rows.results.setdefault(write.trial_id, _Results())
+    for metric in write.metrics:
+        row = last_row + len(rows.metrics) + 1
+        rows.metrics.append(metric_row(metric, row, revision))
+        rows.entries.extend((row, *entry) for entry in numeric_entries(metric.value))
+        if metric.kind is MetricKind.FINAL:
+            results.final_count += 1
+            continue
+        results.intermediate_count += 1
+        if metric.index >= results.latest_index:
+            results.latest_index, results.latest_row = metric.index, row
+    for reporter, number in write.reporter_numbers.items():
+        key = (write.trial_id, write.attempt, reporter)
+        rows.reporters[key] = max(number, rows.reporters.get(key, number))
+    if write.end_offset is not None:
+        place = (write.trial_id, write.attempt)
+        rows.offsets[place] = max(write.end_offset, rows.offsets.get(place, 0))
+
+
+def _save_experiment(connection: sqlite3.Connection, record: ExperimentRecord, revision: int) -> None:
+    row = experiment_row(record, revision)
+    connection.execute(f"REPLACE INTO experiment VALUES {_placeholders(len(row))}", row)
+    connection.execute(
+        """INSERT INTO experiment_config VALUES (1, ?)
+        ON CONFLICT (id) DO UPDATE SET config = excluded.config WHERE config <> excluded.config""",
+        (encode(record.config),),
+    )
+
+
+def _save_trials(connection: sqlite3.Connection, records: list[TrialRecord], revision: int) -> None:
+    saved = _insert(connection, _SAVE_TRIALS, [trial_row(record, revision) for record in records])
+    if saved != len(records):
+        raise StorageError("a trial's sequence number cannot change")
+
+
+def _mark_changed(connection: sqlite3.Connection, rows: _Rows, revision: int) -> None:
+    """Gives trials that have new results the revision, and sees that they exist."""
+    others = [trial_id for trial_id in rows.results if trial_id not in rows.trials]
+    for chunk in chunks(others, 1):
+        places = _placeholders(len(chunk))
+        sql = f"UPDATE trials SET revision = ? WHERE trial_id IN {places}"
+        if connection.execute(sql, (revision, *chunk)).rowcount != len(chunk):
+            raise StorageError("there are results of a trial that was never saved")
+
+
+def _insert(connection: sqlite3.Connection, statement: tuple[str, str], rows: list[Row]) -> int:
+    """Inserts rows and returns how many were inserted or changed.
+
+    A statement takes many rows at once, since SQLite's module gives up the interpreter's lock at every
+    statement, and beside a busy thread each time costs milliseconds to get it back.
+    """
+    changed = 0
+    head, tail = statement
+    for chunk in chunks(rows, len(rows[0]) if rows else 1):
+        places = ", ".join([_placeholders(len(chunk[0]))] * len(chunk))
+        cursor = connection.execute(f"{head} {places} {tail}", list(chain.from_iterable(chunk)))
+        changed += cursor.rowcount
+    return changed
+
+
+def chunks(items: list[_Item], width: int) -> Iterator[list[_Item]]:
+    """Yields a list in parts whose lengths are powers of two, so that few statements are prepared."""
+    start = 0
+    size = _LARGEST_CHUNK
+    while start < len(items):
+        while size > len(items) - start or size * width >= _VARIABLES:
+            size //= 2
+        yield items[start : start + size]
+        start += size
+
+
+def _placeholders(count: int) -> str:
+    return f"({', '.join('?' * count)})"

@@ -1,0 +1,154 @@
+"""Records as rows of the tables, and rows as records."""
+
+from __future__ import annotations
+
+from dataclasses import astuple
+from typing import Any
+
+from nni_manager.engine.records import EndReason, ExperimentRecord, MetricRecord, TrialRecord
+from nni_manager.engine.statuses import Actor, ExperimentStatus, MetricKind, ParameterSource, TrialStatus
+from nni_manager.storage.interface import StoredMetric, StoredTrial
+from nni_manager.storage.values import decode, encode
+
+Row = tuple[Any, ...]
+
+SELECT_EXPERIMENT = """
+SELECT experiment_id, status, config, optimize_mode, created_at, started_at, ended_at, running_seconds,
+    running_since, end_reason, errors, next_sequence_number, next_parameter_id, create_request_id
+FROM experiment JOIN experiment_config USING (id)"""
+
+SELECT_TRIALS = """
+SELECT t.trial_id, t.sequence_number, t.status, t.attempt, t.parameter_id, t.parameter_source, t.parameters,
+    t.created_at, t.started_at, t.ended_at, t.end_reason, t.waiting_reason, t.has_final_result,
+    t.final_result, t.objective, ifnull(r.intermediate_count, 0), m.value, t.revision
+FROM trials AS t
+LEFT JOIN trial_results AS r ON r.trial_id = t.trial_id
+LEFT JOIN metrics AS m ON m.row = r.latest_intermediate_row"""
+
+SELECT_METRICS = """
+SELECT trial_id, attempt, kind, metric_index, value, reported_at, late, row, revision FROM metrics AS m"""
+
+_ACTORS = {actor.value: actor for actor in Actor}
+_EXPERIMENT_STATUSES = {status.value: status for status in ExperimentStatus}
+_KINDS = {kind.value: kind for kind in MetricKind}
+_SOURCES = {source.value: source for source in ParameterSource}
+_TRIAL_STATUSES = {status.value: status for status in TrialStatus}
+
+
+def experiment_row(record: ExperimentRecord, revision: int) -> Row:
+    """Returns the row of an experiment, without its configuration."""
+    return (
+        1,
+        record.experiment_id,
+        record.status.value,
+        record.optimize_mode,
+        record.created_at,
+        record.started_at,
+        record.ended_at,
+        record.running_seconds,
+        record.running_since,
+        _end_reason_text(record.end_reason),
+        encode(record.errors),
+        record.next_sequence_number,
+        record.next_parameter_id,
+        record.create_request_id,
+        revision,
+    )
+
+
+def trial_row(record: TrialRecord, revision: int) -> Row:
+    """Returns the row of a trial."""
+    return (
+        record.sequence_number,
+        record.trial_id,
+        record.status.value,
+        record.attempt,
+        record.parameter_id,
+        record.parameter_source.value,
+        encode(record.parameters),
+        record.created_at,
+        record.started_at,
+        record.ended_at,
+        _end_reason_text(record.end_reason),
+        record.waiting_reason,
+        record.has_final_result,
+        encode(record.final_result),
+        record.objective,
+        revision,
+    )
+
+
+def metric_row(record: MetricRecord, row: int, revision: int) -> Row:
+    """Returns the row of a result."""
+    return (
+        row,
+        record.trial_id,
+        record.attempt,
+        record.kind.value,
+        record.index,
+        encode(record.value),
+        record.reported_at,
+        record.late,
+        revision,
+    )
+
+
+def experiment_of(row: Row) -> ExperimentRecord:
+    """Returns the experiment of a row of SELECT_EXPERIMENT."""
+    return ExperimentRecord(
+        experiment_id=row[0],
+        status=_EXPERIMENT_STATUSES[row[1]],
+        config=decode(row[2]),
+        optimize_mode=row[3],
+        created_at=row[4],
+        started_at=row[5],
+        ended_at=row[6],
+        running_seconds=row[7],
+        running_since=row[8],
+        end_reason=_end_reason_of(row[9]),
+        errors=tuple(decode(row[10])),
+        next_sequence_number=row[11],
+        next_parameter_id=row[12],
+        create_request_id=row[13],
+    )
+
+
+def trial_of(row: Row) -> StoredTrial:
+    """Returns the trial of a row of SELECT_TRIALS."""
+    record = TrialRecord(
+        trial_id=row[0],
+        sequence_number=row[1],
+        status=_TRIAL_STATUSES[row[2]],
+        attempt=row[3],
+        parameter_id=row[4],
+        parameter_source=_SOURCES[row[5]],
+        parameters=decode(row[6]),
+        created_at=row[7],
+        started_at=row[8],
+        ended_at=row[9],
+        end_reason=_end_reason_of(row[10]),
+        waiting_reason=row[11],
+        has_final_result=bool(row[12]),
+        final_result=decode(row[13]),
+        objective=row[14],
+    )
+    latest = None if row[16] is None else decode(row[16])
+    return StoredTrial(record, row[15], latest, row[17])
+
+
+def metric_of(row: Row) -> StoredMetric:
+    """Returns the result of a row of SELECT_METRICS."""
+    trial_id, attempt, kind, index, value, reported_at, late, place, revision = row
+    record = MetricRecord(trial_id, attempt, _KINDS[kind], index, decode(value), reported_at, bool(late))
+    return StoredMetric(record, place, revision)
+
+
+def _end_reason_text(reason: EndReason | None) -> str | None:
+    return None if reason is None else encode(astuple(reason))
+
+
+def _end_reason_of(text: str | None) -> EndReason | None:
+    if text is None:
+        return None
+    actor, *rest = decode(text)
+    return EndReason(_ACTORS[actor], *rest)

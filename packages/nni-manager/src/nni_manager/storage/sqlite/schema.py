@@ -1,0 +1,156 @@
+"""The tables, and how files of older versions become files of this one."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from pathlib import Path
+
+from nni_manager.storage.interface import StorageError
+
+APPLICATION_ID = 0x4E4E4934
+"""Marks a file as the record of an experiment: the letters NNI4."""
+
+_VERSION_1 = """
+CREATE TABLE state (
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    revision INTEGER NOT NULL
+);
+INSERT INTO state VALUES (1, 0);
+
+CREATE TABLE experiment (
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    experiment_id TEXT NOT NULL,
+    status TEXT NOT NULL,
+    optimize_mode TEXT NOT NULL,
+    created_at REAL NOT NULL,
+    started_at REAL,
+    ended_at REAL,
+    running_seconds REAL NOT NULL,
+    running_since REAL,
+    end_reason TEXT,
+    errors TEXT NOT NULL,
+    next_sequence_number INTEGER NOT NULL,
+    next_parameter_id INTEGER NOT NULL,
+    create_request_id TEXT NOT NULL,
+    revision INTEGER NOT NULL
+);
+
+-- Apart from the experiment: it may be megabytes and hardly ever changes.
+CREATE TABLE experiment_config (
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    config TEXT NOT NULL
+);
+
+CREATE TABLE trials (
+    sequence_number INTEGER PRIMARY KEY,
+    trial_id TEXT NOT NULL UNIQUE,
+    status TEXT NOT NULL,
+    attempt INTEGER NOT NULL,
+    parameter_id INTEGER,
+    parameter_source TEXT NOT NULL,
+    parameters TEXT NOT NULL,
+    created_at REAL NOT NULL,
+    started_at REAL,
+    ended_at REAL,
+    end_reason TEXT,
+    waiting_reason TEXT NOT NULL,
+    has_final_result INTEGER NOT NULL,
+    final_result TEXT NOT NULL,
+    objective REAL,
+    revision INTEGER NOT NULL
+);
+CREATE INDEX trials_by_revision ON trials (revision);
+CREATE INDEX trials_by_status ON trials (status);
+CREATE INDEX trials_by_objective ON trials (objective) WHERE status = 'SUCCEEDED';
+
+-- Apart from the trials: a result changes a few numbers, not a row with parameters.
+CREATE TABLE trial_results (
+    trial_id TEXT PRIMARY KEY,
+    intermediate_count INTEGER NOT NULL,
+    final_count INTEGER NOT NULL,
+    latest_intermediate_index INTEGER NOT NULL,
+    latest_intermediate_row INTEGER NOT NULL
+) WITHOUT ROWID;
+
+CREATE TABLE metrics (
+    row INTEGER PRIMARY KEY,
+    trial_id TEXT NOT NULL,
+    attempt INTEGER NOT NULL,
+    kind TEXT NOT NULL,
+    metric_index INTEGER NOT NULL,
+    value TEXT NOT NULL,
+    reported_at REAL NOT NULL,
+    late INTEGER NOT NULL,
+    revision INTEGER NOT NULL
+);
+CREATE INDEX metrics_by_trial ON metrics (trial_id);
+CREATE INDEX metrics_by_revision ON metrics (revision);
+CREATE INDEX final_metrics ON metrics (row) WHERE kind = 'FINAL';
+CREATE INDEX final_metrics_by_trial ON metrics (trial_id) WHERE kind = 'FINAL';
+
+-- The numbers in a result, for charts. The kind is number, nan, inf or -inf; SQLite has no NaN.
+CREATE TABLE metric_entries (
+    metric_row INTEGER NOT NULL,
+    key TEXT NOT NULL,
+    value REAL,
+    kind TEXT NOT NULL,
+    PRIMARY KEY (metric_row, key)
+) WITHOUT ROWID;
+
+CREATE TABLE reporters (
+    trial_id TEXT NOT NULL,
+    attempt INTEGER NOT NULL,
+    reporter TEXT NOT NULL,
+    highest_number INTEGER NOT NULL,
+    PRIMARY KEY (trial_id, attempt, reporter)
+) WITHOUT ROWID;
+
+CREATE TABLE report_files (
+    trial_id TEXT NOT NULL,
+    attempt INTEGER NOT NULL,
+    end_offset INTEGER NOT NULL,
+    PRIMARY KEY (trial_id, attempt)
+) WITHOUT ROWID;
+"""
+
+MIGRATIONS: tuple[str, ...] = (_VERSION_1,)
+"""Script i makes a file of version i + 1 out of one of version i; an empty file has version 0."""
+
+
+def check(connection: sqlite3.Connection, path: Path, migrations: Sequence[str] = MIGRATIONS) -> int:
+    """Returns the version of a file.
+
+    Raises:
+        StorageError: The file is something else, or of a version newer than is known here.
+    """
+    version = int(connection.execute("PRAGMA user_version").fetchone()[0])
+    application = int(connection.execute("PRAGMA application_id").fetchone()[0])
+    tables = int(connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0])
+    if application != APPLICATION_ID and (application or version or tables):
+        raise StorageError(f"{path} is a database, but not the record of an experiment")
+    if version > len(migrations):
+        raise StorageError(
+            f"{path} has version {version} and this program knows versions up to {len(migrations)}: "
+            "open it with a newer program"
+        )
+    return version
+
+
+def migrate(connection: sqlite3.Connection, path: Path, migrations: Sequence[str] = MIGRATIONS) -> None:
+    """Brings a file to the newest version: wholly, or not at all.
+
+    Raises:
+        StorageError: As `check`.
+    """
+    version = check(connection, path, migrations)
+    if version == len(migrations):
+        return
+    scripts = "".join(migrations[version:])
+    stamps = f"PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {len(migrations)};"
+    try:
+        connection.executescript(f"BEGIN IMMEDIATE; {scripts} {stamps} COMMIT;")
+    except sqlite3.Error:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise

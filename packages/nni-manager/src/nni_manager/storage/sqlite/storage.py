@@ -1,0 +1,151 @@
+"""The storage in one SQLite file."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Callable, Collection, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any, TypeVar
+
+from nni_manager.engine.effects import Write
+from nni_manager.engine.records import ExperimentRecord
+from nni_manager.engine.statuses import MetricKind, TrialStatus
+from nni_manager.storage.interface import ReportPosition, Storage, StorageError, StoredMetric, StoredTrial
+from nni_manager.storage.sqlite import queries
+from nni_manager.storage.sqlite.batch import write_batch
+from nni_manager.storage.sqlite.files import errors_of, fold, open_for_reading, open_for_writing
+from nni_manager.storage.sqlite.readers import Readers
+from nni_manager.storage.sqlite.rows import Row, experiment_of, metric_of, trial_of
+
+_Result = TypeVar("_Result")
+
+
+def open_sqlite_storage(path: Path, read_only: bool = False) -> Storage:
+    """Opens the record of an experiment.
+
+    Args:
+        path: The file. Unless `read_only`, it and its folder are made if there is none.
+        read_only: Whether only to read; then the folder may be one where nothing can be written.
+
+    Raises:
+        StorageError: The file is missing, damaged, something else, or of a version that is newer
+            than this program knows.
+    """
+    writer = None if read_only else open_for_writing(path)
+    storage = SqliteStorage(path, writer)
+    storage.revision()
+    return storage
+
+
+class SqliteStorage:
+    """Keeps the record of one experiment in a file; made by `open_sqlite_storage`."""
+
+    def __init__(self, path: Path, writer: sqlite3.Connection | None) -> None:
+        self._path = path
+        self._writer = writer
+        self._writing = threading.Lock()
+        self._readers = Readers(partial(open_for_reading, path))
+        self._closed = False
+
+    def commit(self, writes: Sequence[Write]) -> int:
+        """Stores a batch; see the interface."""
+        with self._writing, errors_of(self._path, "store a batch"):
+            if self._writer is None or self._closed:
+                raise StorageError(f"{self._path} is {'closed' if self._closed else 'open for reading only'}")
+            if not writes:
+                return self.revision()
+            try:
+                self._writer.execute("BEGIN IMMEDIATE")
+                revision = write_batch(self._writer, writes)
+                self._writer.execute("COMMIT")
+            except BaseException:
+                if self._writer.in_transaction:
+                    self._writer.execute("ROLLBACK")
+                raise
+            return revision
+
+    def revision(self) -> int:
+        """Returns the revision of the last commit; see the interface."""
+        return int(self._rows(queries.REVISION)[0][0])
+
+    def experiment(self) -> ExperimentRecord | None:
+        """Returns the experiment; see the interface."""
+        return _first(self._read(experiment_of, queries.EXPERIMENT))
+
+    def experiment_revision(self) -> int:
+        """Returns when the experiment itself was last saved; see the interface."""
+        return int(self._rows(queries.EXPERIMENT_REVISION)[0][0])
+
+    def trial(self, trial_id: str) -> StoredTrial | None:
+        """Returns a trial; see the interface."""
+        return _first(self._read(trial_of, queries.TRIAL, trial_id))
+
+    def trials(
+        self, after_sequence_number: int = -1, limit: int = 1000, statuses: Collection[TrialStatus] = ()
+    ) -> list[StoredTrial]:
+        """Returns trials by rising sequence number; see the interface."""
+        sql = queries.trials(statuses)
+        return self._read(trial_of, sql, after_sequence_number, limit)
+
+    def trials_changed_after(self, revision: int, limit: int = 1000) -> list[StoredTrial]:
+        """Returns trials changed after a revision; see the interface."""
+        return self._read(trial_of, queries.TRIALS_CHANGED_AFTER, revision, limit - 1)
+
+    def trial_counts(self) -> dict[TrialStatus, int]:
+        """Returns how many trials have each status; see the interface."""
+        return {TrialStatus(status): count for status, count in self._rows(queries.TRIAL_COUNTS)}
+
+    def best_trial(self, optimize_mode: str) -> StoredTrial | None:
+        """Returns the succeeded trial with the best objective; see the interface."""
+        return _first(self._read(trial_of, queries.best_trial(optimize_mode)))
+
+    def metrics(
+        self,
+        trial_id: str | None = None,
+        after_row: int = 0,
+        limit: int = 10_000,
+        kind: MetricKind | None = None,
+    ) -> list[StoredMetric]:
+        """Returns results by rising row; see the interface."""
+        if trial_id is None:
+            return self._read(metric_of, queries.metrics(kind, of_one_trial=False), after_row, limit)
+        return self._read(metric_of, queries.metrics(kind, of_one_trial=True), after_row, limit, trial_id)
+
+    def metrics_changed_after(self, revision: int, limit: int = 10_000) -> list[StoredMetric]:
+        """Returns results stored after a revision; see the interface."""
+        return self._read(metric_of, queries.METRICS_CHANGED_AFTER, revision, limit - 1)
+
+    def report_position(self, trial_id: str, attempt: int) -> ReportPosition:
+        """Returns how far the results of an attempt are stored; see the interface."""
+        rows = self._rows(queries.REPORT_POSITION, trial_id, attempt)
+        intermediate_count, final_count, end_offset = rows[0][:3]
+        numbers = {reporter: number for *_, reporter, number in rows if reporter is not None}
+        return ReportPosition(intermediate_count, final_count, numbers, end_offset)
+
+    def close(self) -> None:
+        """Closes the storage and folds what SQLite keeps beside its file into it."""
+        with self._writing, errors_of(self._path, "close the record"):
+            if self._closed:
+                return
+            self._closed = True
+            self._readers.close()
+            if self._writer is not None:
+                try:
+                    fold(self._writer)
+                finally:
+                    self._writer.close()
+
+    def _read(self, convert: Callable[[Row], _Result], sql: str, *parameters: Any) -> list[_Result]:
+        rows = self._rows(sql, *parameters)
+        with errors_of(self._path, "read the record"):
+            return [convert(row) for row in rows]
+
+    def _rows(self, sql: str, *parameters: Any) -> list[Row]:
+        with errors_of(self._path, "read the record"), self._readers.lent() as connection:
+            return connection.execute(sql, parameters).fetchall()
+
+
+def _first(found: list[_Result]) -> _Result | None:
+    return found[0] if found else None

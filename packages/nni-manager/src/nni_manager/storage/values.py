@@ -1,0 +1,51 @@
+"""How values are kept: as JSON text with Python's NaN, Infinity and -Infinity."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any
+
+DEFAULT_KEY = "default"
+"""The key under which a result that is a bare number is charted."""
+
+encode = json.JSONEncoder(separators=(",", ":")).encode
+"""Returns a value as text that is ASCII only, so that unpaired surrogates survive too."""
+
+decode = json.JSONDecoder().decode
+"""Returns the value of a text that `encode` made."""
+
+
+def copied(value: Any) -> Any:
+    """Returns a copy of a JSON value as reading it from a file would."""
+    return decode(encode(value))
+
+
+def numeric_entries(value: Any) -> list[tuple[str, float | None, str]]:
+    """Returns what of a result can be charted: (key, number, kind) of each numeric entry.
+
+    The kind is "number", or "nan", "inf" or "-inf" with None for the number. Booleans are no
+    numbers, and what is nested is left out, as are integers that no double can hold.
+    """
+    if isinstance(value, dict):
+        entries = (_entry(key, number) for key, number in value.items() if _is_text(key))
+        return [entry for entry in entries if entry is not None]
+    entry = _entry(DEFAULT_KEY, value)
+    return [] if entry is None else [entry]
+
+
+def _entry(key: str, value: Any) -> tuple[str, float | None, str] | None:
+    if not isinstance(value, (int, float)) or isinstance(value, bool):
+        return None
+    try:
+        number = float(value)
+    except OverflowError:
+        return None
+    if math.isfinite(number):
+        return key, number, "number"
+    return key, None, str(number)
+
+
+def _is_text(key: str) -> bool:
+    """Whether a column of text can hold a key: unpaired surrogates have no UTF-8 form."""
+    return key.isascii() or not any("\ud800" <= character <= "\udfff" for character in key)

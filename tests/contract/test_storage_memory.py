@@ -1,0 +1,16 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from nni_manager.storage.interface import Storage
+from nni_manager.storage.memory import MemoryStorage
+from nni_manager.testing.storage import StorageContract
+
+
+class TestMemoryStorage(StorageContract):
+    @pytest.fixture
+    def storage(self) -> Iterator[Storage]:
+        storage = MemoryStorage()
+        yield storage
+        storage.close()

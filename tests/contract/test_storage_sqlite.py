@@ -1,0 +1,17 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from nni_manager.storage.interface import Storage
+from nni_manager.storage.sqlite import open_sqlite_storage
+from nni_manager.testing.storage import StorageContract
+
+
+class TestSqliteStorage(StorageContract):
+    @pytest.fixture
+    def storage(self, tmp_path: Path) -> Iterator[Storage]:
+        storage = open_sqlite_storage(tmp_path / "db" / "experiment.sqlite")
+        yield storage
+        storage.close()

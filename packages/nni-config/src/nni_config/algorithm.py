@@ -1,0 +1,103 @@
+"""The configuration of tuners and assessors."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, ClassVar
+
+from nni_config.algorithms import AlgorithmKind, find_algorithm, refusal_of_name
+from nni_config.base import ConfigBase
+from nni_config.fields import JsonObject, PathLike
+from nni_config.names import comparable, short
+from nni_config.problems import Report
+
+_CLASS_NAME = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)+")
+
+
+class AlgorithmConfig(ConfigBase):
+    """Chooses a tuner or an assessor: a built-in one by its name, or one's own class.
+
+    Attributes:
+        name: The name of a built-in algorithm.
+        class_name: The class of one's own, "module.Class".
+        code_directory: The folder that class_name is imported from.
+        class_args: The arguments of the algorithm.
+    """
+
+    _place: ClassVar[str | None] = "tuner"
+
+    name: str | None = None
+    class_name: str | None = None
+    code_directory: PathLike | None = None
+    class_args: JsonObject | None = None
+
+    @classmethod
+    def _from_mapping(cls, mapping: Mapping[Any, Any]) -> ConfigBase:
+        names = {
+            comparable(key) for key, value in mapping.items() if isinstance(key, str) and value is not None
+        }
+        if cls is AlgorithmConfig and "classname" in names:
+            return CustomAlgorithmConfig._from_mapping(mapping)
+        return super()._from_mapping(mapping)
+
+    @classmethod
+    def _refusal_of(cls, value: Any) -> str:
+        allowed = (
+            'allowed is AlgorithmConfig(name="TPE"), or CustomAlgorithmConfig(class_name="module.Class")'
+        )
+        if isinstance(value, (str, int, float, list, tuple, type)):
+            return f"{short(value)} is not an algorithm; {allowed}"
+        kind = type(value)
+        return f"an instance of a class ({kind.__module__}.{kind.__qualname__}) is not accepted; {allowed}"
+
+    def is_empty(self) -> bool:
+        """Returns whether nothing was chosen, as in the template that Experiment("local") starts with."""
+        return self.name is None and self.class_name is None and not self.class_args
+
+    def _fill_in(self, parents: list[ConfigBase], report: Report) -> None:
+        if self.class_name is not None and self.code_directory is None:
+            self.code_directory = "."
+
+    def _check(self, parents: list[ConfigBase], report: Report) -> None:
+        if self.class_name is None:
+            if not self.name:
+                report.add(
+                    'it is not set; allowed is the name of an algorithm, such as "TPE", or class_name', "name"
+                )
+            if self.code_directory is not None:
+                report.add("it is set without class_name; allowed is both or neither", "code_directory")
+            return
+        if self.name is not None:
+            report.add("it is set beside class_name; allowed is one of the two", "name")
+        if not _CLASS_NAME.fullmatch(self.class_name):
+            report.add(f'{short(self.class_name)} is not a class; allowed is "module.Class"', "class_name")
+        if self.code_directory is not None and not Path(self.code_directory).is_dir():
+            message = f'"{self.code_directory}" is not a directory; allowed is an existing folder'
+            report.add(message, "code_directory")
+
+    def check_name(self, kind: AlgorithmKind, report: Report) -> None:
+        """Reports a name under which there is no algorithm of the kind."""
+        if self.name and self.class_name is None and find_algorithm(self.name, kind) is None:
+            report.add(refusal_of_name(self.name, kind), "name")
+
+
+class CustomAlgorithmConfig(AlgorithmConfig):
+    """Chooses a tuner or an assessor of one's own.
+
+    Attributes:
+        class_name: The class, "module.Class".
+        code_directory: The folder that it is imported from.
+        class_args: The arguments of its constructor.
+    """
+
+    code_directory: PathLike | None = "."
+
+
+def canonical_algorithm(config: AlgorithmConfig) -> AlgorithmConfig:
+    """Returns the same choice as the class that fits it, so that equal choices compare equal."""
+    fitting = AlgorithmConfig if config.class_name is None else CustomAlgorithmConfig
+    if type(config) is fitting:
+        return config
+    return fitting(**{name: getattr(config, name) for name in AlgorithmConfig.model_fields})

@@ -1,0 +1,65 @@
+"""Which tuners and assessors exist by name."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from nni_config.names import closest, short
+
+OptimizeMode = Literal["maximize", "minimize"]
+"""Whether a larger or a smaller result is better."""
+
+AlgorithmKind = Literal["tuner", "assessor"]
+"""What an algorithm does: propose parameters, or stop trials early."""
+
+
+@dataclass(frozen=True, slots=True)
+class BuiltInAlgorithm:
+    """An algorithm that is chosen by its name.
+
+    Attributes:
+        name: Its name; case does not matter where it is written.
+        kind: What it does.
+        default_optimize_mode: What it does when nobody says.
+    """
+
+    name: str
+    kind: AlgorithmKind
+    default_optimize_mode: OptimizeMode = "maximize"
+
+
+BUILT_IN_ALGORITHMS = (
+    BuiltInAlgorithm("TPE", "tuner", default_optimize_mode="minimize"),
+    BuiltInAlgorithm("Random", "tuner"),
+    BuiltInAlgorithm("GridSearch", "tuner"),
+)
+"""Every algorithm that is there by name."""
+
+_NOT_AVAILABLE = (
+    ("tuner", "TPE_legacy", "Anneal", "Batch", "BatchTuner", "Evolution", "SMAC", "GP", "GPTuner", "Metis"),
+    ("tuner", "MetisTuner", "DNGO", "DNGOTuner", "PBT", "PBTTuner", "NetworkMorphism", "PPO", "PPOTuner"),
+    ("tuner", "RegularizedEvolutionTuner", "Hyperband", "BOHB"),
+    ("assessor", "Medianstop", "Curvefitting"),
+)
+"""NNI's other algorithms, each line beginning with what they are."""
+
+
+def find_algorithm(name: str, kind: AlgorithmKind) -> BuiltInAlgorithm | None:
+    """Returns the built-in algorithm of a name, or None."""
+    matches = [
+        each for each in BUILT_IN_ALGORITHMS if each.kind == kind and each.name.lower() == name.lower()
+    ]
+    return matches[0] if matches else None
+
+
+def refusal_of_name(name: str, kind: AlgorithmKind) -> str:
+    """Returns why a name that is not built in is refused, and which names there are."""
+    names = [each.name for each in BUILT_IN_ALGORITHMS if each.kind == kind]
+    allowed = f"available: {', '.join(names) if names else 'none'}, or class_name for a class of your own"
+    others = [each.lower() for row in _NOT_AVAILABLE if row[0] == kind for each in row[1:]]
+    if name.lower() in others:
+        return f"the {kind} {short(name)} is not available in this version; {allowed}"
+    guess = closest(name, names)
+    hint = f"did you mean {guess!r}? " if guess else ""
+    return f"there is no {kind} {short(name)}; {hint}{allowed}"

@@ -1,0 +1,247 @@
+"""The base class of every configuration class."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from os import PathLike
+from pathlib import Path
+from typing import Any, ClassVar
+
+from pydantic import BaseModel, ConfigDict, PrivateAttr, ValidationError, ValidationInfo, field_validator
+from pydantic_core.core_schema import ValidatorFunctionWrapHandler
+from typing_extensions import Self
+
+from nni_config.coercion import coerced, problems_of
+from nni_config.fields import field_kinds
+from nni_config.names import camel_case, closest, short
+from nni_config.origin import Origin
+from nni_config.paths import absolute_path, current_base_path
+from nni_config.plain import NotPlainError, plain_value
+from nni_config.problems import InvalidConfigError, Report, UnknownFieldError, error_of
+from nni_config.unknown_fields import resolved_fields, unknown_field
+
+
+class ConfigBase(BaseModel):
+    """Base of the configuration classes; subclass it for a class of your own.
+
+    A configuration can be built empty and filled in any order. The names of arguments ignore case and
+    underscores. Assigning checks the one value; what is missing and what contradicts is found by `validate`.
+    None means that a field is not set.
+
+    A subclass may override `_canonicalize` and `_validate_canonical`.
+    """
+
+    model_config = ConfigDict(strict=True, validate_assignment=True, extra="forbid")
+
+    _place: ClassVar[str | None] = None
+    """Where fields of this class stand in an experiment's configuration; used to guess what was meant."""
+
+    _base_path: Path = PrivateAttr(default_factory=current_base_path)
+    _origin: Origin | None = PrivateAttr(default=None)
+
+    def __init__(self, **fields: Any) -> None:
+        """Makes a configuration of some fields.
+
+        Raises:
+            InvalidConfigError: Values are not allowed. An AttributeError too if a field does not exist.
+        """
+        values, problems = resolved_fields(type(self), fields)
+        try:
+            super().__init__(**values)
+        except ValidationError as error:
+            problems += problems_of(error)
+        if problems:
+            raise error_of(problems)
+
+    @classmethod
+    def load(cls, path: str | PathLike[str]) -> Self:
+        """Reads a configuration from a YAML file. Its relative paths are relative to the file's folder.
+
+        Raises:
+            InvalidConfigError: The file is not valid; every problem is named with its line.
+            OSError: The file cannot be read.
+        """
+        from nni_config.loading import load_config
+
+        return load_config(cls, Path(path))
+
+    def json(self) -> dict[str, Any]:  # type: ignore[override]
+        """Returns the canonical form as a dict with camelCase keys; fields that are not set are left out.
+
+        Raises:
+            InvalidConfigError: The configuration is not valid.
+        """
+        return self.canonical_copy()._as_dict()
+
+    def validate(self) -> None:  # type: ignore[override]
+        """Checks the whole configuration.
+
+        Raises:
+            InvalidConfigError: It is not valid; every problem is named.
+        """
+        self.canonical_copy()
+
+    def canonical_copy(self) -> Self:
+        """Returns a checked deep copy with defaults filled in and paths absolute.
+
+        Raises:
+            InvalidConfigError: The configuration is not valid; every problem is named.
+        """
+        report = Report()
+        copy = self._make_canonical_copy(report)
+        if report.problems:
+            origin = self._origin
+            raise error_of([origin.located(p) if origin else p for p in report.problems])
+        return copy
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if not name.startswith("_") and name not in type(self).model_fields:
+            raise UnknownFieldError([unknown_field(type(self), name)])
+        try:
+            super().__setattr__(name, value)
+        except ValidationError as error:
+            raise error_of(problems_of(error)) from None
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):
+            return super().__getattr__(name)  # type: ignore[misc]
+        message = f"{type(self).__name__} does not have field {name}"
+        guess = closest(name, type(self).model_fields)
+        raise AttributeError(f"{message}; did you mean {guess}?" if guess else message)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, ConfigBase) or type(self) is not type(other):
+            return NotImplemented
+        return all(getattr(self, name) == getattr(other, name) for name in type(self).model_fields)
+
+    def _canonicalize(self, parents: list[ConfigBase]) -> None:
+        """Hook for subclasses: fill in defaults. `parents[0]` is the configuration around this one.
+
+        Raises:
+            ValueError: Something is wrong with the configuration.
+        """
+
+    def _validate_canonical(self) -> None:
+        """Hook for subclasses: check the canonical form.
+
+        Raises:
+            ValueError: Something is wrong with the configuration.
+        """
+
+    @classmethod
+    def _from_mapping(cls, mapping: Mapping[Any, Any]) -> ConfigBase:
+        """Returns the configuration that a dict means where this class is expected."""
+        values, problems = resolved_fields(cls, mapping)
+        if not problems:
+            return cls(**values)
+        try:
+            cls(**values)
+        except InvalidConfigError as error:
+            problems += error.problems
+        raise error_of(problems)
+
+    @classmethod
+    def _refusal_of(cls, value: Any) -> str:
+        """Returns why something that is no dict is not accepted where this class is expected."""
+        return f"{short(value)} is not allowed; allowed is a {cls.__name__}, or names with values"
+
+    @classmethod
+    def _explanation_of_unknown(cls, name: str) -> str | None:
+        """Returns what is to be said about a field that this class does not have, if it is a known case."""
+        return None
+
+    def _fill_in(self, parents: list[ConfigBase], report: Report) -> None:
+        """Fills in defaults, before paths are made absolute."""
+
+    def _check(self, parents: list[ConfigBase], report: Report) -> None:
+        """Reports what is missing and what contradicts in the canonical form."""
+
+    def _children(self) -> Iterator[tuple[tuple[str | int, ...], ConfigBase]]:
+        for name in type(self).model_fields:
+            value = getattr(self, name)
+            for index, element in enumerate(value if isinstance(value, list) else [value]):
+                if isinstance(element, ConfigBase):
+                    yield ((name, index) if isinstance(value, list) else (name,)), element
+
+    def _make_canonical_copy(self, report: Report) -> Self:
+        copy = self._checked_copy(report)
+        wrong = report.already_wrong.union(problem.path for problem in report.problems)
+        copy._make_canonical([], replace(report, already_wrong=wrong))
+        return copy
+
+    def _checked_copy(self, report: Report) -> Self:
+        """Returns a deep copy; values changed in place since they were assigned are checked again."""
+        copy = self.model_copy()
+        for name in type(self).model_fields:
+            value = getattr(self, name)
+            try:
+                setattr(copy, name, _copied(value, report.at(name)))
+            except InvalidConfigError as error:
+                report.add_all(error.problems)
+                setattr(copy, name, None)
+            except NotPlainError as error:
+                report.add(error.message, name, *error.path)
+                setattr(copy, name, None)
+        return copy
+
+    def _make_canonical(self, parents: list[ConfigBase], report: Report) -> None:
+        self._fill_in(parents, report)
+        for name, kind in field_kinds(type(self)).items():
+            if kind.is_path and getattr(self, name) is not None:
+                setattr(self, name, absolute_path(getattr(self, name), self._base_path))
+        self._run_hook(report, self._canonicalize, parents)
+        for path, child in self._children():
+            child._make_canonical([self, *parents], report.at(*path))
+        self._check_placeholders(report)
+        self._check(parents, report)
+        self._run_hook(report, self._validate_canonical)
+
+    def _run_hook(self, report: Report, hook: Any, *arguments: Any) -> None:
+        try:
+            hook(*arguments)
+        except InvalidConfigError as error:
+            report.add_all(error.problems)
+        except ValueError as error:
+            report.add(str(error))
+
+    def _check_placeholders(self, report: Report) -> None:
+        for name, kind in field_kinds(type(self)).items():
+            value = getattr(self, name)
+            may_have_one = (kind.is_text or kind.is_path) and name not in _SHELL_FIELDS
+            if may_have_one and isinstance(value, str) and "${" in value:
+                report.add(f"{short(value)} has a placeholder that is not filled in; write the value", name)
+
+    def _as_dict(self) -> dict[str, Any]:
+        values = {name: getattr(self, name) for name in type(self).model_fields}
+        return {camel_case(name): _dumped(value) for name, value in values.items() if value is not None}
+
+    @field_validator("*", mode="wrap")
+    @classmethod
+    def _check_value(cls, value: Any, handler: ValidatorFunctionWrapHandler, info: ValidationInfo) -> Any:
+        if value is None:
+            return None
+        return handler(coerced(field_kinds(cls)[info.field_name or ""], value))
+
+
+_SHELL_FIELDS = ("trial_command", "command")
+"""Fields in which ${...} is the shell's."""
+
+
+def _copied(value: Any, report: Report) -> Any:
+    if isinstance(value, ConfigBase):
+        return value._checked_copy(report)
+    if isinstance(value, list) and any(isinstance(element, ConfigBase) for element in value):
+        return [
+            element._checked_copy(report.at(index)) if isinstance(element, ConfigBase) else element
+            for index, element in enumerate(value)
+        ]
+    return plain_value(value)
+
+
+def _dumped(value: Any) -> Any:
+    if isinstance(value, ConfigBase):
+        return value._as_dict()
+    if isinstance(value, list) and any(isinstance(element, ConfigBase) for element in value):
+        return [_dumped(element) for element in value]
+    return str(value) if isinstance(value, Path) else value

@@ -1,0 +1,185 @@
+"""The configuration of an experiment."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+from pydantic import PrivateAttr
+
+from nni_config.algorithm import AlgorithmConfig, canonical_algorithm
+from nni_config.base import ConfigBase
+from nni_config.experiment_checks import check_experiment, experiment_warnings
+from nni_config.fields import Duration, GpuIndices, NonNegativeInt, PathLike, PositiveInt, required
+from nni_config.names import comparable
+from nni_config.paths import absolute_path, default_experiments_directory
+from nni_config.plain import NotPlainError, plain_value
+from nni_config.problems import InvalidConfigError, Problem, Report
+from nni_config.training_service import TrainingServiceConfig, training_service_class
+
+LogLevel = Literal["fatal", "critical", "error", "warning", "info", "debug", "trace"]
+"""How much is logged; fatal and critical are the same."""
+
+StopSignal = Literal["SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2", "SIGKILL"]
+"""The first signal of a stop."""
+
+
+class ExperimentConfig(ConfigBase):
+    """The configuration of an experiment.
+
+    `ExperimentConfig("local")` is a template: it has a training service, and algorithms to be named.
+
+    Attributes:
+        experiment_name: A name for people.
+        experiment_type: Always "hpo".
+        search_space_file: A JSON or YAML file with the search space. It wins over `search_space`.
+        search_space: Parameter names with {"_type", "_value"}; anything for a tuner of one's own.
+        trial_command: The command of each trial, run by bash.
+        trial_code_directory: The folder that trials run in.
+        trial_concurrency: How many trials may run at the same time.
+        trial_gpu_number: How many GPUs each trial needs. 0 hides every GPU, None changes nothing.
+        max_experiment_duration: After this long no new trial starts.
+        max_trial_number: After this many trials no new one starts.
+        max_trial_duration: A trial that runs longer is canceled.
+        nni_manager_ip: The address at which trials on other machines reach the manager.
+        use_annotation: Always false.
+        debug: Log more; the same as the log level "debug".
+        log_level: How much manager, tuner and client log.
+        experiment_working_directory: The folder that holds the experiment's folder.
+        tuner_gpu_indices: The GPUs that the tuner sees, None for none.
+        tuner: The algorithm that proposes parameters.
+        assessor: The algorithm that stops trials early.
+        advisor: Another name for `tuner`, kept for NNI's configurations.
+        training_service: Where trials run.
+        optimize_mode: Whether larger or smaller results are better. None asks the algorithms' arguments.
+        on_limit: What happens to running trials at a limit of the experiment. None is "finish".
+        trial_stop_signal: The first signal sent to a trial that is to stop. None is SIGINT.
+        trial_stop_grace_period: How long a trial has between two signals.
+        stop_on_early_failures: End when the first trials all fail without a report. None is true.
+        snapshot_code: Run every trial in one copy of the code folder, taken at the start. None is false.
+    """
+
+    _place: ClassVar[str | None] = ""
+    _loaded_search_space_file: str | None = PrivateAttr(default=None)
+
+    experiment_name: str | None = None
+    experiment_type: Literal["hpo"] = "hpo"
+    search_space_file: PathLike | None = None
+    search_space: Any = None
+    trial_command: str | None = None
+    trial_code_directory: PathLike = "."
+    trial_concurrency: PositiveInt = required()
+    trial_gpu_number: NonNegativeInt | None = None
+    max_experiment_duration: Duration | None = None
+    max_trial_number: PositiveInt | None = None
+    max_trial_duration: Duration | None = None
+    nni_manager_ip: str | None = None
+    use_annotation: bool = False
+    debug: bool = False
+    log_level: LogLevel | None = None
+    experiment_working_directory: PathLike = required()
+    tuner_gpu_indices: GpuIndices | None = None
+    tuner: AlgorithmConfig = required()
+    assessor: AlgorithmConfig | None = None
+    advisor: AlgorithmConfig | None = None
+    training_service: TrainingServiceConfig | list[TrainingServiceConfig] = required()
+    optimize_mode: Literal["maximize", "minimize"] | None = None
+    on_limit: Literal["finish", "stop"] | None = None
+    trial_stop_signal: StopSignal | None = None
+    trial_stop_grace_period: Duration | None = None
+    stop_on_early_failures: bool | None = None
+    snapshot_code: bool | None = None
+
+    def __init__(self, config_or_platform: str | Sequence[str] | None = None, **fields: Any) -> None:
+        """Makes a configuration of fields, or a template for a platform.
+
+        Args:
+            config_or_platform: The name of the platform, or several names.
+            fields: Values of fields. In a template they win over what the template has.
+
+        Raises:
+            InvalidConfigError: Values are not allowed. An AttributeError too if a field does not exist.
+        """
+        template = {} if config_or_platform is None else _template(config_or_platform)
+        given = {comparable(name) for name in fields}
+        super().__init__(
+            **{name: value for name, value in template.items() if comparable(name) not in given}, **fields
+        )
+
+    def training_services(self) -> list[TrainingServiceConfig]:
+        """Returns the training services, also where there is one or none."""
+        service = self.training_service
+        if isinstance(service, list):
+            return service
+        return [] if service is None else [service]
+
+    def warnings(self) -> list[str]:
+        """Returns what is allowed but probably not meant."""
+        return experiment_warnings(self)
+
+    @classmethod
+    def _explanation_of_unknown(cls, name: str) -> str | None:
+        return _KNOWN_MISSING.get(comparable(name))
+
+    def _fill_in(self, parents: list[ConfigBase], report: Report) -> None:
+        self.experiment_type = self.experiment_type or "hpo"
+        self.trial_code_directory = self.trial_code_directory or "."
+        self.use_annotation = bool(self.use_annotation)
+        self.debug = bool(self.debug)
+        self.log_level = self.log_level or ("debug" if self.debug else "info")
+        if self.experiment_working_directory is None:
+            self.experiment_working_directory = default_experiments_directory()
+        self.tuner_gpu_indices = self.tuner_gpu_indices or None
+        self._fill_in_algorithms(report)
+        if isinstance(self.training_service, list) and len(self.training_service) == 1:
+            self.training_service = self.training_service[0]
+        self._load_search_space(report)
+
+    def _fill_in_algorithms(self, report: Report) -> None:
+        for name in ("tuner", "assessor", "advisor"):
+            algorithm = getattr(self, name)
+            if algorithm is not None:
+                setattr(self, name, None if algorithm.is_empty() else canonical_algorithm(algorithm))
+        if self.advisor is not None:
+            if self.tuner is not None:
+                report.add("it is set beside tuner, and means the same; allowed is one of the two", "advisor")
+            else:
+                self.tuner = self.advisor
+            self.advisor = None
+
+    def _load_search_space(self, report: Report) -> None:
+        """Reads the search space's file, unless the search space was read from it before."""
+        if self.search_space_file is None:
+            return
+        path = absolute_path(self.search_space_file, self._base_path)
+        if path == self._loaded_search_space_file:
+            return
+        from nni_config.search_space_file import read_search_space
+
+        try:
+            self.search_space = plain_value(read_search_space(Path(path)))
+            self._loaded_search_space_file = path
+        except NotPlainError as error:
+            report.add(error.message, "search_space_file", *error.path)
+        except ValueError as error:
+            report.add(str(error), "search_space_file")
+
+    def _check(self, parents: list[ConfigBase], report: Report) -> None:
+        check_experiment(self, report)
+
+
+_KNOWN_MISSING = {
+    "sharedstorage": "shared storage is not available in this version",
+    "trainingserviceplatform": "NNI's first form of configuration is not read; write trainingService",
+}
+
+
+def _template(platforms: str | Sequence[str]) -> dict[str, Any]:
+    names = [platforms] if isinstance(platforms, str) else list(platforms)
+    try:
+        services = [training_service_class(name)() for name in names]
+    except ValueError as error:
+        raise InvalidConfigError([Problem(("training_service", "platform"), str(error))]) from None
+    algorithms = {name: AlgorithmConfig(class_args={}) for name in ("tuner", "assessor", "advisor")}
+    return {"training_service": services[0] if isinstance(platforms, str) else services, **algorithms}

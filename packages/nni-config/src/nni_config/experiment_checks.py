@@ -1,0 +1,81 @@
+"""What must hold between the fields of an experiment's configuration."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from nni_config.algorithms import find_algorithm
+from nni_config.optimize_mode import check_optimize_mode
+from nni_config.problems import Report
+from nni_config.search_space import search_space_problems, search_space_warnings
+
+if TYPE_CHECKING:
+    from nni_config.experiment import ExperimentConfig
+
+
+def check_experiment(config: ExperimentConfig, report: Report) -> None:
+    """Reports what is missing and what contradicts in a canonical configuration."""
+    if config.trial_concurrency is None:
+        report.add("it is not set; allowed is a whole number from 1", "trial_concurrency")
+    if config.use_annotation:
+        message = (
+            "annotations in the trial's code are not supported; allowed is false, with a search space here "
+            "and nni.get_next_parameter() in the code"
+        )
+        report.add(message, "use_annotation")
+    _check_algorithms(config, report)
+    _check_training_services(config, report)
+    _check_search_space(config, report)
+    check_optimize_mode(config, report)
+
+
+def experiment_warnings(config: ExperimentConfig) -> list[str]:
+    """Returns what is allowed but probably not meant."""
+    warnings = [f"search_space.{warning}" for warning in search_space_warnings(config.search_space)]
+    if _has_standard_space(config):
+        return warnings
+    problems = search_space_problems(config.search_space) if _looks_standard(config.search_space) else []
+    return [*warnings, *(str(problem.below("search_space")) for problem in problems)]
+
+
+def _check_algorithms(config: ExperimentConfig, report: Report) -> None:
+    if config.tuner is None:
+        report.add('ExperimentConfig: tuner must be set; allowed is for example the name "TPE"', "tuner")
+    else:
+        config.tuner.check_name("tuner", report.at("tuner"))
+    if config.assessor is not None:
+        config.assessor.check_name("assessor", report.at("assessor"))
+
+
+def _check_training_services(config: ExperimentConfig, report: Report) -> None:
+    count = len(config.training_services())
+    if count == 0:
+        report.add(
+            "it is not set; allowed is a place to run trials, such as platform: local", "training_service"
+        )
+    elif count > 1:
+        report.add(
+            "several training services are not available in this version; allowed is one", "training_service"
+        )
+
+
+def _check_search_space(config: ExperimentConfig, report: Report) -> None:
+    if not _has_standard_space(config):
+        return
+    if config.search_space is None:
+        report.add("search_space and search_space_file must be set one; allowed is either", "search_space")
+        return
+    for problem in search_space_problems(config.search_space):
+        report.at("search_space").add_all([problem])
+
+
+def _has_standard_space(config: ExperimentConfig) -> bool:
+    """Returns whether the tuner is a built-in one. Any other takes whatever it likes as its search space."""
+    tuner = config.tuner
+    return tuner is not None and bool(tuner.name) and find_algorithm(tuner.name or "", "tuner") is not None
+
+
+def _looks_standard(space: object) -> bool:
+    return isinstance(space, dict) and any(
+        isinstance(value, dict) and "_type" in value for value in space.values()
+    )

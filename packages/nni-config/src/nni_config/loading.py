@@ -1,0 +1,75 @@
+"""Makes a configuration of a YAML file, with every problem at its line."""
+
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from nni_config.names import comparable, short
+from nni_config.paths import base_path
+from nni_config.problems import InvalidConfigError, NotAMappingError, Problem, Report, Steps, error_of
+from nni_config.yaml_file import YamlDocument, read_yaml
+
+if TYPE_CHECKING:
+    from nni_config.base import ConfigBase
+
+Config = TypeVar("Config", bound="ConfigBase")
+
+
+def load_config(config_class: type[Config], path: Path) -> Config:
+    """Reads a configuration; see `ConfigBase.load`."""
+    document = read_yaml(path)
+    if document.problems:
+        raise error_of(document.problems)
+    if not isinstance(document.value, dict):
+        found = "the file is empty" if document.value is None else f"it holds {short(document.value)}"
+        raise NotAMappingError([Problem((), f"{found}; allowed are fields with values", location=str(path))])
+    with base_path(path.absolute().parent):
+        return _made(config_class, document)
+
+
+def _made(config_class: type[Config], document: YamlDocument) -> Config:
+    try:
+        config = config_class(**document.value)
+    except InvalidConfigError as error:
+        problems = [*error.problems, *_further_problems(config_class, document.value, error.problems)]
+        raise error_of([document.origin.located(problem) for problem in problems]) from None
+    config._origin = document.origin
+    return config
+
+
+def _further_problems(
+    config_class: type[ConfigBase], mapping: dict[Any, Any], found: tuple[Problem, ...]
+) -> list[Problem]:
+    """Returns what else would be wrong if the values that are wrong were left out."""
+    rest = copy.deepcopy(mapping)
+    for problem in found:
+        _remove(rest, problem.path)
+    wrong = frozenset(problem.path for problem in found)
+    report = Report(already_wrong=wrong)
+    try:
+        config_class(**rest)._make_canonical_copy(report)
+    except InvalidConfigError as error:
+        report.add_all(error.problems)
+    return report.problems
+
+
+def _remove(mapping: Any, path: Steps) -> None:
+    """Removes the value at a path, or the nearest value around it that exists."""
+    for depth, step in enumerate(path):
+        if isinstance(step, int):
+            key: Any = step if isinstance(mapping, list) and step < len(mapping) else None
+        else:
+            names = mapping if isinstance(mapping, dict) else {}
+            key = next((name for name in names if comparable(str(name)) == comparable(step)), None)
+        if key is None:
+            return
+        if depth == len(path) - 1:
+            # An element of a list becomes null, so that the positions of the others stay.
+            if isinstance(mapping, list):
+                mapping[key] = None
+            else:
+                del mapping[key]
+        else:
+            mapping = mapping[key]

@@ -1,0 +1,36 @@
+"""Folders: what relative paths are relative to, and where experiments lie."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from pathlib import Path
+
+_base_path: ContextVar[Path | None] = ContextVar("nni_config_base_path", default=None)
+
+
+def current_base_path() -> Path:
+    """Returns the folder that relative paths of a new configuration are relative to."""
+    return _base_path.get() or Path.cwd()
+
+
+@contextmanager
+def base_path(folder: Path) -> Iterator[None]:
+    """Makes relative paths of configurations built inside relative to a folder."""
+    token = _base_path.set(folder)
+    try:
+        yield
+    finally:
+        _base_path.reset(token)
+
+
+def absolute_path(path: str | os.PathLike[str], base: Path) -> str:
+    """Returns a path with `~` expanded, made absolute, links resolved. It need not exist."""
+    return os.path.realpath(base / Path(path).expanduser())
+
+
+def default_experiments_directory() -> Path:
+    """Returns the folder that holds experiments unless another is named: ~/nni-experiments."""
+    return Path.home() / "nni-experiments"

@@ -1,0 +1,77 @@
+"""Says of a field that does not exist what was probably meant."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from nni_config.names import closest, comparable, in_style_of
+from nni_config.problems import Problem
+
+if TYPE_CHECKING:
+    from nni_config.base import ConfigBase
+
+
+def resolved_fields(
+    config_class: type[ConfigBase], given: Mapping[Any, Any]
+) -> tuple[dict[str, Any], list[Problem]]:
+    """Returns values by the fields' real names, and a problem for each name unknown or given twice."""
+    fields = {comparable(name): name for name in config_class.model_fields}
+    values: dict[str, Any] = {}
+    problems: list[Problem] = []
+    for key, value in given.items():
+        name = fields.get(comparable(key)) if isinstance(key, str) else None
+        if name is None:
+            problems.append(unknown_field(config_class, str(key)))
+        elif name in values:
+            problems.append(Problem((str(key),), f"{name} is given twice, in two spellings; allowed is one"))
+        else:
+            values[name] = value
+    return values, problems
+
+
+def unknown_field(config_class: type[ConfigBase], name: str) -> Problem:
+    """Returns the problem of a field that a class does not have."""
+    message = f"{config_class.__name__} does not have field {name}"
+    explanation = config_class._explanation_of_unknown(name) or _guess(config_class, name)
+    if explanation is None:
+        allowed = ", ".join(in_style_of(name, field) for field in config_class.model_fields)
+        explanation = f"allowed are {allowed}"
+    return Problem((name,), f"{message}; {explanation}", is_unknown_field=True)
+
+
+def _guess(config_class: type[ConfigBase], name: str) -> str | None:
+    """Guesses a field of another class, exactly so named, before a similar one of this class."""
+    others = [other for other in _every_class() if other is not config_class]
+    for other in others:
+        for field in other.model_fields:
+            if comparable(field) == comparable(name):
+                return _did_you_mean(other, name, field)
+    for candidate in (config_class, *others):
+        match = closest(name, candidate.model_fields, 0.7 if candidate is config_class else 0.85)
+        if match is not None:
+            return _did_you_mean(candidate if candidate is not config_class else None, name, match)
+    return None
+
+
+def _did_you_mean(other: type[ConfigBase] | None, written: str, field: str) -> str:
+    spelled = in_style_of(written, field)
+    if other is None:
+        return f"did you mean {spelled}?"
+    place = other._place
+    if not place:
+        return f"did you mean {spelled} at the top level?"
+    return f"did you mean {in_style_of(written, place)}.{spelled}?"
+
+
+def _every_class() -> list[type[ConfigBase]]:
+    from nni_config.base import ConfigBase
+
+    placed = [each for each in _subclasses(ConfigBase) if each._place is not None]
+    return sorted(placed, key=lambda each: each._place or "")
+
+
+def _subclasses(config_class: type[ConfigBase]) -> Iterator[type[ConfigBase]]:
+    for subclass in config_class.__subclasses__():
+        yield subclass
+        yield from _subclasses(subclass)

@@ -22,7 +22,7 @@ class ToolError(Exception):
 def run(module: str) -> None:
     """Runs `main(arguments)` of a module of this package and ends the process with its exit code."""
     if sys.version_info < MINIMUM:
-        _start_again_with_newer_python()
+        _start_again_with_newest_python()
     sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
     try:
         sys.exit(importlib.import_module(module).main(sys.argv[1:]))
@@ -32,8 +32,8 @@ def run(module: str) -> None:
         sys.exit(130)
 
 
-def _start_again_with_newer_python() -> None:
-    newer = newer_python()
+def _start_again_with_newest_python() -> None:
+    newer = newest_python()
     if newer is None:
         sys.exit(
             "error: Python {}.{} or newer is needed, and {} is Python {}.{}; of {} none works here".format(
@@ -43,7 +43,7 @@ def _start_again_with_newer_python() -> None:
     os.execv(newer, [newer, *sys.argv])
 
 
-def newer_python() -> Optional[str]:
+def newest_python() -> Optional[str]:
     """Returns the path of the newest known Python on PATH that really starts, or None."""
     for name in KNOWN:
         path = shutil.which(name)

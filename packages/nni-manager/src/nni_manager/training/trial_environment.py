@@ -34,7 +34,7 @@ def trial_environment(platform: str, code_directory: str, trial_gpu_number: int 
 
 
 def path_with_own_interpreter(environment: Mapping[str, str]) -> str:
-    """Returns PATH, with our own interpreter's folder first if it is in a virtual environment that is not on it."""
+    """Returns PATH, with our own interpreter's folder first where a virtual environment is not activated."""
     path = environment.get("PATH", os.defpath)
     own = Path(sys.prefix, "bin")
     virtual = sys.prefix != sys.base_prefix or Path(sys.prefix, "conda-meta").is_dir()

@@ -15,7 +15,7 @@ from nni import runner
 from nni.courier import events
 from nni.courier.channel import LineReader, LineWriter, ManagerGoneError
 from nni.courier.output import stderr_tail
-from nni.courier.reports import read_batch
+from nni.courier.reports import read_batch, report_size
 from nni.courier.trials import Trial, lost_outcome, shell
 from nni.courier.values import value_from_json
 from nni.trial_folder import TrialFolder, write_json
@@ -263,6 +263,9 @@ class Courier:
     def _pump(self, trial: Trial) -> bool:
         """Sends what a trial reported, then its end. Returns whether there was anything."""
         busy = False
+        if trial.outcome is not None and trial.outstanding == report_size(trial.folder.reports):
+            self._tell_ended(trial)
+            return True
         while trial.outstanding is None and self._writer.waiting_bytes < MAX_WAITING_BYTES:
             complete = trial.outcome is not None
             try:

@@ -8,7 +8,7 @@ from typing import Any, Dict, List, NamedTuple, Tuple
 
 from nni.courier.values import text, timestamp, value_text
 
-MAX_REPORTS = 2000
+MAX_REPORTS = 1000
 """How many reports one batch has at most."""
 
 MAX_BYTES = 1 << 20
@@ -34,6 +34,14 @@ class Batch(NamedTuple):
     problem: str
 
 
+def report_size(path: str) -> int:
+    """Returns the size of a report file, 0 for one that does not exist."""
+    try:
+        return os.stat(path).st_size
+    except FileNotFoundError:
+        return 0
+
+
 def read_batch(path: str, position: int, complete: bool) -> Batch:
     """Reads the next reports of a file.
 
@@ -48,10 +56,7 @@ def read_batch(path: str, position: int, complete: bool) -> Batch:
     Raises:
         OSError: The file cannot be read.
     """
-    try:
-        size = os.stat(path).st_size
-    except FileNotFoundError:
-        return Batch([], position, "")
+    size = report_size(path)
     if size == position:
         return Batch([], position, "")
     if size < position:

@@ -1,0 +1,1 @@
+"""Tuners and assessors: the base classes users subclass, and the built-in ones."""

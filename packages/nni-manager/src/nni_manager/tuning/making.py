@@ -1,0 +1,105 @@
+"""Makes the algorithm that a manager asks for."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import sys
+from types import ModuleType
+from typing import Any
+
+from nni_proto import values
+from nni_proto.v1 import algorithm_pb2
+
+_METHODS = {
+    "tuner": ("generate_multiple_parameters", "receive_trial_result", "trial_end", "update_search_space"),
+    "assessor": ("assess_trial", "trial_end"),
+}
+
+
+class CannotMakeError(Exception):
+    """The algorithm cannot be made as it is configured; the text says why."""
+
+
+def make_algorithm(request: algorithm_pb2.InitializeAlgorithm) -> Any:
+    """Returns the algorithm.
+
+    Raises:
+        CannotMakeError: The configuration does not fit.
+        Exception: The algorithm's own code failed.
+    """
+    is_tuner = request.kind == algorithm_pb2.InitializeAlgorithm.ALGORITHM_KIND_TUNER
+    kind = "tuner" if is_tuner else "assessor"
+    class_args = values.object_from_message(request.class_args)
+    if not request.class_name:
+        return _make_built_in(kind, request, class_args)
+    if request.code_directory:
+        sys.path.insert(0, request.code_directory)
+    algorithm = _construct(_find_class(request.class_name, request.code_directory), class_args)
+    missing = [name for name in _METHODS[kind] if not callable(getattr(algorithm, name, None))]
+    if missing:
+        base = f"nni.{kind}.{kind.capitalize()}"
+        raise CannotMakeError(
+            f"{request.class_name} is no {kind}: it has no method {missing[0]}; it should subclass {base}"
+        )
+    return algorithm
+
+
+def _make_built_in(kind: str, request: algorithm_pb2.InitializeAlgorithm, class_args: dict[str, Any]) -> Any:
+    from nni_manager.algorithms.registry import check_algorithm, find_algorithm
+
+    space = values.from_message(request.search_space) if request.HasField("search_space") else {}
+    problems = check_algorithm(kind, request.name, class_args, space)
+    if problems:
+        raise CannotMakeError("; ".join(problems))
+    if request.optimize_mode:
+        class_args = {"optimize_mode": request.optimize_mode, **class_args}
+    return find_algorithm(kind, request.name).load()(**class_args)
+
+
+def _find_class(path: str, code_directory: str) -> type[Any]:
+    module_name, _, class_name = path.rpartition(".")
+    if not module_name:
+        raise CannotMakeError(f"the class name {path!r} should be 'module.Class'")
+    module = _import(path, module_name, code_directory)
+    found = getattr(module, class_name, None)
+    if isinstance(found, type):
+        return found
+    classes = [
+        name
+        for name, value in vars(module).items()
+        if isinstance(value, type) and value.__module__ == module.__name__
+    ]
+    raise CannotMakeError(
+        f"the class {path} was not found: {module.__file__} has no class {class_name}; "
+        f"its classes are {', '.join(classes) or 'none'}"
+    )
+
+
+def _import(path: str, module_name: str, code_directory: str) -> ModuleType:
+    try:
+        return importlib.import_module(module_name)
+    except ModuleNotFoundError as error:
+        missing = error.name or module_name
+        if module_name == missing or module_name.startswith(f"{missing}."):
+            tried = code_directory or ", ".join(sys.path)
+            raise CannotMakeError(
+                f"the class {path} was not found: there is no module {missing} in {tried}"
+            ) from error
+        raise CannotMakeError(
+            f"the class {path} cannot be imported: {error}; the interpreter is {sys.executable}"
+        ) from error
+
+
+def _construct(algorithm_class: type[Any], class_args: dict[str, Any]) -> Any:
+    try:
+        inspect.signature(algorithm_class).bind(**class_args)
+    except TypeError as error:
+        parameters = ", ".join(inspect.signature(algorithm_class).parameters) or "none"
+        raise CannotMakeError(
+            f"the class arguments do not fit {algorithm_class.__module__}.{algorithm_class.__qualname__}: "
+            f"{error}; its arguments are {parameters}"
+        ) from error
+    except ValueError:
+        pass  # A class written in C has no signature; its constructor will tell.
+    return algorithm_class(**class_args)

@@ -1,0 +1,97 @@
+"""Makes the messages that an algorithm is told, of what the engine wants told."""
+
+from __future__ import annotations
+
+from functools import singledispatch
+from pathlib import Path
+from typing import Any
+
+from nni_proto import values
+from nni_proto.v1 import algorithm_pb2
+from nni_proto.v1.algorithm_pb2 import AlgorithmRequest, InitializeAlgorithm
+from nni_proto.v1.trial_pb2 import Trial
+
+from nni_manager.engine import effects
+from nni_manager.tuning.interface import AlgorithmSettings
+
+_KINDS = {
+    "tuner": InitializeAlgorithm.ALGORITHM_KIND_TUNER,
+    "assessor": InitializeAlgorithm.ALGORITHM_KIND_ASSESSOR,
+}
+
+
+def initialize_request(settings: AlgorithmSettings) -> AlgorithmRequest:
+    """Returns the first message.
+
+    Raises:
+        TypeError: The search space or the arguments hold something that JSON cannot.
+        ValueError: They are nested too deep, or hold an integer beyond 64 bits or text that is not valid.
+    """
+    directory = settings.code_directory
+    message = InitializeAlgorithm(
+        kind=_KINDS[settings.kind],
+        name=settings.name,
+        class_name=settings.class_name,
+        code_directory=None if directory is None else str(Path(directory).expanduser().resolve()),
+        class_args=values.object_to_message(settings.class_args or {}),
+        search_space=values.to_message(settings.search_space),
+        optimize_mode=settings.optimize_mode,
+    )
+    return AlgorithmRequest(initialize=message)
+
+
+def terminate_request() -> AlgorithmRequest:
+    """Returns the last message."""
+    return AlgorithmRequest(terminate=algorithm_pb2.TerminateAlgorithm())
+
+
+@singledispatch
+def request_of(call: Any) -> AlgorithmRequest:
+    """Returns the message of a call."""
+    raise TypeError(f"an algorithm cannot be told {call!r}")
+
+
+@request_of.register
+def _(call: effects.RequestParameters) -> AlgorithmRequest:
+    return AlgorithmRequest(
+        request_parameters=algorithm_pb2.RequestParameters(parameter_ids=call.parameter_ids)
+    )
+
+
+@request_of.register
+def _(call: effects.TellFinalResult) -> AlgorithmRequest:
+    message = algorithm_pb2.TellFinalResult(
+        parameter_id=call.parameter_id,
+        trial_id=call.trial_id,
+        parameters=values.to_message(call.parameters),
+        value=values.to_message(call.value),
+        customized=call.customized,
+    )
+    return AlgorithmRequest(final_result=message)
+
+
+@request_of.register
+def _(call: effects.TellIntermediateResult) -> AlgorithmRequest:
+    message = algorithm_pb2.TellIntermediateResult(
+        trial_id=call.trial_id,
+        index=call.index,
+        value=values.to_message(call.value),
+        parameter_id=call.parameter_id,
+    )
+    return AlgorithmRequest(intermediate_result=message)
+
+
+@request_of.register
+def _(call: effects.TellTrialEnd) -> AlgorithmRequest:
+    message = algorithm_pb2.TellTrialEnd(
+        parameter_id=call.parameter_id,
+        trial_id=call.trial_id,
+        status=Trial.Status.Value(f"STATUS_{call.status.value}"),
+    )
+    return AlgorithmRequest(trial_end=message)
+
+
+@request_of.register
+def _(call: effects.TellSearchSpace) -> AlgorithmRequest:
+    message = algorithm_pb2.TellSearchSpace(search_space=values.to_message(call.search_space))
+    return AlgorithmRequest(search_space=message)

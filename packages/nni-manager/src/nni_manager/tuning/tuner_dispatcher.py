@@ -1,0 +1,110 @@
+"""Calls a tuner the way NNI does."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from nni import NoMoreTrialError
+from nni_proto import values
+from nni_proto.v1.algorithm_pb2 import (
+    AlgorithmRequest,
+    AlgorithmResponse,
+    RequestParameters,
+    TellFinalResult,
+    TellSearchSpace,
+    TellTrialEnd,
+)
+from nni_proto.v1.trial_pb2 import Trial
+
+from nni_manager.tuning import responses
+
+_logger = logging.getLogger(__name__)
+
+_NO_MORE = "the tuner has no more parameters"
+
+
+class TunerDispatcher:
+    """Turns requests into calls of a tuner, and what it returns into responses."""
+
+    def __init__(self, tuner: Any, send: Callable[[AlgorithmResponse], None]) -> None:
+        self._tuner = tuner
+        self._send = send
+        self._asked_for: set[int] = set()
+        self._lock = threading.Lock()
+
+    def handle(self, request: AlgorithmRequest) -> None:
+        """Deals with a request. Whatever the tuner raises passes through."""
+        kind = request.WhichOneof("request")
+        if kind == "request_parameters":
+            self._generate(request.request_parameters)
+        elif kind == "final_result":
+            self._take_result(request.final_result)
+        elif kind == "trial_end":
+            self._take_end(request.trial_end)
+        elif kind == "search_space":
+            self._change_search_space(request.number, request.search_space)
+        else:
+            _logger.warning("A tuner was told %s, which means nothing to it.", kind)
+
+    def _generate(self, request: RequestParameters) -> None:
+        parameter_ids = list(request.parameter_ids)
+        with self._lock:
+            self._asked_for.update(parameter_ids)
+        message = _NO_MORE
+        try:
+            proposals = self._tuner.generate_multiple_parameters(parameter_ids, st_callback=self._propose)
+        except NoMoreTrialError as error:
+            proposals, message = [], str(error) or _NO_MORE
+        if not isinstance(proposals, Sequence):
+            raise TypeError(f"generate_multiple_parameters returned {proposals!r}, not a list")
+        if len(proposals) > len(parameter_ids):
+            _logger.warning("%s parameters were asked for and %s came.", len(parameter_ids), len(proposals))
+        for parameter_id, parameters in zip(parameter_ids, proposals, strict=False):
+            self._propose(parameter_id, parameters)
+        with self._lock:
+            refused = [id_ for id_ in parameter_ids[len(proposals) :] if id_ in self._asked_for]
+        if refused:
+            self._send(responses.refuse(refused, message))
+
+    def _propose(self, parameter_id: int, parameters: Any) -> None:
+        """Hands in parameters; this is also the `st_callback` of tuners, called from any thread."""
+        response = responses.propose(parameter_id, parameters)
+        with self._lock:
+            asked_for = parameter_id in self._asked_for
+            self._asked_for.discard(parameter_id)
+        if asked_for:
+            self._send(response)
+        else:
+            _logger.warning("Parameters under the id %s are ignored: they were not asked for.", parameter_id)
+
+    def _take_result(self, request: TellFinalResult) -> None:
+        if request.customized and not self._accepts_customized:
+            _logger.info("The tuner does not take results of parameters that a user chose.")
+            return
+        self._tuner.receive_trial_result(
+            request.parameter_id if request.HasField("parameter_id") else None,
+            values.from_message(request.parameters),
+            values.from_message(request.value),
+            customized=request.customized,
+            trial_job_id=request.trial_id,
+        )
+
+    def _take_end(self, request: TellTrialEnd) -> None:
+        parameter_id = request.parameter_id if request.HasField("parameter_id") else None
+        if parameter_id is None and not self._accepts_customized:
+            return
+        self._tuner.trial_end(parameter_id, request.status == Trial.STATUS_SUCCEEDED)
+
+    def _change_search_space(self, number: int, request: TellSearchSpace) -> None:
+        try:
+            self._tuner.update_search_space(values.from_message(request.search_space))
+        except Exception as error:
+            _logger.exception("The tuner refuses the new search space.")
+            self._send(responses.refused(number, f"{type(error).__name__}: {error}"))
+
+    @property
+    def _accepts_customized(self) -> bool:
+        return bool(getattr(self._tuner, "_accept_customized", False))

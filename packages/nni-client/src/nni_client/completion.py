@@ -1,0 +1,77 @@
+"""Runs an experiment that has started to its end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from nni_proto.resource_names import parse_experiment_name
+from nni_proto.v1.experiment_pb2 import Experiment
+
+from nni_client import words
+from nni_client.attached import AttachedManager
+from nni_client.experiment_log import LOGGER
+from nni_client.following import Outcome, follow
+from nni_client.interrupts import Interrupts
+from nni_client.manager_process import ManagerProcess, describe_exit, log_ending
+from nni_client.progress import Progress
+from nni_client.screen import Screen, say
+
+
+def run_to_end(
+    manager: AttachedManager,
+    experiment: Experiment,
+    screen: Screen,
+    interrupts: Interrupts,
+    stop: Callable[[], None],
+    leave: Callable[[], None],
+    read: Callable[[], Experiment],
+) -> bool | None:
+    """Shows an experiment until it has ended, ends its manager and prints the summary.
+
+    Args:
+        manager: The manager, started by this process.
+        experiment: The experiment as it is now.
+        screen: Where to show it.
+        interrupts: Ctrl-C stops the experiment; once more, it stops waiting for that.
+        stop: Stops the experiment, and its manager.
+        leave: Stops waiting for the manager.
+        read: Returns the experiment as it is, also when its manager has gone.
+
+    Returns:
+        What `Experiment.run` returns.
+
+    Raises:
+        CallError: The manager refuses to be watched or stopped.
+    """
+    process = manager.process
+    assert process is not None
+    progress = Progress(experiment)
+    try:
+        outcome = follow(manager.connection, process, progress, screen, interrupts)
+    finally:
+        screen.close()
+    if outcome is Outcome.INTERRUPTED:
+        say("Stopping: the trials are told to end. Press Ctrl-C again to stop waiting for them.")
+    try:
+        with interrupts.raised_here():
+            stop()
+    except KeyboardInterrupt:
+        leave()
+        return None
+    ending = Progress(read())
+    if outcome is Outcome.MANAGER_GONE and not ending.has_ended:
+        LOGGER.error("%s", _loss(process))
+        return False
+    say(words.summary(ending, f"nnictl view {parse_experiment_name(experiment.name)}"))
+    if outcome is Outcome.INTERRUPTED:
+        return None
+    failed = Experiment.STATUS_ERROR in (progress.experiment.status, ending.experiment.status)
+    return not failed and not ending.every_trial_failed
+
+
+def _loss(manager: ManagerProcess) -> str:
+    how = describe_exit(manager.process.returncode)
+    return (
+        f"The manager ended unexpectedly: {how}. The record of the experiment is kept.\n"
+        f"{log_ending(manager.log_directory)}"
+    )

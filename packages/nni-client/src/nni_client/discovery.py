@@ -1,0 +1,62 @@
+"""Finds running managers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from nni_config.local_state import ManagerRecord, find_manager_by_port
+
+from nni_client.address import ManagerAddress, host_to_call, parse_address
+
+
+@dataclass(frozen=True)
+class FoundManager:
+    """A manager that was started elsewhere.
+
+    Attributes:
+        address: Where it listens.
+        experiment_id: The experiment that it runs.
+        experiments_directory: The folder that holds the experiment's folder; None on another machine.
+        record: What it left on this machine; None on another machine.
+    """
+
+    address: ManagerAddress
+    experiment_id: str
+    experiments_directory: Path | None = None
+    record: ManagerRecord | None = None
+
+
+def from_record(record: ManagerRecord) -> FoundManager:
+    """Returns the manager that left a record on this machine."""
+    address = ManagerAddress(host_to_call(record.bind), record.port, record.token)
+    return FoundManager(address, record.experiment_id, Path(record.directory).parent, record)
+
+
+def find_manager(port: int | str, token: str | None, experiment_id: str | None) -> FoundManager:
+    """Returns the manager behind a port of this machine, or of another machine.
+
+    Args:
+        port: The port, or "HOST:PORT".
+        token: The manager's token; None looks for it on this machine.
+        experiment_id: The experiment; needed with a token.
+
+    Raises:
+        ValueError: The port is malformed, or only one of token and id is given.
+        RuntimeError: No manager of this user listens there.
+    """
+    host, number = parse_address(str(port))
+    if token is not None:
+        if experiment_id is None:
+            raise ValueError(
+                "a token needs the id of its experiment: connect(..., token=..., experiment_id=...)"
+            )
+        return FoundManager(ManagerAddress(host, number, token), experiment_id)
+    is_here = ManagerAddress(host, number, "").is_loopback
+    record = find_manager_by_port(number) if is_here else None
+    if record is None:
+        hint = "" if is_here else "; for a manager of another machine give its token and experiment_id"
+        raise RuntimeError(f"No experiment of this user is running on port {port}{hint}")
+    if experiment_id not in (None, record.experiment_id):
+        raise RuntimeError(f"Port {port} belongs to experiment {record.experiment_id}, not {experiment_id}")
+    return from_record(record)

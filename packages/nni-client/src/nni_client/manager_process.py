@@ -1,0 +1,117 @@
+"""A manager that this process started."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from collections import deque
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from nni_client.address import ManagerAddress
+
+LOG_LINES = 20
+"""How many lines of a log are shown when a manager fails."""
+
+_BEFORE_KILL_SECONDS = 120.0
+_POLL_SECONDS = 0.02
+
+
+@dataclass(frozen=True)
+class ManagerProcess:
+    """A manager that runs.
+
+    Attributes:
+        process: Its process.
+        address: Where it listens.
+        version: The version of the nni-manager distribution.
+        log_directory: The folder of its logs.
+    """
+
+    process: subprocess.Popen[bytes]
+    address: ManagerAddress
+    version: str
+    log_directory: Path
+    _starter: int = field(default_factory=os.getpid)
+
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        return self.process.pid
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether it has ended."""
+        if os.getpid() != self._starter:
+            return not _exists(self.pid)  # only its own parent can wait for a process
+        return self.process.poll() is not None
+
+    def wait(self, timeout: float) -> bool:
+        """Waits until it has ended and returns True, or False after `timeout` seconds."""
+        deadline = time.monotonic() + timeout
+        while not self.has_ended:
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(_POLL_SECONDS)
+        return True
+
+    def end(self) -> None:
+        """Ends it and waits: asked to stop first, killed when it does not."""
+        end_process(self.process)
+
+
+def end_process(process: subprocess.Popen[bytes], before_kill: float = _BEFORE_KILL_SECONDS) -> None:
+    """Ends a process and waits until it is gone.
+
+    Args:
+        process: The process.
+        before_kill: How many seconds it has to end by itself after SIGTERM.
+    """
+    process.terminate()
+    try:
+        process.wait(before_kill)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+def _exists(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass
+    return True
+
+
+def describe_exit(return_code: int) -> str:
+    """Returns how a process ended, in words."""
+    if return_code >= 0:
+        return f"exit code {return_code}"
+    try:
+        name = signal.Signals(-return_code).name
+    except ValueError:
+        name = "unknown"
+    return f"signal {-return_code} ({name})"
+
+
+def log_ending(log_directory: Path) -> str:
+    """Returns the last lines of what a manager logged, each log under its path."""
+    texts = []
+    for name in ("nnictl_stderr.log", "nnimanager.log"):
+        path = log_directory / name
+        lines = _last_lines(path)
+        if lines:
+            texts.append(f"The last lines of {path}:\n" + "\n".join(f"    {line}" for line in lines))
+    return "\n".join(texts) or f"Its logs in {log_directory} are empty."
+
+
+def _last_lines(path: Path) -> list[str]:
+    try:
+        with path.open(encoding="utf-8", errors="replace") as file:
+            return [line.rstrip("\n") for line in deque(file, LOG_LINES)]
+    except FileNotFoundError:
+        return []

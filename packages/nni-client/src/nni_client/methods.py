@@ -1,0 +1,46 @@
+"""The calls of ExperimentService that the client makes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from google.protobuf.message import Message
+from nni_proto.v1 import experiment_service_pb2 as pb
+
+Request = TypeVar("Request", bound=Message)
+Response = TypeVar("Response", bound=Message)
+
+SERVICE = "nni_proto.v1.ExperimentService"
+
+
+@dataclass(frozen=True)
+class Method(Generic[Request, Response]):
+    """A call: its name and the types of what is sent and answered.
+
+    Every call may be sent again when it is not known whether it arrived: CreateExperiment carries a
+    request id, and the others change nothing the second time.
+    """
+
+    name: str
+    request: type[Request]
+    response: type[Response]
+
+    @property
+    def path(self) -> str:
+        """The path of the call, for gRPC and HTTP alike."""
+        return f"/{SERVICE}/{self.name}"
+
+
+CREATE_EXPERIMENT = Method("CreateExperiment", pb.CreateExperimentRequest, pb.CreateExperimentResponse)
+GET_EXPERIMENT = Method("GetExperiment", pb.GetExperimentRequest, pb.GetExperimentResponse)
+UPDATE_EXPERIMENT = Method("UpdateExperiment", pb.UpdateExperimentRequest, pb.UpdateExperimentResponse)
+START_EXPERIMENT = Method("StartExperiment", pb.StartExperimentRequest, pb.StartExperimentResponse)
+STOP_EXPERIMENT = Method("StopExperiment", pb.StopExperimentRequest, pb.StopExperimentResponse)
+WATCH_EXPERIMENT = Method("WatchExperiment", pb.WatchExperimentRequest, pb.WatchExperimentResponse)
+GET_TRIAL = Method("GetTrial", pb.GetTrialRequest, pb.GetTrialResponse)
+LIST_TRIALS = Method("ListTrials", pb.ListTrialsRequest, pb.ListTrialsResponse)
+CANCEL_TRIAL = Method("CancelTrial", pb.CancelTrialRequest, pb.CancelTrialResponse)
+LIST_METRICS = Method("ListMetrics", pb.ListMetricsRequest, pb.ListMetricsResponse)
+EXPORT_TRIALS = Method("ExportTrials", pb.ExportTrialsRequest, pb.ExportTrialsResponse)
+CREATE_SIGN_IN_CODE = Method("CreateSignInCode", pb.CreateSignInCodeRequest, pb.CreateSignInCodeResponse)

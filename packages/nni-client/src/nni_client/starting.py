@@ -1,0 +1,107 @@
+"""Starts an experiment: its manager first, then its trials."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+
+from nni_config import ExperimentConfig
+from nni_config.wire import config_to_message
+from nni_proto.resource_names import experiment_name
+from nni_proto.v1.experiment_pb2 import Experiment
+from nni_proto.v1.experiment_service_pb2 import (
+    CreateExperimentRequest,
+    CreateSignInCodeRequest,
+    StartExperimentRequest,
+)
+
+from nni_client.connection import Connection
+from nni_client.errors import ManagerUnreachableError
+from nni_client.interrupts import Interrupts
+from nni_client.launch import StartError, launch
+from nni_client.manager_command import ManagerCommand
+from nni_client.manager_process import ManagerProcess, describe_exit, log_ending
+from nni_client.methods import CREATE_EXPERIMENT, CREATE_SIGN_IN_CODE, START_EXPERIMENT
+
+
+@dataclass(frozen=True)
+class StartedExperiment:
+    """An experiment that runs.
+
+    Attributes:
+        manager: Its manager.
+        connection: The way to its manager.
+        experiment: The experiment as the manager described it at its start.
+        url: The address of its page with a one-time sign-in code.
+    """
+
+    manager: ManagerProcess
+    connection: Connection
+    experiment: Experiment
+    url: str
+
+
+def refuse_foreign_nni() -> None:
+    """Checks that Microsoft's nni is not installed into the same folder.
+
+    Raises:
+        RuntimeError: It is; the text says how to repair it.
+    """
+    from nni._foreign import microsoft_nni_problem
+
+    problem = microsoft_nni_problem()
+    if problem is not None:
+        raise RuntimeError(problem)
+
+
+def start_experiment(
+    config: ExperimentConfig,
+    command: ManagerCommand,
+    interrupts: Interrupts,
+    *,
+    inherit_output: bool,
+    start_timeout: float | None,
+    call_timeout: float | None,
+) -> StartedExperiment:
+    """Starts a manager and an experiment in it.
+
+    Args:
+        config: The configuration in its canonical form.
+        command: What the manager is to do.
+        interrupts: Ctrl-C ends the manager again and is raised.
+        inherit_output: Let the manager write where this process writes.
+        start_timeout: How many seconds the manager may take to be ready; None for no limit of this call.
+        call_timeout: How many seconds a call may take; None for the usual limit.
+
+    Raises:
+        StartError: The manager could not be started.
+        CallError: It refused the experiment.
+        KeyboardInterrupt: Ctrl-C was pressed.
+    """
+    message = config_to_message(config)
+    manager = launch(
+        command, inherit_output=inherit_output, timeout=start_timeout, waiting=interrupts.raised_here
+    )
+    name = experiment_name(command.experiment_id)
+    try:
+        connection = Connection(manager.address, call_timeout)
+        with interrupts.raised_here(), connection.session() as session:
+            create = CreateExperimentRequest(
+                request_id=str(uuid.uuid4()), experiment_id=command.experiment_id, config=message
+            )
+            session.call(CREATE_EXPERIMENT, create)
+            experiment = session.call(START_EXPERIMENT, StartExperimentRequest(name=name)).experiment
+            code = session.call(CREATE_SIGN_IN_CODE, CreateSignInCodeRequest(name=name))
+    except ManagerUnreachableError as error:
+        if not manager.wait(5.0):
+            manager.end()
+            raise
+        how = describe_exit(manager.process.returncode)
+        raise StartError(
+            f"The manager ended before the experiment had started: {how}.\n"
+            f"{log_ending(command.log_directory)}"
+        ) from error
+    except BaseException:
+        manager.end()
+        raise
+    return StartedExperiment(manager, connection, experiment, code.url)

@@ -1,0 +1,55 @@
+"""Stops an experiment and waits until its manager is gone."""
+
+from __future__ import annotations
+
+import time
+
+from nni_proto.v1.experiment_pb2 import Experiment
+from nni_proto.v1.experiment_service_pb2 import StopExperimentRequest
+
+from nni_client.attached import AttachedManager
+from nni_client.errors import ManagerUnreachableError
+from nni_client.experiment_log import LOGGER
+from nni_client.methods import STOP_EXPERIMENT
+from nni_client.settings import STOP_TIMEOUT
+
+_GONE_SECONDS = 60.0
+_POLL_SECONDS = 0.02
+
+
+def stop_experiment(manager: AttachedManager, name: str) -> Experiment | None:
+    """Stops an experiment and returns it as its record has it for good.
+
+    Args:
+        manager: Its manager.
+        name: The experiment, experiments/{experiment}.
+
+    Returns:
+        None when the manager had gone before.
+
+    Raises:
+        CallError: The manager refuses, or takes too long.
+    """
+    experiment = None
+    try:
+        request = StopExperimentRequest(name=name)
+        experiment = manager.connection.call(STOP_EXPERIMENT, request, STOP_TIMEOUT).experiment
+    except ManagerUnreachableError:
+        # It had gone, or is going and its answer was lost: the record has what became of the experiment.
+        if not _wait(manager):
+            raise
+    if not _wait(manager):
+        address = manager.connection.address.authority
+        LOGGER.warning("Experiment %s has stopped, but its manager at %s has not ended.", name, address)
+        if manager.process is not None:
+            manager.process.end()
+    return experiment
+
+
+def _wait(manager: AttachedManager) -> bool:
+    deadline = time.monotonic() + _GONE_SECONDS
+    while not manager.is_gone:
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(_POLL_SECONDS)
+    return True

@@ -61,5 +61,5 @@ def refusal_of_name(name: str, kind: AlgorithmKind) -> str:
     if name.lower() in others:
         return f"the {kind} {short(name)} is not available in this version; {allowed}"
     guess = closest(name, names)
-    hint = f"did you mean {guess!r}? " if guess else ""
-    return f"there is no {kind} {short(name)}; {hint}{allowed}"
+    hint = f" (did you mean {guess!r}?)" if guess else ""
+    return f"there is no {kind} {short(name)}{hint}; {allowed}"

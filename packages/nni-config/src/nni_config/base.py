@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from os import PathLike
@@ -13,12 +14,12 @@ from pydantic_core.core_schema import ValidatorFunctionWrapHandler
 from typing_extensions import Self
 
 from nni_config.coercion import coerced, problems_of
-from nni_config.fields import field_kinds
+from nni_config.fields import field_kinds, required
 from nni_config.names import camel_case, closest, short
 from nni_config.origin import Origin
 from nni_config.paths import absolute_path, current_base_path
 from nni_config.plain import NotPlainError, plain_value
-from nni_config.problems import InvalidConfigError, Report, UnknownFieldError, error_of
+from nni_config.problems import InvalidConfigError, Problem, Report, UnknownFieldError, error_of
 from nni_config.unknown_fields import resolved_fields, unknown_field
 
 
@@ -91,9 +92,15 @@ class ConfigBase(BaseModel):
         report = Report()
         copy = self._make_canonical_copy(report)
         if report.problems:
-            origin = self._origin
-            raise error_of([origin.located(p) if origin else p for p in report.problems])
+            raise error_of([copy._located(problem) for problem in report.problems])
         return copy
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        # A field without a default must be set before use, but need not be given to the constructor.
+        for name in inspect.get_annotations(cls):
+            if not name.startswith("_") and name not in cls.__dict__:
+                setattr(cls, name, required())
 
     def __setattr__(self, name: str, value: Any) -> None:
         if not name.startswith("_") and name not in type(self).model_fields:
@@ -195,6 +202,7 @@ class ConfigBase(BaseModel):
             child._make_canonical([self, *parents], report.at(*path))
         self._check_placeholders(report)
         self._check(parents, report)
+        self._check_required(report)
         self._run_hook(report, self._validate_canonical)
 
     def _run_hook(self, report: Report, hook: Any, *arguments: Any) -> None:
@@ -204,6 +212,17 @@ class ConfigBase(BaseModel):
             report.add_all(error.problems)
         except ValueError as error:
             report.add(str(error))
+
+    def _located(self, problem: Problem) -> Problem:
+        """Returns a problem with its file and line, if this was read from a file."""
+        return problem if self._origin is None else self._origin.located(problem)
+
+    def _check_required(self, report: Report) -> None:
+        for name, field in type(self).model_fields.items():
+            extra = field.json_schema_extra
+            is_required = isinstance(extra, dict) and bool(extra.get("required"))
+            if is_required and getattr(self, name) is None and not report.has_problem(name):
+                report.add(f"it is not set; {type(self).__name__} needs it", name)
 
     def _check_placeholders(self, report: Report) -> None:
         for name, kind in field_kinds(type(self)).items():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
@@ -11,7 +12,7 @@ from pydantic import PrivateAttr
 from nni_config.algorithm import AlgorithmConfig, canonical_algorithm
 from nni_config.base import ConfigBase
 from nni_config.experiment_checks import check_experiment, experiment_warnings
-from nni_config.fields import Duration, GpuIndices, NonNegativeInt, PathLike, PositiveInt, required
+from nni_config.fields import Duration, GpuIndices, NonNegativeInt, PathLike, PositiveInt, filled_in, required
 from nni_config.names import comparable
 from nni_config.paths import absolute_path, default_experiments_directory
 from nni_config.plain import NotPlainError, plain_value
@@ -62,6 +63,7 @@ class ExperimentConfig(ConfigBase):
 
     _place: ClassVar[str | None] = ""
     _loaded_search_space_file: str | None = PrivateAttr(default=None)
+    _replaces_search_space: bool = PrivateAttr(default=False)
 
     experiment_name: str | None = None
     experiment_type: Literal["hpo"] = "hpo"
@@ -78,7 +80,7 @@ class ExperimentConfig(ConfigBase):
     use_annotation: bool = False
     debug: bool = False
     log_level: LogLevel | None = None
-    experiment_working_directory: PathLike = required()
+    experiment_working_directory: PathLike = filled_in()
     tuner_gpu_indices: GpuIndices | None = None
     tuner: AlgorithmConfig = required()
     assessor: AlgorithmConfig | None = None
@@ -122,6 +124,14 @@ class ExperimentConfig(ConfigBase):
     def _explanation_of_unknown(cls, name: str) -> str | None:
         return _KNOWN_MISSING.get(comparable(name))
 
+    def _located(self, problem: Problem) -> Problem:
+        if problem.path[:1] != ("search_space",) or self._loaded_search_space_file is None:
+            return super()._located(problem)
+        from nni_config.search_space_file import search_space_origin
+
+        inside = replace(problem, path=problem.path[1:])
+        return search_space_origin(Path(self._loaded_search_space_file)).located(inside)
+
     def _fill_in(self, parents: list[ConfigBase], report: Report) -> None:
         self.experiment_type = self.experiment_type or "hpo"
         self.trial_code_directory = self.trial_code_directory or "."
@@ -158,7 +168,9 @@ class ExperimentConfig(ConfigBase):
         from nni_config.search_space_file import read_search_space
 
         try:
-            self.search_space = plain_value(read_search_space(Path(path)))
+            search_space = plain_value(read_search_space(Path(path)))
+            self._replaces_search_space = self.search_space not in (None, search_space)
+            self.search_space = search_space
             self._loaded_search_space_file = path
         except NotPlainError as error:
             report.add(error.message, "search_space_file", *error.path)

@@ -32,6 +32,11 @@ def check_experiment(config: ExperimentConfig, report: Report) -> None:
 def experiment_warnings(config: ExperimentConfig) -> list[str]:
     """Returns what is allowed but probably not meant."""
     warnings = [f"search_space.{warning}" for warning in search_space_warnings(config.search_space)]
+    if config._replaces_search_space:
+        warnings.append("search_space: search_space_file is set too, and wins")
+    services = config.training_services()
+    if config.nni_manager_ip is not None and services and all(each.platform == "local" for each in services):
+        warnings.append("nni_manager_ip: it is not needed for trials on this machine, and not used")
     if _has_standard_space(config):
         return warnings
     problems = search_space_problems(config.search_space) if _looks_standard(config.search_space) else []

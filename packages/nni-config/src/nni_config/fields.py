@@ -22,6 +22,11 @@ def required() -> Any:
     return Field(default=None, json_schema_extra={"required": True})
 
 
+def filled_in() -> Any:
+    """Returns the default of a field that the canonical form always has, though nobody need set it."""
+    return Field(default=None)
+
+
 def _duration(value: Any) -> Any:
     parse_duration(value)
     return value

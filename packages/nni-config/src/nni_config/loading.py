@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
     from nni_config.base import ConfigBase
 
 Config = TypeVar("Config", bound="ConfigBase")
+
+_DEEPEST = 4
+"""How deep configurations are nested at most."""
 
 
 def load_config(config_class: type[Config], path: Path) -> Config:
@@ -33,26 +37,35 @@ def _made(config_class: type[Config], document: YamlDocument) -> Config:
     try:
         config = config_class(**document.value)
     except InvalidConfigError as error:
-        problems = [*error.problems, *_further_problems(config_class, document.value, error.problems)]
-        raise error_of([document.origin.located(problem) for problem in problems]) from None
+        found = [document.origin.located(problem) for problem in error.problems]
+        found += _further_problems(config_class, document, error.problems)
+        raise error_of(sorted(found, key=lambda problem: problem.line)) from None
     config._origin = document.origin
     return config
 
 
 def _further_problems(
-    config_class: type[ConfigBase], mapping: dict[Any, Any], found: tuple[Problem, ...]
+    config_class: type[ConfigBase], document: YamlDocument, found: Sequence[Problem]
 ) -> list[Problem]:
     """Returns what else would be wrong if the values that are wrong were left out."""
-    rest = copy.deepcopy(mapping)
-    for problem in found:
-        _remove(rest, problem.path)
-    wrong = frozenset(problem.path for problem in found)
-    report = Report(already_wrong=wrong)
-    try:
-        config_class(**rest)._make_canonical_copy(report)
-    except InvalidConfigError as error:
-        report.add_all(error.problems)
-    return report.problems
+    rest = copy.deepcopy(document.value)
+    wrong: set[Steps] = set()
+    # Where leaving out a value is wrong too, the part around it is left out.
+    for shortened in range(_DEEPEST):
+        for problem in found:
+            path = problem.path[: max(1, len(problem.path) - shortened)]
+            wrong |= {problem.path, path}
+            _remove(rest, path)
+        try:
+            config = config_class(**rest)
+        except InvalidConfigError as error:
+            found = error.problems
+            continue
+        config._origin = document.origin
+        report = Report(already_wrong=frozenset(wrong))
+        made = config._make_canonical_copy(report)
+        return [made._located(problem) for problem in report.problems]
+    return []
 
 
 def _remove(mapping: Any, path: Steps) -> None:

@@ -31,10 +31,12 @@ class Origin:
     def located(self, problem: Problem) -> Problem:
         """Returns a problem with its file and line, and its path as it was written."""
         key = comparable_path(problem.path)
-        known = next(length for length in range(len(key), -1, -1) if key[:length] in self.lines or not length)
+        known = next((length for length in range(len(key), -1, -1) if key[:length] in self.lines), 0)
         rest = [camel_case(step) if isinstance(step, str) else step for step in problem.path[known:]]
+        line = self.lines.get(key[:known], 0)
         return replace(
             problem,
-            location=f"{self.file}:{self.lines.get(key[:known], 1)}",
+            location=f"{self.file}:{line}" if line else self.file,
+            line=line,
             shown_path=path_text([*self.spellings.get(key[:known], ()), *rest]),
         )

@@ -19,6 +19,7 @@ class Problem:
         path: The way to the value, in Python's names.
         message: What is wrong, and what is allowed.
         location: "file:line" when it was read from a file.
+        line: That line, 0 when there is none.
         shown_path: The way as it was written, where that differs.
         is_unknown_field: Whether the field does not exist.
     """
@@ -26,6 +27,7 @@ class Problem:
     path: Steps
     message: str
     location: str = ""
+    line: int = 0
     shown_path: str = ""
     is_unknown_field: bool = False
 
@@ -93,6 +95,10 @@ class Report:
     def add(self, message: str, *steps: PathStep) -> None:
         """Adds a problem of the value at the given steps from here."""
         self.add_problem(Problem((*self.path, *steps), message))
+
+    def has_problem(self, *steps: PathStep) -> bool:
+        """Returns whether there is a problem of the value at the given steps from here."""
+        return any(problem.path == (*self.path, *steps) for problem in self.problems)
 
     def add_all(self, problems: Sequence[Problem]) -> None:
         """Adds problems whose paths begin here."""

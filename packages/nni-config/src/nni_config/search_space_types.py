@@ -89,5 +89,5 @@ def refusal_of_type(kind: Any) -> str:
     if kind in _ARCHITECTURE_SEARCH:
         return f"{kind!r} belongs to architecture search, which is not supported; {allowed}"
     guess = closest(kind, ("choice", *PARAMETER_TYPES)) if isinstance(kind, str) else None
-    hint = f"; did you mean {guess!r}?" if guess else ""
+    hint = f" (did you mean {guess!r}?)" if guess else ""
     return f"there is no type {short(kind)}{hint}; {allowed}"

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from nni_config.base import ConfigBase
-from nni_config.fields import NonNegativeInt, PathLike, required
+from nni_config.fields import NonNegativeInt, PathLike, filled_in, required
 from nni_config.names import closest, comparable, short
 from nni_config.problems import InvalidConfigError, Problem, Report
 
@@ -44,11 +44,11 @@ class TrainingServiceConfig(ConfigBase):
     _place: ClassVar[str | None] = "training_service"
 
     platform: str = required()
-    trial_command: str = required()
-    trial_code_directory: PathLike = required()
+    trial_command: str = filled_in()
+    trial_code_directory: PathLike = filled_in()
     trial_gpu_number: NonNegativeInt | None = None
     nni_manager_ip: str | None = None
-    debug: bool = required()
+    debug: bool = filled_in()
 
     @classmethod
     def _from_mapping(cls, mapping: Mapping[Any, Any]) -> ConfigBase:
@@ -77,8 +77,6 @@ class TrainingServiceConfig(ConfigBase):
             self.debug = False
 
     def _check(self, parents: list[ConfigBase], report: Report) -> None:
-        if self.platform is None:
-            report.add("it is not set; allowed is the name of a place", "platform")
         command = self._report_of("trial_command", parents, report)
         if self.trial_command is None or not self.trial_command.strip():
             command.add('it is not set; allowed is a command such as "python3 train.py"', "trial_command")
@@ -109,7 +107,7 @@ def training_service_class(platform: Any) -> type[TrainingServiceConfig]:
         reason = "is not available in this version"
     else:
         guess = closest(platform, classes) if isinstance(platform, str) else None
-        reason = "is not a platform" + (f"; did you mean {guess!r}?" if guess else "")
+        reason = "is not a platform" + (f" (did you mean {guess!r}?)" if guess else "")
     raise ValueError(f"{short(platform)} {reason}; {available}")
 
 

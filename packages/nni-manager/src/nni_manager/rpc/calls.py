@@ -1,0 +1,133 @@
+"""Every call, whatever it came by: found by its path, guarded by the policy, answered by a servicer."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import Any
+
+from google.protobuf.descriptor import MethodDescriptor
+from google.protobuf.message import Message
+from google.protobuf.message_factory import GetMessageClass
+from nni_proto.v1 import experiment_service_pb2, trial_runtime_service_pb2
+
+from nni_manager.experiments.interface import ExperimentCalls
+from nni_manager.rpc.access import Authenticator, Caller, SignInCodes, UnauthenticatedError
+from nni_manager.rpc.experiment_servicer import ExperimentServicer
+from nni_manager.rpc.policy import check_role, check_trial
+from nni_manager.rpc.trial_runtime_servicer import TrialRuntimeServicer
+
+SERVICES = (
+    experiment_service_pb2.DESCRIPTOR.services_by_name["ExperimentService"],
+    trial_runtime_service_pb2.DESCRIPTOR.services_by_name["TrialRuntimeService"],
+)
+"""The services that the manager answers."""
+
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    """A call that can be made.
+
+    Attributes:
+        path: /package.Service/Method.
+        request_class: The message that it takes.
+        response_class: The message that it answers with.
+        streams: Whether it answers with a stream.
+        answer: Answers a request, or returns the stream of answers.
+    """
+
+    path: str
+    request_class: type[Message]
+    response_class: type[Message]
+    streams: bool
+    answer: Callable[[Any], Any]
+
+
+class UnknownMethodError(Exception):
+    """There is no such call."""
+
+
+class GuardedCalls:
+    """All methods behind the check of who calls."""
+
+    def __init__(self, methods: Iterable[Method], authenticator: Authenticator) -> None:
+        self.methods: Mapping[str, Method] = {method.path: method for method in methods}
+        self._authenticator = authenticator
+
+    def find(self, path: str, token: str) -> tuple[Method, Caller]:
+        """Returns the call and who makes it, before the request is read.
+
+        Args:
+            path: The call, /package.Service/Method.
+            token: The caller's token, "" for none.
+
+        Raises:
+            UnauthenticatedError: There is no token, or one that this manager did not issue.
+            UnknownMethodError: There is no such call.
+            PermissionDeniedError: The token is not good for it.
+        """
+        caller = self._authenticator.caller(token)
+        if caller is None:
+            raise UnauthenticatedError(
+                "the call has no valid token; send the manager's token as 'authorization: Bearer TOKEN'"
+            )
+        method = self.methods.get(path)
+        if method is None:
+            raise UnknownMethodError(f"this manager has no call {path}")
+        check_role(path, caller)
+        return method, caller
+
+    async def unary(self, method: Method, caller: Caller, request: Message) -> Message:
+        """Answers a call.
+
+        Raises:
+            Exception: Whatever goes wrong; errors.describe says what the caller is told.
+        """
+        check_trial(method.path, caller, request)
+        response: Message = await method.answer(request)
+        return response
+
+    async def stream(self, method: Method, caller: Caller, request: Message) -> AsyncGenerator[Message, None]:
+        """Yields the answers of a streaming call; raises what `unary` raises."""
+        check_trial(method.path, caller, request)
+        async with aclosing(method.answer(request)) as responses:
+            async for response in responses:
+                yield response
+
+
+def bearer_token(authorization: str) -> str:
+    """Returns the token in the value of an authorization header, "" when there is none."""
+    scheme, _, token = authorization.partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else ""
+
+
+def guarded_calls(
+    calls: ExperimentCalls, authenticator: Authenticator, codes: SignInCodes, experiment_id: str
+) -> GuardedCalls:
+    """Returns every method of the manager's services.
+
+    Args:
+        calls: What answers.
+        authenticator: Recognises tokens.
+        codes: Makes sign-in codes.
+        experiment_id: The experiment that this manager was started for.
+    """
+    servicers = (ExperimentServicer(calls, codes, experiment_id), TrialRuntimeServicer(calls))
+    methods = [
+        _method(descriptor, servicer)
+        for service, servicer in zip(SERVICES, servicers, strict=True)
+        for descriptor in service.methods
+    ]
+    return GuardedCalls(methods, authenticator)
+
+
+def _method(descriptor: MethodDescriptor, servicer: object) -> Method:
+    return Method(
+        path=f"/{descriptor.containing_service.full_name}/{descriptor.name}",
+        request_class=GetMessageClass(descriptor.input_type),
+        response_class=GetMessageClass(descriptor.output_type),
+        streams=descriptor.server_streaming,
+        answer=getattr(servicer, re.sub(r"(?<!^)(?=[A-Z])", "_", descriptor.name).lower()),
+    )

@@ -1,0 +1,154 @@
+"""ExperimentService: what clients, nnictl and the page call."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+
+from nni_proto import resource_names
+from nni_proto.v1 import experiment_service_pb2 as pb
+
+from nni_manager.experiments.errors import InvalidArgumentError
+from nni_manager.experiments.interface import ExperimentCalls
+from nni_manager.rpc import metric_messages, paging, requests, trial_messages
+from nni_manager.rpc.access import Role, SignInCodes
+from nni_manager.rpc.experiment_messages import ExperimentMessages, config_from_message, update_from_message
+from nni_manager.rpc.times import timestamp
+from nni_manager.rpc.watching import responses
+
+
+class ExperimentServicer:
+    """Answers the calls of ExperimentService; each method is one RPC."""
+
+    def __init__(self, calls: ExperimentCalls, codes: SignInCodes, experiment_id: str) -> None:
+        """Makes the servicer.
+
+        Args:
+            calls: What answers.
+            codes: Makes sign-in codes.
+            experiment_id: The id of the experiment that this manager was started for.
+        """
+        self._calls = calls
+        self._codes = codes
+        self._experiment_id = experiment_id
+        self._messages = ExperimentMessages()
+
+    async def create_experiment(self, request: pb.CreateExperimentRequest) -> pb.CreateExperimentResponse:
+        """Checks a configuration and records an experiment."""
+        request_id = requests.request_id(request.request_id)
+        experiment_id = request.experiment_id or self._experiment_id
+        if experiment_id != self._experiment_id:
+            raise InvalidArgumentError(
+                f"experiment_id: this manager was started for experiment {self._experiment_id}, "
+                f"it cannot create {experiment_id!r}; leave the id empty or start a manager for it"
+            )
+        config = config_from_message(request.config)
+        view = await self._calls.create(config, experiment_id, request_id)
+        return pb.CreateExperimentResponse(experiment=self._messages.to_message(view))
+
+    async def get_experiment(self, request: pb.GetExperimentRequest) -> pb.GetExperimentResponse:
+        """Returns an experiment."""
+        view = await self._calls.get(requests.experiment_id(request.name, "name"))
+        return pb.GetExperimentResponse(experiment=self._messages.to_message(view))
+
+    async def update_experiment(self, request: pb.UpdateExperimentRequest) -> pb.UpdateExperimentResponse:
+        """Changes limits or the search space."""
+        experiment_id = requests.experiment_id(request.name, "name")
+        update = update_from_message(request.config, list(request.update_mask.paths))
+        view = await self._calls.update(experiment_id, update)
+        return pb.UpdateExperimentResponse(experiment=self._messages.to_message(view))
+
+    async def start_experiment(self, request: pb.StartExperimentRequest) -> pb.StartExperimentResponse:
+        """Starts an experiment that was created."""
+        view = await self._calls.start(requests.experiment_id(request.name, "name"))
+        return pb.StartExperimentResponse(experiment=self._messages.to_message(view))
+
+    async def stop_experiment(self, request: pb.StopExperimentRequest) -> pb.StopExperimentResponse:
+        """Stops an experiment and lets the manager end."""
+        view = await self._calls.stop(requests.experiment_id(request.name, "name"))
+        return pb.StopExperimentResponse(experiment=self._messages.to_message(view))
+
+    async def watch_experiment(
+        self, request: pb.WatchExperimentRequest
+    ) -> AsyncIterator[pb.WatchExperimentResponse]:
+        """Streams what changes after a revision."""
+        experiment_id = requests.experiment_id(request.name, "name")
+        revision = requests.not_negative(request.after_revision, "after_revision")
+        async with aclosing(
+            responses(
+                self._calls.watch(experiment_id, revision, request.include_metrics),
+                experiment_id,
+                revision,
+                self._messages,
+            )
+        ) as stream:
+            async for response in stream:
+                yield response
+
+    async def get_trial(self, request: pb.GetTrialRequest) -> pb.GetTrialResponse:
+        """Returns a trial."""
+        experiment_id, trial_id = requests.trial_ids(request.name, "name")
+        view = await self._calls.trial(experiment_id, trial_id)
+        return pb.GetTrialResponse(trial=trial_messages.trial_to_message(experiment_id, view))
+
+    async def list_trials(self, request: pb.ListTrialsRequest) -> pb.ListTrialsResponse:
+        """Returns a page of an experiment's trials."""
+        experiment_id = requests.experiment_id(request.parent, "parent")
+        statuses = sorted({trial_messages.status_from_message(it, "statuses") for it in request.statuses})
+        size = paging.page_size(request.page_size, 1000, 10_000)
+        listing = f"trials {request.parent} {','.join(statuses)}"
+        after = paging.page_position(request.page_token, listing, start=-1)
+        views = await self._calls.trials(experiment_id, after, size + 1, statuses)
+        page = paging.fitting(trial_messages.trial_to_message(experiment_id, view) for view in views[:size])
+        more = len(page) < len(views)
+        token = paging.page_token(listing, page[-1].sequence_number) if more else ""
+        return pb.ListTrialsResponse(trials=page, next_page_token=token)
+
+    async def cancel_trial(self, request: pb.CancelTrialRequest) -> pb.CancelTrialResponse:
+        """Stops a trial."""
+        experiment_id, trial_id = requests.trial_ids(request.name, "name")
+        view = await self._calls.cancel_trial(experiment_id, trial_id)
+        return pb.CancelTrialResponse(trial=trial_messages.trial_to_message(experiment_id, view))
+
+    async def list_metrics(self, request: pb.ListMetricsRequest) -> pb.ListMetricsResponse:
+        """Returns a page of the results of a trial or an experiment."""
+        experiment_id, trial_id = requests.experiment_or_trial_ids(request.parent, "parent")
+        kind = metric_messages.kind_from_message(request.kind, "kind") if request.kind else None
+        size = paging.page_size(request.page_size, 10_000, 100_000)
+        listing = f"metrics {request.parent} {request.kind}"
+        after = paging.page_position(request.page_token, listing, start=0)
+        metrics = await self._calls.metrics(experiment_id, trial_id, after, size + 1, kind)
+        page = paging.fitting(
+            metric_messages.metric_to_message(experiment_id, metric) for metric in metrics[:size]
+        )
+        more = len(page) < len(metrics)
+        token = paging.page_token(listing, metrics[len(page) - 1].row) if more else ""
+        return pb.ListMetricsResponse(metrics=page, next_page_token=token)
+
+    async def export_trials(self, request: pb.ExportTrialsRequest) -> pb.ExportTrialsResponse:
+        """Returns a page of the trials that have a final result."""
+        experiment_id = requests.experiment_id(request.parent, "parent")
+        size = paging.page_size(request.page_size, 1000, 10_000)
+        listing = f"exported {request.parent}"
+        after = paging.page_position(request.page_token, listing, start=-1)
+        views = await self._calls.exported_trials(experiment_id, after, size + 1)
+        records = [view.stored.record for view in views]
+        page = paging.fitting(
+            pb.ExportTrialsResponse.ExportedTrial(
+                trial=resource_names.trial_name(experiment_id, record.trial_id),
+                parameters=trial_messages.any_value(record.parameters),
+                value=trial_messages.any_value(record.final_result),
+            )
+            for record in records[:size]
+        )
+        more = len(page) < len(records)
+        token = paging.page_token(listing, records[len(page) - 1].sequence_number) if more else ""
+        return pb.ExportTrialsResponse(trials=page, next_page_token=token)
+
+    async def create_sign_in_code(self, request: pb.CreateSignInCodeRequest) -> pb.CreateSignInCodeResponse:
+        """Returns a one-time code that signs a browser in."""
+        await self._calls.get(requests.experiment_id(request.name, "name"))
+        code = self._codes.create(Role.VIEW if request.view_only else Role.MANAGER)
+        return pb.CreateSignInCodeResponse(
+            code=code.code, url=code.url, expire_time=timestamp(code.expires_at)
+        )

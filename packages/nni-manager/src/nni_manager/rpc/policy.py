@@ -1,0 +1,77 @@
+"""Which role may make which call. What is not in the table is refused."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from google.protobuf.message import Message
+from nni_proto import resource_names
+
+from nni_manager.rpc.access import Caller, PermissionDeniedError, Role
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """Who may make a call.
+
+    Attributes:
+        roles: The roles that may.
+        trial_field: The field of the request that names the trial, which must be the token's own.
+    """
+
+    roles: frozenset[Role]
+    trial_field: str = ""
+
+
+_CHANGE = Access(frozenset({Role.MANAGER}))
+_READ = Access(frozenset({Role.MANAGER, Role.VIEW}))
+_OWN_TRIAL = Access(frozenset({Role.MANAGER, Role.TRIAL}), trial_field="trial")
+
+POLICY: Mapping[str, Access] = {
+    "/nni_proto.v1.ExperimentService/CreateExperiment": _CHANGE,
+    "/nni_proto.v1.ExperimentService/GetExperiment": _READ,
+    "/nni_proto.v1.ExperimentService/UpdateExperiment": _CHANGE,
+    "/nni_proto.v1.ExperimentService/StartExperiment": _CHANGE,
+    "/nni_proto.v1.ExperimentService/StopExperiment": _CHANGE,
+    "/nni_proto.v1.ExperimentService/WatchExperiment": _READ,
+    "/nni_proto.v1.ExperimentService/GetTrial": _READ,
+    "/nni_proto.v1.ExperimentService/ListTrials": _READ,
+    "/nni_proto.v1.ExperimentService/CancelTrial": _CHANGE,
+    "/nni_proto.v1.ExperimentService/ListMetrics": _READ,
+    "/nni_proto.v1.ExperimentService/ExportTrials": _READ,
+    "/nni_proto.v1.ExperimentService/CreateSignInCode": _CHANGE,
+    "/nni_proto.v1.TrialRuntimeService/GetParameters": _OWN_TRIAL,
+    "/nni_proto.v1.TrialRuntimeService/ReportMetrics": _OWN_TRIAL,
+}
+
+
+def check_role(path: str, caller: Caller) -> None:
+    """Refuses a call that the caller's role may not make.
+
+    Args:
+        path: The call, /package.Service/Method.
+        caller: Who makes it.
+
+    Raises:
+        PermissionDeniedError: It may not.
+    """
+    access = POLICY.get(path)
+    if access is None or caller.role not in access.roles:
+        raise PermissionDeniedError(f"a {caller.role.value} token is not good for {path.rpartition('/')[2]}")
+
+
+def check_trial(path: str, caller: Caller, request: Message) -> None:
+    """Refuses a trial's call about something other than that trial.
+
+    Raises:
+        PermissionDeniedError: The request names another trial.
+    """
+    if caller.role is not Role.TRIAL:
+        return
+    try:
+        _, trial_id = resource_names.parse_trial_name(getattr(request, POLICY[path].trial_field))
+    except ValueError:
+        trial_id = ""
+    if trial_id != caller.trial_id:
+        raise PermissionDeniedError("this token belongs to another trial")

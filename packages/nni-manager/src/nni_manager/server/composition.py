@@ -1,0 +1,98 @@
+"""Where the manager's parts are put together."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from nni_config import ExperimentConfig, LocalConfig, parse_duration
+
+from nni_manager.experiments.interface import ExperimentCalls
+from nni_manager.experiments.parts import Parts
+from nni_manager.experiments.service import ExperimentService
+from nni_manager.experiments.views import ExperimentView
+from nni_manager.server.problems import StartProblem
+from nni_manager.storage.sqlite import open_sqlite_storage
+from nni_manager.training.interface import Emit, TrainingService, TrainingServiceError
+from nni_manager.training.local import LocalTrainingService
+from nni_manager.tuning.algorithm_process import AlgorithmProcess
+
+_GRACE_SECONDS = 5.0
+
+
+class Application(ExperimentCalls, Protocol):
+    """The application service, as the process that runs it needs it.
+
+    Attributes:
+        closed: Is set when the experiment has ended and the manager is to end.
+    """
+
+    closed: asyncio.Event
+
+    async def close(self, *, by_user: bool, message: str) -> ExperimentView | None:
+        """Ends the experiment, if there is one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What the application service is told about the process.
+
+    Attributes:
+        experiments_directory: Where the folders of experiments are.
+        experiment_id: The experiment of this manager.
+        view: Whether to show an experiment only, read-only.
+        trial_environment: Returns what is added to a trial's environment, from the ids of experiment and
+            trial.
+    """
+
+    experiments_directory: Path
+    experiment_id: str
+    view: bool
+    trial_environment: Callable[[str, str], dict[str, str]]
+
+
+def make_application(surroundings: Surroundings) -> Application:
+    """Returns the application service with its parts.
+
+    Raises:
+        StartProblem: The experiment cannot be served in the way that was asked for.
+    """
+    if surroundings.view:
+        raise StartProblem("showing an experiment that no manager runs is not possible in this version")
+    parts = Parts(
+        open_storage=open_sqlite_storage,
+        make_training_service=_make_training_service,
+        make_algorithm=AlgorithmProcess,
+        trial_environment=surroundings.trial_environment,
+    )
+    return ExperimentService(surroundings.experiments_directory, parts)
+
+
+def _make_training_service(
+    config: ExperimentConfig, experiment_id: str, folder: Path, emit: Emit
+) -> TrainingService:
+    config = config.canonical_copy()
+    services = config.training_services()
+    if len(services) != 1 or not isinstance(services[0], LocalConfig):
+        platforms = ", ".join(service.platform for service in services)
+        raise TrainingServiceError(
+            f"training_service: {platforms} is not available in this version; local is"
+        )
+    local = services[0]
+    algorithms = [algorithm for algorithm in (config.tuner, config.assessor) if algorithm is not None]
+    grace = config.trial_stop_grace_period
+    return LocalTrainingService(
+        experiment_id=experiment_id,
+        experiment_directory=folder,
+        code_directory=Path(local.trial_code_directory or config.trial_code_directory),
+        command=local.trial_command or config.trial_command or "",
+        emit=emit,
+        number_required=any(algorithm.name is not None for algorithm in algorithms),
+        trial_gpu_number=local.trial_gpu_number,
+        stop_signal=signal.Signals[config.trial_stop_signal or "SIGINT"],
+        grace_seconds=_GRACE_SECONDS if grace is None else parse_duration(grace),
+    )

@@ -1,0 +1,85 @@
+"""The experiment's folder, as far as the manager's process itself uses it."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import secrets
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from nni_config import new_experiment_id
+from nni_proto.resource_names import EXPERIMENT_ID_PATTERN
+
+from nni_manager.server.arguments import Arguments
+from nni_manager.server.logs import start_logging
+from nni_manager.server.problems import StartProblem
+from nni_manager.server.tokens import load_or_create_secret
+
+
+@dataclass(frozen=True, slots=True)
+class ManagerHome:
+    """The folder of the manager's experiment.
+
+    Attributes:
+        experiment_id: The id that was given, or the one chosen.
+        path: The folder, absolute.
+        secret: The secret that tokens are made from.
+    """
+
+    experiment_id: str
+    path: Path
+    secret: bytes
+
+
+@contextmanager
+def manager_home(arguments: Arguments) -> Iterator[ManagerHome]:
+    """Takes the folder for this process, makes it where it is new, and starts the log.
+
+    One manager at a time has a folder. One that only shows an experiment leaves the folder as it is.
+
+    Raises:
+        StartProblem: The folder cannot be used; the text says why.
+    """
+    given = arguments.experiment_id
+    if given is not None and not EXPERIMENT_ID_PATTERN.fullmatch(given):
+        raise StartProblem(f"--experiment-id: {given!r} is not 1 to 32 letters, digits, '_' or '-'")
+    directory = Path(os.path.abspath(arguments.experiments_directory))  # noqa: PTH100  keeps links
+    experiment_id = given or new_experiment_id()
+    path = directory / experiment_id
+    if arguments.view:
+        if not (path / "db").is_dir():
+            raise StartProblem(f"there is no experiment {experiment_id!r} in {directory}")
+        start_logging(None, arguments.log_level)
+        yield ManagerHome(experiment_id, path, secrets.token_bytes(32))
+        return
+    try:
+        (path / "log").mkdir(parents=True, exist_ok=True, mode=0o700)
+        path.chmod(0o700)
+        lock = _take(path)
+        secret = load_or_create_secret(path / "secret")
+        start_logging(path / "log" / "nnimanager.log", arguments.log_level)
+    except OSError as error:
+        raise StartProblem(f"the experiment's folder {path} cannot be used: {error}") from error
+    try:
+        yield ManagerHome(experiment_id, path, secret)
+    finally:
+        if given is None and not (path / "db").exists():
+            shutil.rmtree(path, ignore_errors=True)  # it was made for an experiment that never came
+        os.close(lock)
+
+
+def _take(path: Path) -> int:
+    folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        os.close(folder)
+        raise StartProblem(
+            f"experiment {path.name} is run by another manager already; connect to that one, or end it with: "
+            f"nnictl stop {path.name}"
+        ) from error
+    return folder

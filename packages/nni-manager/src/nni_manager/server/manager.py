@@ -1,0 +1,170 @@
+"""The life of a manager: from its command line to its end."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.metadata
+import logging
+import os
+import signal
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from nni_config.local_state import ManagerRecord, remove_manager_record, write_manager_record
+from nni_config.private_files import runtime_directory
+from nni_config.processes import process_start_time
+
+from nni_manager.rpc.access import Role
+from nni_manager.rpc.calls import guarded_calls
+from nni_manager.server.addresses import local_address, page_url, reachable_host
+from nni_manager.server.arguments import Arguments, parse_arguments
+from nni_manager.server.composition import Application, Surroundings, make_application
+from nni_manager.server.front import serving
+from nni_manager.server.home import ManagerHome, manager_home
+from nni_manager.server.listener import listen
+from nni_manager.server.problems import StartProblem
+from nni_manager.server.ready_pipe import ReadyPipe
+from nni_manager.server.sign_in_codes import OneTimeCodes
+from nni_manager.server.tokens import Tokens
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp
+
+_LOGGER = logging.getLogger(__name__)
+
+_VERSION = importlib.metadata.version("nni-manager")
+_LONGEST_SOCKET_FOLDER = 90
+
+MakeApplication = Callable[[Surroundings], Application]
+
+
+def run(words: Sequence[str], pipe: ReadyPipe, make: MakeApplication = make_application) -> int:
+    """Runs a manager until its experiment is stopped or a signal comes.
+
+    Args:
+        words: The command line.
+        pipe: Is told when the manager is ready.
+        make: Makes the application service; tests may use another.
+
+    Returns:
+        The exit code, 0.
+
+    Raises:
+        StartProblem: It cannot start; the text is for the user.
+    """
+    arguments = parse_arguments(words)
+    with manager_home(arguments) as home:
+        try:
+            asyncio.run(_run(arguments, home, pipe, make))
+        except StartProblem as problem:
+            _LOGGER.error("the manager cannot start: %s", problem)
+            raise
+        except BaseException:
+            _LOGGER.exception("the manager failed")
+            raise
+        _LOGGER.info("the manager has ended")
+    return 0
+
+
+async def _run(arguments: Arguments, home: ManagerHome, pipe: ReadyPipe, make: MakeApplication) -> None:
+    tls = arguments.tls()
+    listener = listen(arguments.bind, arguments.port, tls is not None or arguments.allow_plaintext)
+    with listener, _socket_folder() as sockets, ExitStack() as stack:
+        address, port = listener.getsockname()[:2]
+        host = reachable_host(arguments.bind, address)
+        url = page_url(host, port, arguments.url_prefix, tls is not None)
+        tokens, codes = Tokens(home.secret), OneTimeCodes(url)
+
+        def trial_environment(_experiment_id: str, trial_id: str) -> dict[str, str]:
+            return {
+                "NNI_MANAGER_ADDRESS": local_address(address, port),
+                "NNI_TRIAL_TOKEN": tokens.trial(trial_id),
+            }
+
+        def make_app() -> ASGIApp:
+            from nni_manager.web.app import WebSettings, make_app
+
+            settings = WebSettings(
+                experiment_id=home.experiment_id,
+                allowed_hosts=(*arguments.allowed_hosts, host),
+                url_prefix=arguments.url_prefix,
+                secure=tls is not None,
+                role_token={Role.MANAGER: tokens.manager(), Role.VIEW: tokens.view()}.__getitem__,
+            )
+            return make_app(settings, calls, tokens, codes)
+
+        application = make(
+            Surroundings(home.path.parent, home.experiment_id, arguments.view, trial_environment)
+        )
+        calls = guarded_calls(application, tokens, codes, home.experiment_id)
+        record = ManagerRecord(
+            experiment_id=home.experiment_id,
+            pid=os.getpid(),
+            process_start_time=process_start_time(os.getpid()) or 0.0,
+            port=port,
+            bind=address,
+            url_prefix=arguments.url_prefix,
+            token=tokens.manager(),
+            directory=str(home.path),
+        )
+        async with serving(listener, tls, sockets, calls, make_app):
+            if not arguments.view:
+                stack.enter_context(_recorded(record, home.path))
+            pipe.ready(
+                port=port,
+                pid=os.getpid(),
+                token=tokens.manager(),
+                version=_VERSION,
+                experiment_id=home.experiment_id,
+                url=url,
+            )
+            _LOGGER.info("nni-manager %s serves experiment %s at %s", _VERSION, home.experiment_id, url)
+            await _until_closed(application)
+
+
+async def _until_closed(application: Application) -> None:
+    loop = asyncio.get_running_loop()
+    closing: list[asyncio.Task[object]] = []
+
+    def end(number: signal.Signals) -> None:
+        _LOGGER.info("received %s", number.name)
+        for handled in (signal.SIGTERM, signal.SIGINT):
+            loop.remove_signal_handler(handled)  # a second signal ends the process at once
+        message = f"the manager was told to end by {number.name}"
+        closing.append(loop.create_task(application.close(by_user=False, message=message)))
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, end, number)
+    loop.add_signal_handler(signal.SIGHUP, _LOGGER.info, "received SIGHUP; the experiment goes on")
+    await application.closed.wait()
+    await asyncio.gather(*closing)
+
+
+@contextmanager
+def _recorded(record: ManagerRecord, folder: Path) -> Iterator[None]:
+    try:
+        write_manager_record(record, folder)
+    except OSError as error:
+        raise StartProblem(f"the manager cannot note its address: {error}") from error
+    try:
+        yield
+    finally:
+        remove_manager_record(record, folder)
+
+
+@contextmanager
+def _socket_folder() -> Iterator[Path]:
+    try:
+        folder = tempfile.TemporaryDirectory(prefix="m-", dir=runtime_directory(), ignore_cleanup_errors=True)
+    except OSError as error:
+        raise StartProblem(f"the runtime folder cannot be used: {error}") from error
+    with folder as path:
+        if len(os.fsencode(path)) > _LONGEST_SOCKET_FOLDER:
+            raise StartProblem(
+                f"the runtime folder's path is too long for sockets ({path}); set NNI_RUNTIME_DIR to "
+                "a private folder with a shorter one"
+            )
+        yield Path(path)

@@ -1,0 +1,1 @@
+"""The HTTP side of the port: the page, and the protocol's calls with JSON bodies."""

@@ -55,7 +55,7 @@ class FreshPython:
         """Runs pip install for this environment."""
         self.pip("install", *arguments)
 
-    def install_wheels(self, *wheels: Path) -> None:
+    def install_wheels(self, *wheels: str | Path) -> None:
         """Installs exactly these files, without a registry."""
         self.install("--no-index", "--no-deps", *wheels)
 
@@ -110,7 +110,7 @@ def distributions(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Distrib
         return {built.name: built for built in pool.map(build, FOLDERS)}
 
 
-@pytest.fixture
-def fresh_python(tmp_path: Path) -> Callable[[], FreshPython]:
+@pytest.fixture(scope="session")
+def fresh_python(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], FreshPython]:
     """Makes an environment without any package, not even pip."""
-    return lambda: FreshPython(tmp_path / f"venv{len(list(tmp_path.iterdir()))}")
+    return lambda: FreshPython(tmp_path_factory.mktemp("environment"))

@@ -22,7 +22,7 @@ HEAVY = {
 """Parts of the standard library that a trial does not need to start."""
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def trial_machine(distributions: dict[str, Any], fresh_python: Callable[[], Any]) -> Any:
     python = fresh_python()
     python.install("--no-index", distributions["nni-trial"].wheel)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 import tarfile
@@ -35,7 +36,7 @@ def test_the_wheel_holds_one_typed_package_and_no_tests(name: str, distributions
     assert len(dist_info) == 1
     assert dist_info.pop().endswith(".dist-info")
     assert f"{package}/py.typed" in files
-    assert not [file for file in files if "test" in file or "__pycache__" in file]
+    assert not [file for file in files if re.search(r"(^|/)(tests/|test_|conftest|__pycache__)", file)]
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -6,7 +6,6 @@ A categorical parameter takes all its options. A numeric one starts with the mid
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -27,14 +26,14 @@ class _Axis:
         spec: The parameter.
         points: Quantiles of its distribution, rising, each with a value of its own.
         old: The points that were there before the last division.
-        edges: The ends of the intervals, rising: the points and the middles that gave no new value.
+        open_intervals: The intervals, as pairs of quantiles, that may hold more values.
         known: The values of the points.
     """
 
     spec: ParameterSpec
     points: list[float] = field(default_factory=lambda: [0.5])
     old: frozenset[float] = frozenset()
-    edges: list[float] = field(default_factory=lambda: [0.0, 0.5, 1.0])
+    open_intervals: list[tuple[float, float]] = field(default_factory=lambda: [(0.0, 0.5), (0.5, 1.0)])
     known: set[float] = field(default_factory=set)
 
     def __post_init__(self) -> None:
@@ -44,14 +43,17 @@ class _Axis:
         """Halves the intervals until there is a new value; returns whether there is one."""
         self.old = frozenset(self.points)
         while True:
-            middles = [
-                (left + right) / 2
-                for left, right in itertools.pairwise(self.edges)
-                if right - left > _SMALLEST_INTERVAL and self._may_hold_more(left, right)
+            self.open_intervals = [
+                (left, right) for left, right in self.open_intervals if self._may_hold_more(left, right)
             ]
-            if not middles:
+            if not self.open_intervals:
                 return False
-            self.edges = sorted([*self.edges, *middles])
+            middles = [(left + right) / 2 for left, right in self.open_intervals]
+            self.open_intervals = [
+                half
+                for (left, right), middle in zip(self.open_intervals, middles, strict=True)
+                for half in ((left, middle), (middle, right))
+            ]
             added = [middle for middle in middles if self._is_new(middle)]
             if added:
                 self.points = sorted([*self.points, *added])
@@ -66,13 +68,13 @@ class _Axis:
 
     def _may_hold_more(self, left: float, right: float) -> bool:
         low, high = self._value(left), self._value(right)
-        if low == high or self.spec.q is None:
-            return low != high
+        if low == high or right - left < _SMALLEST_INTERVAL:
+            return False
+        if self.spec.q is None or not self.known.issuperset((low, high)):
+            return True
         steps = round((high - low) / self.spec.q)
-        inner = (
-            value_of(self.spec, _choose(self.spec, low + step * self.spec.q)) for step in range(1, steps)
-        )
-        return not self.known.issuperset((low, high)) or any(value not in self.known for value in inner)
+        inner = (value_of(self.spec, _choose(self.spec, low + step * self.spec.q)) for step in range(1, steps))
+        return any(value not in self.known for value in inner)
 
     def _value(self, quantile: float) -> float:
         # The very ends are never reached, and those of a normal distribution are infinite.

@@ -24,13 +24,18 @@ NAMED_APART = {
     "nni_manager": "nni-manager",
     "google.rpc": "googleapis-common-protos",
     "google.protobuf": "protobuf",
+    # A part of pydantic that its own documentation tells people to import.
+    "pydantic_core": "pydantic",
 }
 DISTRIBUTIONS = packages_distributions()
 
 
-def _imported_modules(folder: Path) -> set[str]:
+def _imported_modules(folder: Path, extra: bool) -> set[str]:
+    """Returns what the modules import: those in folders named testing, for the extra, or all others."""
     found = set()
     for path in folder.rglob("*.py"):
+        if ("testing" in path.relative_to(folder).parts) != extra:
+            continue
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Import):
                 found |= {alias.name for alias in node.names}
@@ -43,12 +48,17 @@ def _distributions_of(module: str) -> set[str]:
     for prefix, distribution in NAMED_APART.items():
         if module == prefix or module.startswith(f"{prefix}."):
             return {distribution}
-    return {name.lower() for name in DISTRIBUTIONS.get(module.split(".")[0], [])}
+    return {_normal(name) for name in DISTRIBUTIONS.get(module.split(".")[0], [])}
 
 
-def _closure(name: str) -> set[str]:
+def _normal(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def _closure(name: str, extra: bool) -> set[str]:
     """Returns a distribution's own name, what it declares, and what grpcio-status and ours bring along."""
-    found, waiting = set(), [name]
+    found: set[str] = set()
+    waiting = [name]
     while waiting:
         current = waiting.pop()
         if current in found:
@@ -56,17 +66,18 @@ def _closure(name: str) -> set[str]:
         found.add(current)
         if current.startswith("nni-") or current == "grpcio-status":
             for requirement in requires(current) or []:
-                if "extra ==" not in requirement:
-                    waiting.append(re.split(r"[^A-Za-z0-9._-]", requirement)[0].lower())
+                if "extra ==" not in requirement or extra:
+                    waiting.append(_normal(re.split(r"[^A-Za-z0-9._-]", requirement)[0]))
     return found
 
 
+@pytest.mark.parametrize("extra", [False, True], ids=["required", "testing"])
 @pytest.mark.parametrize("name", SOURCES)
-def test_a_package_imports_only_what_it_declares(name: str) -> None:
-    declared = _closure(name)
+def test_a_package_imports_only_what_it_declares(name: str, extra: bool) -> None:
+    declared = _closure(name, extra)
     missing = {
         module
-        for module in _imported_modules(SOURCES[name])
+        for module in _imported_modules(SOURCES[name], extra)
         if module.split(".")[0] not in sys.stdlib_module_names and not _distributions_of(module) & declared
     }
     assert not missing

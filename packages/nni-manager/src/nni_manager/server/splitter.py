@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import socket
 import ssl
@@ -99,9 +100,13 @@ class Splitter:
         upwards = asyncio.create_task(_to_server(reader, server_writer, half_closed_seconds))
         try:
             await _copy(server_reader, writer)
+            upwards.cancel()
+            await asyncio.gather(upwards, return_exceptions=True)
             if writer.can_write_eof():
                 writer.write_eof()
-            await asyncio.wait({upwards}, timeout=_LAST_BYTES_SECONDS)
+            # Closing while the client still sends would make its system throw our last bytes away.
+            with contextlib.suppress(asyncio.TimeoutError):
+                await asyncio.wait_for(_discard(reader), _LAST_BYTES_SECONDS)
         finally:
             upwards.cancel()
             server_writer.transport.abort()
@@ -125,15 +130,16 @@ async def _to_server(
         await _copy(reader, writer)
         await asyncio.sleep(half_closed_seconds)
         writer.write_eof()
-    except ConnectionError:
-        writer.transport.abort()
-        # When the server answered early and closed, the client gets the answer only if what it still
-        # sends is read.
-        while await reader.read(_CHUNK):
-            pass
+    except OSError:
+        writer.transport.abort()  # which ends the other direction too
 
 
 async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     while chunk := await reader.read(_CHUNK):
         writer.write(chunk)
         await writer.drain()
+
+
+async def _discard(reader: asyncio.StreamReader) -> None:
+    while await reader.read(_CHUNK):
+        pass

@@ -101,11 +101,13 @@ async def _message(request: Request, method: Method) -> Message:
     for header in ("content-encoding", "connect-content-encoding"):
         if request.headers.get(header, "identity") != "identity":
             raise InvalidArgumentError(f"{header}: compressed messages are not accepted")
-    body = bytearray()
+    body, size = bytearray(), 0
     async for chunk in request.stream():
-        body += chunk
-        if len(body) > MESSAGE_LIMIT:
-            raise InvalidArgumentError(f"the body is larger than {MESSAGE_LIMIT} bytes")
+        size += len(chunk)
+        if size <= MESSAGE_LIMIT:
+            body += chunk
+    if size > MESSAGE_LIMIT:  # said only now: a client that still sends would not read it
+        raise InvalidArgumentError(f"the body has {size} bytes; at most {MESSAGE_LIMIT} are accepted")
     text = connect.only_message(bytes(body)) if method.streams else bytes(body)
     return connect.parse(text, method.request_class())
 

@@ -1,0 +1,47 @@
+from __future__ import annotations
+
+import pytest
+from nni_manager.rpc import policy
+from nni_manager.rpc.access import Caller, PermissionDeniedError, Role
+from nni_manager.rpc.calls import SERVICES
+from nni_proto.v1 import experiment_service_pb2, trial_runtime_service_pb2
+
+_REPORT = "/nni_proto.v1.TrialRuntimeService/ReportMetrics"
+
+
+def test_the_policy_names_every_call_and_no_other() -> None:
+    calls = {f"/{service.full_name}/{method.name}" for service in SERVICES for method in service.methods}
+    assert set(policy.POLICY) == calls
+
+
+def test_every_service_of_the_protocol_files_is_served() -> None:
+    files = (experiment_service_pb2, trial_runtime_service_pb2)
+    services = {service for file in files for service in file.DESCRIPTOR.services_by_name.values()}
+    assert set(SERVICES) == services
+
+
+def test_where_trials_may_call_the_request_names_the_trial() -> None:
+    for service in SERVICES:
+        for method in service.methods:
+            access = policy.POLICY[f"/{service.full_name}/{method.name}"]
+            assert (Role.TRIAL in access.roles) == bool(access.trial_field)
+            assert not access.trial_field or access.trial_field in method.input_type.fields_by_name
+
+
+@pytest.mark.parametrize("role", Role)
+def test_a_call_outside_the_policy_is_refused(role: Role) -> None:
+    with pytest.raises(PermissionDeniedError):
+        policy.check_role("/nni_proto.v1.ExperimentService/DropEverything", Caller(role, "t"))
+
+
+@pytest.mark.parametrize("name", ["", "experiments/e/trials/other", "experiments/e", "t", "../t"])
+def test_a_trial_may_name_itself_only(name: str) -> None:
+    request = trial_runtime_service_pb2.ReportMetricsRequest(trial=name)
+    with pytest.raises(PermissionDeniedError):
+        policy.check_trial(_REPORT, Caller(Role.TRIAL, "t"), request)
+    policy.check_trial(_REPORT, Caller(Role.MANAGER), request)
+
+
+def test_a_trial_may_name_itself() -> None:
+    request = trial_runtime_service_pb2.ReportMetricsRequest(trial="experiments/e/trials/t")
+    policy.check_trial(_REPORT, Caller(Role.TRIAL, "t"), request)

@@ -5,8 +5,8 @@ Linux is asked through /proc, other systems through `ps`, where environments can
 
 from __future__ import annotations
 
+import functools
 import os
-import subprocess
 from typing import Dict, Iterable, List, NamedTuple, Optional, Sequence, Set
 
 _PROC = "/proc/self/stat"
@@ -39,13 +39,22 @@ def start_time(pid: int) -> Optional[str]:
     return fields[19] if fields and fields[0] not in "ZX" else None
 
 
+@functools.lru_cache(maxsize=None)
 def boot_id() -> str:
     """Returns what names this boot of the machine, or "" where start times are absolute."""
     try:
-        with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
-            return file.read().strip()
+        with open("/proc/sys/kernel/random/boot_id", "rb") as file:
+            return file.read().decode().strip()
     except OSError:
         return ""
+
+
+def all_pids() -> Set[int]:
+    """Returns the ids of all processes, zombies included; none where there is no /proc."""
+    try:
+        return {int(name) for name in os.listdir("/proc") if name.isdigit()}
+    except OSError:
+        return set()
 
 
 def all_processes() -> List[Process]:
@@ -53,10 +62,10 @@ def all_processes() -> List[Process]:
     if not os.path.exists(_PROC):
         return _all_by_ps()
     found = []
-    for name in os.listdir("/proc"):
-        fields = _stat_fields(int(name)) if name.isdigit() else None
+    for pid in all_pids():
+        fields = _stat_fields(pid)
         if fields and fields[0] not in "ZX":
-            found.append(Process(int(name), int(fields[1]), int(fields[2])))
+            found.append(Process(pid, int(fields[1]), int(fields[2])))
     return found
 
 
@@ -104,6 +113,8 @@ def _all_by_ps() -> List[Process]:
 
 
 def _ps(arguments: List[str]) -> str:
+    import subprocess  # not at the top: it brings threading, which makes every fork dearer
+
     return subprocess.run(
         ["ps", *arguments], stdout=subprocess.PIPE, check=False, universal_newlines=True
     ).stdout

@@ -116,9 +116,9 @@ def _live(folder: TrialFolder, kept: Optional[int], work: Callable[[Supervisor],
         signal.set_wakeup_fd(-1)
         os.setsid()
         _prctl(_PR_SET_NAME, b"nni-runner")
-        _prctl(_PR_SET_CHILD_SUBREAPER, 1)
+        reaps_orphans = _prctl(_PR_SET_CHILD_SUBREAPER, 1)
         _take_descriptors(folder, kept)
-        work(Supervisor(folder))
+        work(Supervisor(folder, reaps_orphans))
         code = 0
     except BaseException:
         traceback.print_exc()
@@ -149,8 +149,9 @@ def _run_trial(run: Run, supervisor: Supervisor, ready: int) -> None:
         "runner": {"pid": os.getpid(), "start_time": processes.start_time(os.getpid())},
         "stderr_offset": os.fstat(2).st_size,
     }
+    older = frozenset(processes.all_pids())
+    since = time.monotonic()
     try:
-        write_json(run.folder.run_file, record)
         pid = _spawn(run)
         record["command"] = {"pid": pid, "start_time": processes.start_time(pid)}
         record["started_at"] = time.time()
@@ -163,7 +164,7 @@ def _run_trial(run: Run, supervisor: Supervisor, ready: int) -> None:
             os.write(ready, problem.encode("utf-8", "replace"))
         return
     os.close(ready)
-    members = Members(runner=os.getpid(), command=pid, tag=run.tag)
+    members = Members(os.getpid(), pid, run.tag, supervisor.reaps_orphans, older, since)
     write_json(run.folder.exit_file, supervisor.run(members, run.grace_seconds))
 
 
@@ -195,11 +196,10 @@ def _clean_up(folder: TrialFolder, tag: List[bytes], grace_seconds: float, super
     pid = command.get("pid", 0)
     if record.get("boot_id") != processes.boot_id() or processes.start_time(pid) != command.get("start_time"):
         pid = 0
-    outcome = supervisor.run(Members(runner=os.getpid(), command=pid, tag=tag), grace_seconds, lost=True)
+    outcome = supervisor.run(Members(os.getpid(), pid, tag), grace_seconds, lost=True)
     outcome["problem"] = "runner lost: the process that watched the trial was killed"
     write_json(folder.exit_file, outcome)
 
 
-def _prctl(option: int, argument: Any) -> None:
-    if _libc is not None:
-        _libc.prctl(option, argument, 0, 0, 0)
+def _prctl(option: int, argument: Any) -> bool:
+    return _libc is not None and _libc.prctl(option, argument, 0, 0, 0) == 0

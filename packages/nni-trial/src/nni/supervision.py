@@ -7,7 +7,7 @@ import select
 import signal
 import time
 from dataclasses import dataclass
-from typing import Any, Dict, List, Optional, Set, Tuple
+from typing import Any, Dict, FrozenSet, List, Optional, Set, Tuple
 
 from nni import processes
 from nni.trial_folder import TrialFolder, read_json
@@ -17,6 +17,7 @@ UNKILLABLE_SECONDS = 10.0
 
 _POLL_SECONDS = 0.05
 _KILL_AGAIN_SECONDS = 0.2
+_SHORT_SECONDS = 60.0
 _IGNORED = (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGPIPE, signal.SIGUSR1, signal.SIGUSR2)
 
 _Step = Tuple[int, float]
@@ -31,11 +32,17 @@ class Members:
         runner: The calling process: what descends from it is the trial's.
         command: The process of the command, which leads a group; 0 if it is known to be gone.
         tag: The `NAME=value` that every process of the trial was started with.
+        reaps_orphans: Whether every process that loses its parent becomes the runner's child.
+        older: Processes that ran before the command.
+        since: When the command started, by the monotonic clock.
     """
 
     runner: int
     command: int
     tag: List[bytes]
+    reaps_orphans: bool = False
+    older: FrozenSet[int] = frozenset()
+    since: float = 0.0
 
     def living(self) -> Set[int]:
         """Returns the ids of the processes that run now, the runner left out."""
@@ -45,16 +52,36 @@ class Members:
             if process.pid in found:
                 continue
             in_group = self.command and self.command in (process.pid, process.group)
-            if in_group or (self.tag and processes.carries(process.pid, self.tag)):
+            if in_group or self._is_tagged(process.pid):
                 found.add(process.pid)
         return found - {self.runner}
 
+    def living_without_children(self) -> Set[int]:
+        """Returns the same for a runner that has no child left, which is cheap if it would have them all.
+
+        Then only a process that another one, such as a container service, started with our environment can
+        be left. Ids are given out again after some time, so an old one is passed over in short trials only.
+        """
+        if not self.reaps_orphans:
+            return self.living()
+        young = time.monotonic() - self.since < _SHORT_SECONDS
+        pids = processes.all_pids() - (self.older if young else frozenset())
+        return {pid for pid in pids if pid != self.runner and self._is_tagged(pid)}
+
+    def _is_tagged(self, pid: int) -> bool:
+        return bool(self.tag) and processes.carries(pid, self.tag)
+
 
 class Supervisor:
-    """Waits for the command and for what it leaves behind. One in a process: it owns the signal handlers."""
+    """Waits for the command and for what it leaves behind. One in a process: it owns the signal handlers.
 
-    def __init__(self, folder: TrialFolder) -> None:
+    Attributes:
+        reaps_orphans: Whether every process of the trial that loses its parent becomes our child.
+    """
+
+    def __init__(self, folder: TrialFolder, reaps_orphans: bool) -> None:
         """Installs the handlers, and lets signals in."""
+        self.reaps_orphans = reaps_orphans
         self._folder = folder
         self._cancel_requested = False
         self._wakeup, writer = os.pipe()
@@ -83,7 +110,7 @@ class Supervisor:
         plan: List[_Step] = []
         due = give_up = float("inf")
         while True:
-            status = _reap(members.command, status)
+            status, childless = _reap(members.command, status)
             now = time.monotonic()
             if outcome is None and (lost or status is not None):
                 outcome = {**_describe(status), "ended_at": time.time()}
@@ -93,7 +120,7 @@ class Supervisor:
                 first, grace_seconds = self._cancel_order(grace_seconds)
                 plan, due = [(first, grace_seconds), *_last_steps(grace_seconds)], now
             if outcome is not None:
-                living = members.living()
+                living = members.living_without_children() if childless else members.living()
                 if not living or now >= give_up:
                     return {**outcome, "survivors": sorted(living)} if living else outcome
             if now >= due:
@@ -136,15 +163,19 @@ def _send(number: int, pids: Set[int]) -> None:
             continue
 
 
-def _reap(command: int, status: Optional[int]) -> Optional[int]:
-    """Waits for every child that has ended and returns the command's wait status once there is one."""
+def _reap(command: int, status: Optional[int]) -> Tuple[Optional[int], bool]:
+    """Waits for every child that has ended.
+
+    Returns:
+        The command's wait status once there is one, and whether no child is left.
+    """
     while True:
         try:
             pid, ended = os.waitpid(-1, os.WNOHANG)
         except ChildProcessError:
-            return status
+            return status, True
         if pid == 0:
-            return status
+            return status, False
         if pid == command:
             status = ended
 

@@ -70,8 +70,12 @@ def write_json(path: str, content: Dict[str, Any]) -> None:
     """
     unfinished = f"{path}.{os.getpid()}.tmp"
     descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        json.dump(content, file)
+    try:
+        data = json.dumps(content).encode("ascii")
+        while data:
+            data = data[os.write(descriptor, data) :]
+    finally:
+        os.close(descriptor)
     os.replace(unfinished, path)
 
 

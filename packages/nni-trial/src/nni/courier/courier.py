@@ -10,8 +10,7 @@ import signal
 import time
 from typing import Any, Dict, Optional, Tuple
 
-import nni
-from nni import runner
+from nni import processes, runner
 from nni.courier import events
 from nni.courier.channel import LineReader, LineWriter, ManagerGoneError
 from nni.courier.output import stderr_tail
@@ -19,6 +18,7 @@ from nni.courier.reports import read_batch, report_size
 from nni.courier.trials import Trial, lost_outcome, shell
 from nni.courier.values import value_from_json
 from nni.trial_folder import TrialFolder, write_json
+from nni.version import __version__
 
 SHORTEST_POLL = 0.05
 LONGEST_POLL = 0.5
@@ -72,9 +72,10 @@ class Courier:
         signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
         self._selector.register(self._reader.descriptor, selectors.EVENT_READ, self._read_commands)
         self._selector.register(wakeup, selectors.EVENT_READ, lambda: self._reap(wakeup))
+        processes.boot_id()  # known before the first fork, it need not be found out in each
         gc.freeze()  # the runners share these pages; a collection there or here must not touch them
         try:
-            self._writer.write(events.ready(getattr(nni, "__version__", ""), os.getpid()))
+            self._writer.write(events.ready(__version__, os.getpid()))
             if self._shell != "/bin/bash":
                 self._problem(f"this machine has no /bin/bash; trial commands are run by {self._shell}")
             while True:

@@ -24,31 +24,34 @@ _DEEPEST = 4
 def load_config(config_class: type[Config], path: Path) -> Config:
     """Reads a configuration; see `ConfigBase.load`."""
     document = read_yaml(path)
-    if document.problems:
-        raise error_of(document.problems)
+    problems = document.problems
     if not isinstance(document.value, dict):
+        if problems:
+            raise error_of(problems)
         found = "the file is empty" if document.value is None else f"it holds {short(document.value)}"
-        raise NotAMappingError([Problem((), f"{found}; allowed are fields with values", location=str(path))])
+        message = f"{found}; allowed are fields with values"
+        raise NotAMappingError([Problem((), message, location=str(path))])
     with base_path(path.absolute().parent):
-        return _made(config_class, document)
-
-
-def _made(config_class: type[Config], document: YamlDocument) -> Config:
-    try:
-        config = config_class(**document.value)
-    except InvalidConfigError as error:
-        found = [document.origin.located(problem) for problem in error.problems]
-        found += _further_problems(config_class, document, error.problems)
-        raise error_of(sorted(found, key=lambda problem: problem.line)) from None
+        try:
+            config = config_class(**_text_keys(document.value))
+        except InvalidConfigError as error:
+            problems += [document.origin.located(problem) for problem in error.problems]
+            problems += _further_problems(config_class, document, error.problems)
+    if problems:
+        raise error_of(sorted(problems, key=lambda problem: problem.line))
     config._origin = document.origin
     return config
+
+
+def _text_keys(mapping: dict[Any, Any]) -> dict[str, Any]:
+    return {str(key): value for key, value in mapping.items()}
 
 
 def _further_problems(
     config_class: type[ConfigBase], document: YamlDocument, found: Sequence[Problem]
 ) -> list[Problem]:
     """Returns what else would be wrong if the values that are wrong were left out."""
-    rest = copy.deepcopy(document.value)
+    rest = _text_keys(copy.deepcopy(document.value))
     wrong: set[Steps] = set()
     # Where leaving out a value is wrong too, the part around it is left out.
     for shortened in range(_DEEPEST):

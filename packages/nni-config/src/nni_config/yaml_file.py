@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -101,14 +101,12 @@ class _Construction:
     def value_of(self, node: Node, path: Steps) -> Any:
         self._remember(node, path)
         if id(node) in self._open:
-            self._problem(node, path, "it contains itself by an alias; allowed are aliases of other parts")
+            self._problem(path, "it contains itself by an alias; allowed are aliases of other parts")
             return None
         self._open.add(id(node))
         try:
             if not isinstance(node, ScalarNode) and str(node.tag) not in (f"{_TAG}map", f"{_TAG}seq"):
-                self._problem(
-                    node, path, f"the tag {node.tag} is not supported; allowed are values without a tag"
-                )
+                self._problem(path, f"the tag {node.tag} is not supported; allowed are values without a tag")
                 return None
             if isinstance(node, MappingNode):
                 return self._mapping(node, path)
@@ -125,8 +123,12 @@ class _Construction:
         self._document.origin.lines.setdefault(key, node.start_mark.line + 1)
         self._document.origin.spellings.setdefault(key, path)
 
-    def _problem(self, node: Node, path: Steps, message: str) -> None:
+    def _problem(self, path: Steps, message: str, node: Node | None = None) -> None:
+        """Notes a problem at the line where a path was first met, or at the line of a node."""
         problem = self._document.origin.located(Problem(path, message))
+        if node is not None:
+            line = node.start_mark.line + 1
+            problem = replace(problem, location=f"{self._document.origin.file}:{line}", line=line)
         self._document.problems.append(problem)
 
     def _mapping(self, node: MappingNode, path: Steps) -> dict[Any, Any]:
@@ -138,10 +140,11 @@ class _Construction:
                 continue
             key = self._key(key_node, path)
             below = (*path, key if isinstance(key, (str, int)) else str(key))
+            if key in result:
+                first = self._document.origin.lines[comparable_path(below)]
+                self._problem(below, f"it is given twice, first in line {first}; allowed is once", key_node)
             # The line of a problem is that of the key, not of the value, which may begin further down.
             self._remember(key_node, below)
-            if key in result:
-                self._problem(key_node, below, "it is given twice; allowed is once")
             result[key] = self.value_of(value_node, below)
         return {**merged, **result}
 
@@ -149,7 +152,7 @@ class _Construction:
         sources = node.value if isinstance(node, SequenceNode) else [node]
         for source in sources:
             if not isinstance(source, MappingNode):
-                self._problem(node, path, "what << merges is not a mapping; allowed is an alias of a mapping")
+                self._problem(path, "what << merges is not a mapping; allowed is an alias of a mapping")
                 return
             for key, value in self._mapping(source, path).items():
                 merged.setdefault(key, value)
@@ -157,14 +160,14 @@ class _Construction:
     def _key(self, node: Node, path: Steps) -> Any:
         if isinstance(node, ScalarNode):
             return self._scalar(node, path)
-        self._problem(node, path, "a key is a list or a mapping; allowed is text")
+        self._problem(path, "a key is a list or a mapping; allowed is text")
         return str(node.value)
 
     def _scalar(self, node: ScalarNode, path: Steps) -> Any:
         tag = str(node.tag).removeprefix(_TAG)
         is_quoted = node.style is not None
         if tag not in (("str",) if is_quoted else _PLAIN_TAGS):
-            self._problem(node, path, f"the tag {tag} is not supported; allowed are values without a tag")
+            self._problem(path, f"the tag {tag} is not supported; allowed are values without a tag")
             return None
         if is_quoted or (tag == "str" and self._resolves_to_other_than_text(node.value)):
             return node.value

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import socket
 import subprocess
 from collections.abc import Sequence
 
 from workspace.environments import EDITABLE, ROOT, VENV, interpreter, prepare
 
 EXAMPLE = ROOT / "examples" / "digits" / "search.py"
+PORT = 8080
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -19,5 +21,17 @@ def main(arguments: Sequence[str]) -> int:
     prepare(VENV, "quickstart", [*EDITABLE, "scikit-learn>=1.3"])
     if options.install_only:
         return 0
+    port = usable_port(PORT)
+    if port != PORT:
+        print(f"port {PORT} is taken, so the example gets a free one")
     print(f"running {EXAMPLE.relative_to(ROOT)}")
-    return subprocess.run([str(interpreter(VENV)), str(EXAMPLE)]).returncode
+    return subprocess.run([str(interpreter(VENV)), str(EXAMPLE), str(port)]).returncode
+
+
+def usable_port(wanted: int) -> int:
+    """Returns the wanted port of this machine if it is free, else 0, which stands for any that is."""
+    try:
+        with socket.create_server(("127.0.0.1", wanted)):
+            return wanted
+    except OSError:
+        return 0

@@ -11,14 +11,13 @@ import time
 from pathlib import Path
 
 import nni
-from nni.experiment import Experiment
+from nni.experiment import Experiment, ExperimentConfig
 
 
 def main() -> None:
     """Runs the command line."""
     folder, port = Path(sys.argv[1]), int(sys.argv[2])
-    experiment = Experiment("local")
-    config = experiment.config
+    config = ExperimentConfig("local")
     config.experiment_name = "benchmark"
     config.experiment_working_directory = str(folder / "experiments")
     config.max_trial_number = int(sys.argv[3])
@@ -28,7 +27,7 @@ def main() -> None:
     config.trial_code_directory = str(Path(__file__).parent)
     config.tuner.name = "Random"
     called = time.time()
-    experiment.run(port)
+    Experiment(config).run(port)
     result = {"version": nni.__version__, "called": called, "returned": time.time()}
     (folder / "result.json").write_text(json.dumps(result))
 

@@ -12,8 +12,12 @@ DEFAULT_KEY = "default"
 encode = json.JSONEncoder(separators=(",", ":")).encode
 """Returns a value as text that is ASCII only, so that unpaired surrogates survive too."""
 
-decode = json.JSONDecoder().decode
-"""Returns the value of a text that `encode` made."""
+_decode_first = json.JSONDecoder().raw_decode
+
+
+def decode(text: str) -> Any:
+    """Returns the value of a text that `encode` made: without white space around it, which saves time."""
+    return _decode_first(text)[0]
 
 
 def copied(value: Any) -> Any:

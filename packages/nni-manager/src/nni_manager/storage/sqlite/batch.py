@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
@@ -31,6 +32,10 @@ _SAVE_TRIALS = (
     "ON CONFLICT (trial_id) DO UPDATE SET "
     + ", ".join(f"{column} = excluded.{column}" for column in _CHANGING_TRIAL_COLUMNS)
     + " WHERE sequence_number = excluded.sequence_number",
+)
+_COUNT_TRIALS = (
+    "INSERT INTO trial_counts VALUES",
+    "ON CONFLICT (status) DO UPDATE SET trials = trials + excluded.trials",
 )
 _ADD_METRICS = ("INSERT INTO metrics VALUES", "")
 _ADD_ENTRIES = ("INSERT INTO metric_entries VALUES", "")
@@ -86,8 +91,8 @@ def write_batch(connection: sqlite3.Connection, writes: Sequence[Write]) -> int:
         sqlite3.Error: SQLite cannot write it.
         TypeError, ValueError, OverflowError: It holds a value that cannot be kept.
     """
-    (before,) = connection.execute("SELECT revision FROM state").fetchone()
-    (last_row,) = connection.execute("SELECT ifnull(max(row), 0) FROM metrics").fetchone()
+    place = "SELECT revision, (SELECT ifnull(max(row), 0) FROM metrics) FROM state"
+    before, last_row = connection.execute(place).fetchone()
     revision: int = before + 1
     rows = _rows_of(writes, last_row, revision)
     connection.execute("UPDATE state SET revision = ?", (revision,))
@@ -150,9 +155,20 @@ def _save_experiment(connection: sqlite3.Connection, record: ExperimentRecord, r
 
 
 def _save_trials(connection: sqlite3.Connection, records: list[TrialRecord], revision: int) -> None:
+    _count_trials(connection, records)
     saved = _insert(connection, _SAVE_TRIALS, [trial_row(record, revision) for record in records])
     if saved != len(records):
         raise StorageError("a trial's sequence number cannot change")
+
+
+def _count_trials(connection: sqlite3.Connection, records: list[TrialRecord]) -> None:
+    """Keeps count of trials by status, before they are saved: counting all takes too long to do often."""
+    changes = Counter(record.status.value for record in records)
+    for chunk in chunks([record.trial_id for record in records], 1):
+        places = _placeholders(len(chunk))
+        sql = f"SELECT status, count(*) FROM trials WHERE trial_id IN {places} GROUP BY status"
+        changes.subtract(dict(connection.execute(sql, chunk).fetchall()))
+    _insert(connection, _COUNT_TRIALS, [change for change in changes.items() if change[1]])
 
 
 def _mark_changed(connection: sqlite3.Connection, rows: _Rows, revision: int) -> None:

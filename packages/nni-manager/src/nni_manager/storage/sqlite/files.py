@@ -11,10 +11,13 @@ from urllib.parse import quote
 
 from nni_manager.storage.interface import StorageError
 from nni_manager.storage.sqlite import schema
+from nni_manager.storage.sqlite.filesystems import is_on_network
 
 _WAIT_SECONDS = 30.0
+_CLOSING_WAIT_SECONDS = 1.0
 _STATEMENTS = 256
 _CHECKPOINT_PAGES = 4000
+_UNLOCKED = "mode=ro&vfs=unix-none"
 
 
 @contextmanager
@@ -38,7 +41,8 @@ def open_for_writing(path: Path) -> sqlite3.Connection:
         connection = _connect(path, "mode=rw")
         try:
             schema.check(connection, path)
-            connection.execute("PRAGMA journal_mode = WAL")
+            journal = "DELETE" if is_on_network(path) else "WAL"
+            connection.execute(f"PRAGMA journal_mode = {journal}")
             connection.execute("PRAGMA synchronous = FULL")
             connection.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT_PAGES}")
             schema.migrate(connection, path)
@@ -57,33 +61,41 @@ def open_for_reading(path: Path) -> sqlite3.Connection:
     with errors_of(path, "open the record"):
         if not path.is_file():
             raise StorageError(f"{path}: there is no record of an experiment")
-        connection = _connect(path, _reading_mode(path))
+        mode = _reading_mode(path)
+        connection = _connect(path, mode)
         try:
-            version = schema.check(connection, path)
+            if mode == _UNLOCKED:
+                connection.execute("PRAGMA locking_mode = EXCLUSIVE")
+            connection.execute("PRAGMA query_only = ON")
+            if schema.check(connection, path) < len(schema.MIGRATIONS):
+                raise StorageError(f"{path} is of an older version: it must be opened for writing once")
         except BaseException:
             connection.close()
             raise
-        if version < len(schema.MIGRATIONS):
-            connection.close()
-            raise StorageError(
-                f"{path} has version {version}: open it for writing once to bring it up to date"
-            )
         return connection
 
 
 def fold(connection: sqlite3.Connection) -> None:
-    """Brings everything into the one file, as far as no other process reads it."""
+    """Brings everything into the one file; beside another process's reader the empty rest stays."""
+    connection.execute(f"PRAGMA busy_timeout = {int(_CLOSING_WAIT_SECONDS * 1000)}")
     try:
         connection.execute("PRAGMA journal_mode = DELETE")
     except sqlite3.OperationalError:
-        connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
 def _reading_mode(path: Path) -> str:
-    """Returns how to open a file so that it works in a folder where nothing can be written too."""
+    """Returns how to open a file so that it can be read where nothing can be written, too."""
     if os.access(path.parent, os.W_OK):
-        return "mode=ro"
-    return "mode=ro&immutable=1"
+        # What a crash left half-written in a rollback journal is undone by whoever opens the file.
+        return "mode=rw" if _beside(path, "-journal") else "mode=ro"
+    # The log of a writer that crashed is read without the shared memory file that cannot be made.
+    return _UNLOCKED if _beside(path, "-wal") else "mode=ro&immutable=1"
+
+
+def _beside(path: Path, suffix: str) -> bool:
+    companion = path.with_name(path.name + suffix)
+    return companion.exists() and companion.stat().st_size > 0
 
 
 def _connect(path: Path, mode: str) -> sqlite3.Connection:

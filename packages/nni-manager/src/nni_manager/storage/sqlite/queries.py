@@ -12,7 +12,7 @@ EXPERIMENT = SELECT_EXPERIMENT
 EXPERIMENT_REVISION = "SELECT ifnull(max(revision), 0) FROM experiment"
 
 TRIAL = f"{SELECT_TRIALS} WHERE t.trial_id = ?"
-TRIAL_COUNTS = "SELECT status, count(*) FROM trials GROUP BY status"
+TRIAL_COUNTS = "SELECT status, trials FROM trial_counts WHERE trials > 0"
 
 
 def _changed_after(select: str, table: str, revision: str, place: str) -> str:
@@ -56,9 +56,10 @@ def trials(statuses: Collection[TrialStatus]) -> str:
 def best_trial(optimize_mode: str) -> str:
     """Returns the statement for the best trial; it has no parameters."""
     best = "max" if optimize_mode == "maximize" else "min"
+    candidates = "FROM trials INDEXED BY trials_by_objective WHERE status = 'SUCCEEDED'"
     return f"""{SELECT_TRIALS} WHERE t.sequence_number = (
-        SELECT min(sequence_number) FROM trials WHERE status = 'SUCCEEDED' AND objective = (
-            SELECT {best}(objective) FROM trials WHERE status = 'SUCCEEDED'))"""
+        SELECT min(sequence_number) {candidates} AND objective = (
+            SELECT {best}(objective) {candidates} AND objective IS NOT NULL))"""
 
 
 def metrics(kind: MetricKind | None, of_one_trial: bool) -> str:

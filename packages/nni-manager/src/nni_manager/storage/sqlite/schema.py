@@ -62,7 +62,13 @@ CREATE TABLE trials (
 );
 CREATE INDEX trials_by_revision ON trials (revision);
 CREATE INDEX trials_by_status ON trials (status);
-CREATE INDEX trials_by_objective ON trials (objective) WHERE status = 'SUCCEEDED';
+CREATE INDEX trials_by_objective ON trials (objective)
+    WHERE status = 'SUCCEEDED' AND objective IS NOT NULL;
+
+CREATE TABLE trial_counts (
+    status TEXT PRIMARY KEY,
+    trials INTEGER NOT NULL
+) WITHOUT ROWID;
 
 -- Apart from the trials: a result changes a few numbers, not a row with parameters.
 CREATE TABLE trial_results (

@@ -35,7 +35,11 @@ def open_sqlite_storage(path: Path, read_only: bool = False) -> Storage:
     """
     writer = None if read_only else open_for_writing(path)
     storage = SqliteStorage(path, writer)
-    storage.revision()
+    try:
+        storage.revision()
+    except StorageError:
+        storage.close()
+        raise
     return storage
 
 

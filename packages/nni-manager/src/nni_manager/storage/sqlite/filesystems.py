@@ -1,0 +1,27 @@
+"""Tells network file systems, on which SQLite's write-ahead log is not safe."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import psutil
+
+# fmt: off
+_NETWORK_TYPES = frozenset({
+    "9p", "afs", "beegfs", "ceph", "cifs", "cvmfs", "fhgfs", "gfs2", "glusterfs", "gpfs", "lustre", "ncpfs",
+    "nfs", "nfs4", "ocfs2", "orangefs", "panfs", "pvfs2", "quobyte", "smb2", "smb3", "smbfs", "sshfs", "vboxsf",
+    "webdav", "wekafs",
+})
+# fmt: on
+
+
+def is_on_network(path: Path) -> bool:
+    """Returns whether a path lies on a file system that other machines may have mounted too."""
+    place = path.resolve()
+    mounts = [
+        (len(Path(mount.mountpoint).parts), number, mount.fstype)
+        for number, mount in enumerate(psutil.disk_partitions(all=True))
+        if place.is_relative_to(mount.mountpoint)
+    ]
+    file_system = max(mounts, default=(0, 0, ""))[2]
+    return file_system.lower().removeprefix("fuse.") in _NETWORK_TYPES

@@ -32,10 +32,12 @@ class StepResult:
     Attributes:
         writes: What to store, in one transaction.
         actions: What to do after that, in order.
+        late_reports: Results of trials that have ended. They change nothing here; they are to be stored.
     """
 
     writes: list[Write]
     actions: list[Action]
+    late_reports: list[events.TrialReported]
 
 
 class Engine:
@@ -73,6 +75,10 @@ class Engine:
             _HANDLERS[type(event)](self.state, step, event)
         return self._finish(step, at)
 
+    def reserve_call_number(self) -> int:
+        """Returns the number of the next call to the tuner, for a call that is made beside the engine."""
+        return self.state.requests.next_call_number()
+
     def next_wakeup(self) -> float | None:
         """Returns when TimePassed is to be told, None when time alone changes nothing."""
         state = self.state
@@ -90,7 +96,7 @@ class Engine:
     def _finish(self, step: Step, at: float) -> StepResult:
         settle(self.state, step, at)
         fill_slots(self.state, step, at)
-        return StepResult(step.writes(), step.actions)
+        return StepResult(step.writes(), step.actions, step.late_reports)
 
 
 def _trial_of(state: State, event: Any) -> ActiveTrial | None:
@@ -119,6 +125,7 @@ def _trial_waits(state: State, step: Step, event: events.TrialWaits) -> None:
 def _trial_reported(state: State, step: Step, event: events.TrialReported) -> None:
     trial = _trial_of(state, event)
     if trial is None:
+        step.late_reports.append(event)
         return
     metrics = number_reports(trial, event.reports)
     if metrics:
@@ -223,22 +230,19 @@ def _stop_requested(state: State, step: Step, event: events.StopRequested) -> No
     begin_end(state, step, ExperimentStatus.STOPPED, reason, event.at, reason)
 
 
-def _limits_changed(state: State, step: Step, event: events.LimitsChanged) -> None:
-    state.limits = replace(
-        state.limits,
-        trial_concurrency=event.trial_concurrency,
-        max_trial_number=event.max_trial_number,
-        max_experiment_seconds=event.max_experiment_seconds,
-    )
+def _config_changed(state: State, step: Step, event: events.ConfigChanged) -> None:
+    state.limits = event.limits
+    step.change_experiment(config=event.config)
+    state.requests.may_ask = True
+    state.requests.exhausted = False
     state.time_limit_reached = False
-    seconds = event.max_experiment_seconds
+    seconds = event.limits.max_experiment_seconds
     out_of_time = seconds is not None and state.experiment.running_seconds >= seconds
     if (
         state.experiment.status is ExperimentStatus.DONE
         and not state.trial_number_is_reached
         and not out_of_time
     ):
-        state.requests.may_ask = True
         step.change_experiment(
             status=ExperimentStatus.RUNNING, end_reason=None, ended_at=None, running_since=event.at
         )
@@ -266,6 +270,6 @@ _HANDLERS: dict[type, Callable[[State, Step, Any], None]] = {
     events.TrialJudgedBad: _trial_judged_bad,
     events.CancelRequested: _cancel_requested,
     events.StopRequested: _stop_requested,
-    events.LimitsChanged: _limits_changed,
+    events.ConfigChanged: _config_changed,
     events.TimePassed: _time_passed,
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from nni_manager.engine.limits import Limits
 from nni_manager.engine.statuses import MetricKind
 
 
@@ -155,12 +156,17 @@ class StopRequested:
 
 
 @dataclass(frozen=True, slots=True)
-class LimitsChanged:
-    """A person changed limits; None means no limit."""
+class ConfigChanged:
+    """A person changed limits or the search space.
 
-    trial_concurrency: int
-    max_trial_number: int | None
-    max_experiment_seconds: float | None
+    Attributes:
+        config: The new configuration, in the YAML form.
+        limits: The limits in it.
+        at: When.
+    """
+
+    config: dict[str, Any]
+    limits: Limits
     at: float
 
 
@@ -184,6 +190,6 @@ Event = (
     | TrialJudgedBad
     | CancelRequested
     | StopRequested
-    | LimitsChanged
+    | ConfigChanged
     | TimePassed
 )

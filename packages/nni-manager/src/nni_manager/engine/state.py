@@ -19,6 +19,7 @@ from nni_manager.engine.effects import (
     TunerCall,
     Write,
 )
+from nni_manager.engine.events import TrialReported
 from nni_manager.engine.limits import Limits
 from nni_manager.engine.parameter_requests import ParameterRequests
 from nni_manager.engine.records import EndReason, ExperimentRecord, TrialRecord
@@ -98,6 +99,7 @@ class Step:
         self._experiment_before = state.experiment
         self._metrics: list[SaveMetrics] = []
         self.actions: list[Action] = []
+        self.late_reports: list[TrialReported] = []
 
     def save_trial(self, record: TrialRecord) -> None:
         """Stores a trial; of several versions the last."""

@@ -1,0 +1,46 @@
+"""Which algorithms an experiment needs, from its configuration."""
+
+from __future__ import annotations
+
+from nni_config import AlgorithmConfig, ExperimentConfig
+
+from nni_manager.experiments.folder import ExperimentFolder
+from nni_manager.tuning.interface import AlgorithmSettings
+
+
+def algorithm_settings(
+    kind: str,
+    algorithm: AlgorithmConfig,
+    config: ExperimentConfig,
+    optimize_mode: str,
+    experiment_id: str,
+    folder: ExperimentFolder,
+) -> AlgorithmSettings:
+    """Returns the settings of the tuner or the assessor of a valid configuration.
+
+    Args:
+        kind: "tuner" or "assessor".
+        algorithm: Its part of the configuration.
+        config: The whole configuration.
+        optimize_mode: "maximize" or "minimize".
+        experiment_id: The experiment.
+        folder: The experiment's folder.
+    """
+    environment = {"NNI_EXP_ID": experiment_id}
+    if kind == "tuner" and config.tuner_gpu_indices is not None:
+        environment["CUDA_VISIBLE_DEVICES"] = ",".join(map(str, config.tuner_gpu_indices))
+    class_name = getattr(algorithm, "class_name", None)
+    code_directory = getattr(algorithm, "code_directory", None)
+    return AlgorithmSettings(
+        kind=kind,
+        name=None if class_name else algorithm.name,
+        class_name=class_name,
+        code_directory=None if code_directory is None else str(code_directory),
+        class_args=algorithm.class_args,
+        search_space=config.search_space,
+        optimize_mode=optimize_mode,
+        log_directory=folder.log_directory,
+        checkpoint_directory=folder.checkpoint_directory,
+        environment=environment,
+        log_level=config.log_level or ("debug" if config.debug else "info"),
+    )

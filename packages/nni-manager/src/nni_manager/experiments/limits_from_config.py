@@ -1,0 +1,27 @@
+"""The limits in a configuration, as the engine wants them."""
+
+from __future__ import annotations
+
+from nni_config import ExperimentConfig
+from nni_config.durations import parse_duration
+
+from nni_manager.engine.limits import Limits
+
+DEFAULT_STOP_SIGNAL = "SIGINT"
+DEFAULT_STOP_GRACE_SECONDS = 5.0
+
+
+def limits_from_config(config: ExperimentConfig) -> Limits:
+    """Returns the limits of a valid configuration."""
+    return Limits(
+        trial_concurrency=config.trial_concurrency,
+        max_trial_number=config.max_trial_number,
+        max_experiment_seconds=_seconds(config.max_experiment_duration),
+        max_trial_seconds=_seconds(config.max_trial_duration),
+        stop_trials_at_time_limit=config.on_limit == "stop",
+        stop_on_early_failures=config.stop_on_early_failures is not False,
+    )
+
+
+def _seconds(duration: str | int | float | None) -> float | None:
+    return None if duration is None else parse_duration(duration)

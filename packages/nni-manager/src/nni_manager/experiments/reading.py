@@ -1,0 +1,141 @@
+"""Answers questions about an experiment from its storage, in threads, so that the event loop goes on."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Collection
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+from nni_manager.engine.records import ExperimentRecord
+from nni_manager.engine.statuses import MetricKind, TrialStatus
+from nni_manager.experiments.errors import ShuttingDownError, TrialNotFoundError
+from nni_manager.experiments.views import Change, ExperimentView, TrialView
+from nni_manager.storage.interface import Storage, StoredMetric, StoredTrial
+
+_Result = TypeVar("_Result")
+_TRIALS_PER_CHANGE = 1000
+_METRICS_PER_CHANGE = 10_000
+_TRIALS_PER_EXPORT_READ = 1000
+
+
+class ExperimentReader:
+    """Reads one experiment."""
+
+    def __init__(
+        self,
+        storage: Storage,
+        directory: str,
+        current_record: Callable[[], ExperimentRecord],
+        output_directory: Callable[[str], str],
+    ) -> None:
+        """Makes a reader.
+
+        Args:
+            storage: The experiment's record.
+            directory: The experiment's folder.
+            current_record: Returns the experiment as last stored.
+            output_directory: Returns the folder of a trial's output.
+        """
+        self._storage = storage
+        self._directory = directory
+        self._current_record = current_record
+        self._output_directory = output_directory
+        self._threads = ThreadPoolExecutor(max_workers=2, thread_name_prefix="read")
+        self._closed = False
+
+    async def experiment(self) -> ExperimentView:
+        """Returns the experiment."""
+        return await self._in_thread(self._experiment)
+
+    async def trial(self, trial_id: str) -> TrialView:
+        """Returns a trial.
+
+        Raises:
+            TrialNotFoundError: There is none of this id.
+        """
+        stored = await self._in_thread(lambda: self._storage.trial(trial_id))
+        if stored is None:
+            raise TrialNotFoundError(f"the experiment has no trial {trial_id!r}")
+        return self._view(stored)
+
+    async def trials(
+        self, after_sequence_number: int, limit: int, statuses: Collection[TrialStatus]
+    ) -> list[TrialView]:
+        """Returns trials by rising number."""
+        stored = await self._in_thread(lambda: self._storage.trials(after_sequence_number, limit, statuses))
+        return [self._view(trial) for trial in stored]
+
+    async def metrics(
+        self, trial_id: str | None, after_row: int, limit: int, kind: MetricKind | None
+    ) -> list[StoredMetric]:
+        """Returns results in the order stored.
+
+        Raises:
+            TrialNotFoundError: There is no trial of this id.
+        """
+        if trial_id is not None:
+            await self.trial(trial_id)
+        return await self._in_thread(lambda: self._storage.metrics(trial_id, after_row, limit, kind))
+
+    async def exported_trials(self, after_sequence_number: int, limit: int) -> list[TrialView]:
+        """Returns trials that have a final result, by rising number."""
+        found: list[TrialView] = []
+        while len(found) < limit:
+            page = await self.trials(after_sequence_number, _TRIALS_PER_EXPORT_READ, ())
+            found.extend(view for view in page if view.stored.record.has_final_result)
+            if len(page) < _TRIALS_PER_EXPORT_READ:
+                break
+            after_sequence_number = page[-1].stored.record.sequence_number
+        return found[:limit]
+
+    async def changes(self, after_revision: int, include_metrics: bool) -> Change:
+        """Returns what changed after a revision, or the first part of it when it is much."""
+        return await self._in_thread(lambda: self._changes(after_revision, include_metrics))
+
+    def close(self) -> None:
+        """Waits for reads under way; later ones are refused."""
+        self._closed = True
+        self._threads.shutdown()
+
+    async def _in_thread(self, read: Callable[[], _Result]) -> _Result:
+        if self._closed:
+            raise ShuttingDownError("the manager is shutting down")
+        return await asyncio.get_running_loop().run_in_executor(self._threads, read)
+
+    def _changes(self, after_revision: int, include_metrics: bool) -> Change:
+        # The revision is read first: what is read after it is complete up to it.
+        upper = self._storage.revision()
+        trials = self._storage.trials_changed_after(after_revision, _TRIALS_PER_CHANGE)
+        if len(trials) >= _TRIALS_PER_CHANGE:
+            upper = min(upper, trials[-1].revision)
+        metrics: list[StoredMetric] = []
+        if include_metrics:
+            metrics = self._storage.metrics_changed_after(after_revision, _METRICS_PER_CHANGE)
+            if len(metrics) >= _METRICS_PER_CHANGE:
+                upper = min(upper, metrics[-1].revision)
+        trials = [trial for trial in trials if trial.revision <= upper]
+        changed = trials or self._storage.experiment_revision() > after_revision
+        return Change(
+            revision=max(upper, after_revision),
+            experiment=self._experiment() if changed else None,
+            trials=tuple(self._view(trial) for trial in trials),
+            metrics=tuple(metric for metric in metrics if metric.revision <= upper),
+        )
+
+    def _experiment(self) -> ExperimentView:
+        record = self._current_record()
+        since = record.running_since
+        best = self._storage.best_trial(record.optimize_mode)
+        return ExperimentView(
+            record=record,
+            running_seconds=record.running_seconds + (max(0.0, time.time() - since) if since else 0.0),
+            trial_counts=self._storage.trial_counts(),
+            best_trial=None if best is None else self._view(best),
+            directory=self._directory,
+            revision=self._storage.revision(),
+        )
+
+    def _view(self, stored: StoredTrial) -> TrialView:
+        return TrialView(stored, self._output_directory(stored.record.trial_id))

@@ -1,0 +1,211 @@
+"""The application service of a manager: one experiment, created, run, changed and read."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Collection, Sequence
+from pathlib import Path
+
+from nni_config import ExperimentConfig, new_experiment_id
+from nni_proto.resource_names import EXPERIMENT_ID_PATTERN
+
+from nni_manager.engine.events import CancelRequested, Report, StopRequested
+from nni_manager.engine.statuses import ExperimentStatus, MetricKind, TrialStatus
+from nni_manager.experiments import errors
+from nni_manager.experiments.creating import check_config
+from nni_manager.experiments.open_experiment import OpenExperiment, record_experiment
+from nni_manager.experiments.parts import Parts
+from nni_manager.experiments.updating import updated_config
+from nni_manager.experiments.views import UNCHANGED, Change, ExperimentUpdate, ExperimentView, TrialView
+from nni_manager.storage.interface import StoredMetric
+
+_SECONDS_BETWEEN_CHANGES = 0.05
+_UNCHANGEABLE = (ExperimentStatus.STOPPING, ExperimentStatus.STOPPED, ExperimentStatus.ERROR)
+
+
+class ExperimentService:
+    """Implements ExperimentCalls (interface.py) for one experiment.
+
+    Attributes:
+        closed: Set once the record is closed and the manager may end.
+    """
+
+    def __init__(self, experiments_directory: Path, parts: Parts) -> None:
+        """Makes a service without an experiment.
+
+        Args:
+            experiments_directory: Where the folders of experiments are.
+            parts: How an experiment gets its parts.
+        """
+        self.closed = asyncio.Event()
+        self._experiments_directory = experiments_directory
+        self._parts = parts
+        self._experiment: OpenExperiment | None = None
+        self._lock = asyncio.Lock()
+        self._closing = False
+
+    async def create(self, config: ExperimentConfig, experiment_id: str, request_id: str) -> ExperimentView:
+        """Checks a configuration and records an experiment; see ExperimentCalls."""
+        async with self._lock:
+            self._refuse_when_closing()
+            if self._experiment is not None:
+                record = self._experiment.runner.record
+                if request_id and record.create_request_id == request_id:
+                    return await self._experiment.reader.experiment()
+                raise errors.ExperimentAlreadyExistsError(
+                    f"this manager has experiment {record.experiment_id!r} already"
+                )
+            if experiment_id and not EXPERIMENT_ID_PATTERN.fullmatch(experiment_id):
+                raise errors.InvalidArgumentError(
+                    f"experiment_id: {experiment_id!r} is not 1 to 32 letters, digits, '_' or '-'"
+                )
+            check_config(config)
+            self._experiment = record_experiment(
+                config,
+                experiment_id or new_experiment_id(),
+                request_id,
+                self._experiments_directory,
+                self._parts,
+            )
+            return await self._experiment.reader.experiment()
+
+    async def start(self, experiment_id: str) -> ExperimentView:
+        """Starts an experiment that was created; see ExperimentCalls."""
+        async with self._lock:
+            self._refuse_when_closing()
+            experiment = self._find(experiment_id)
+            status = experiment.runner.record.status
+            if status is ExperimentStatus.INITIALIZED:
+                await experiment.start()
+            elif experiment.runner.has_ended:
+                raise errors.WrongExperimentStatusError(
+                    f"experiment {experiment_id!r} is {status.value}; only a new one can be started"
+                )
+            return await experiment.reader.experiment()
+
+    async def get(self, experiment_id: str) -> ExperimentView:
+        """Returns an experiment."""
+        return await self._find(experiment_id).reader.experiment()
+
+    async def update(self, experiment_id: str, update: ExperimentUpdate) -> ExperimentView:
+        """Changes limits or the search space; see ExperimentCalls."""
+        async with self._lock:
+            self._refuse_when_closing()
+            experiment = self._find(experiment_id)
+            status = experiment.runner.record.status
+            if status in _UNCHANGEABLE:
+                raise errors.WrongExperimentStatusError(
+                    f"experiment {experiment_id!r} is {status.value}; it cannot be changed"
+                )
+            await experiment.change_config(
+                updated_config(experiment.config, update),
+                search_space_changed=update.search_space is not UNCHANGED,
+            )
+            return await experiment.reader.experiment()
+
+    async def stop(self, experiment_id: str) -> ExperimentView:
+        """Stops the trials, closes the record, and lets the manager end; see ExperimentCalls."""
+        self._find(experiment_id)
+        view = await self.close(by_user=True, message="stopped by the user")
+        if view is None:
+            raise errors.ShuttingDownError("the manager is shutting down")
+        return view
+
+    async def close(self, *, by_user: bool, message: str) -> ExperimentView | None:
+        """Ends the experiment, if there is one, and everything it runs on.
+
+        Args:
+            by_user: Whether a person asked for it.
+            message: Why.
+
+        Returns:
+            The experiment as its record has it for good; None when there is none, or another call ends it.
+        """
+        if self._closing:
+            return None
+        self._closing = True
+        try:
+            async with self._lock:
+                if self._experiment is None:
+                    return None
+                view = await self._experiment.end(StopRequested(by_user, message, time.time()))
+                self.closed.set()
+                await self._experiment.close()
+                return view
+        finally:
+            self.closed.set()
+
+    async def watch(
+        self, experiment_id: str, after_revision: int, include_metrics: bool
+    ) -> AsyncIterator[Change]:
+        """Yields what changed after a revision, then what changes; see ExperimentCalls."""
+        experiment = self._find(experiment_id)
+        revision = after_revision
+        closed = asyncio.create_task(self.closed.wait())
+        try:
+            while not self.closed.is_set():
+                changed = experiment.runner.next_change()
+                change = await experiment.reader.changes(revision, include_metrics)
+                if change.revision > revision:
+                    revision = change.revision
+                    yield change
+                    if not experiment.runner.has_ended:
+                        # Changes come in bursts; together they cost the watcher and us less.
+                        await asyncio.sleep(_SECONDS_BETWEEN_CHANGES)
+                    continue
+                waiting = asyncio.create_task(changed.wait())
+                await asyncio.wait((waiting, closed), return_when=asyncio.FIRST_COMPLETED)
+                waiting.cancel()
+        finally:
+            closed.cancel()
+
+    async def trial(self, experiment_id: str, trial_id: str) -> TrialView:
+        """Returns a trial."""
+        return await self._find(experiment_id).reader.trial(trial_id)
+
+    async def trials(
+        self, experiment_id: str, after_sequence_number: int, limit: int, statuses: Collection[TrialStatus]
+    ) -> list[TrialView]:
+        """Returns trials by rising number."""
+        return await self._find(experiment_id).reader.trials(after_sequence_number, limit, statuses)
+
+    async def cancel_trial(self, experiment_id: str, trial_id: str) -> TrialView:
+        """Stops a trial; one that has ended stays as it is."""
+        experiment = self._find(experiment_id)
+        trial = await experiment.reader.trial(trial_id)
+        if trial.stored.record.status.is_final or not experiment.runner.is_running:
+            return trial
+        await experiment.runner.settle(CancelRequested(trial_id, time.time()))
+        return await experiment.reader.trial(trial_id)
+
+    async def metrics(
+        self, experiment_id: str, trial_id: str | None, after_row: int, limit: int, kind: MetricKind | None
+    ) -> list[StoredMetric]:
+        """Returns results in the order stored."""
+        return await self._find(experiment_id).reader.metrics(trial_id, after_row, limit, kind)
+
+    async def exported_trials(
+        self, experiment_id: str, after_sequence_number: int, limit: int
+    ) -> list[TrialView]:
+        """Returns trials that have a final result, by rising number."""
+        return await self._find(experiment_id).reader.exported_trials(after_sequence_number, limit)
+
+    async def report_metrics(
+        self, experiment_id: str, trial_id: str, attempt: int, reports: Sequence[Report]
+    ) -> int:
+        """Stores results and returns, once they are durable, how many were new."""
+        experiment = self._find(experiment_id)
+        await experiment.reader.trial(trial_id)
+        return await experiment.runner.report(trial_id, attempt, reports)
+
+    def _find(self, experiment_id: str) -> OpenExperiment:
+        if self.closed.is_set():
+            raise errors.ShuttingDownError("the manager is shutting down")
+        if self._experiment is None or self._experiment.runner.record.experiment_id != experiment_id:
+            raise errors.ExperimentNotFoundError(f"this manager has no experiment {experiment_id!r}")
+        return self._experiment
+
+    def _refuse_when_closing(self) -> None:
+        if self._closing:
+            raise errors.ShuttingDownError("the manager is shutting down")

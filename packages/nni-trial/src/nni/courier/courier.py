@@ -14,7 +14,7 @@ from nni import processes, runner
 from nni.courier import events
 from nni.courier.channel import LineReader, LineWriter, ManagerGoneError
 from nni.courier.output import stderr_tail
-from nni.courier.reports import read_batch, report_size
+from nni.courier.reports import Batch, read_batch, report_size
 from nni.courier.trials import Trial, lost_outcome, shell
 from nni.courier.values import value_from_json
 from nni.trial_folder import TrialFolder, write_json
@@ -263,20 +263,18 @@ class Courier:
 
     def _pump(self, trial: Trial) -> bool:
         """Sends what a trial reported, then its end. Returns whether there was anything."""
-        busy = False
-        if trial.outcome is not None and trial.outstanding == report_size(trial.folder.reports):
+        complete = trial.outcome is not None
+        if (
+            complete
+            and trial.outstanding is not None
+            and trial.outstanding == report_size(trial.folder.reports)
+        ):
             self._tell_ended(trial)
             return True
+        busy = False
         while trial.outstanding is None and self._writer.waiting_bytes < MAX_WAITING_BYTES:
-            complete = trial.outcome is not None
-            try:
-                batch = read_batch(trial.folder.reports, trial.position, complete)
-            except OSError as error:
-                self._problem(f"trial {trial.trial_id}: its report file cannot be read: {error}")
-                batch = None
-            if batch is not None and batch.problem:
-                self._problem(f"trial {trial.trial_id}: {batch.problem}")
-            if batch is None or batch.end == trial.position:
+            batch = self._next_batch(trial, complete)
+            if batch.end == trial.position:
                 if complete:
                     self._tell_ended(trial)
                 return busy
@@ -286,6 +284,16 @@ class Courier:
                 trial.outstanding = batch.end
                 self._writer.write(events.reported(trial.trial_id, trial.attempt, batch.reports, batch.end))
         return busy
+
+    def _next_batch(self, trial: Trial, complete: bool) -> Batch:
+        try:
+            batch = read_batch(trial.folder.reports, trial.position, complete)
+        except OSError as error:
+            batch = Batch([], trial.position, f"its report file cannot be read: {error}")
+        if batch.problem and batch.problem != trial.problem:
+            self._problem(f"trial {trial.trial_id}: {batch.problem}")
+        trial.problem = batch.problem
+        return batch
 
     def _tell_ended(self, trial: Trial) -> None:
         outcome = trial.outcome or {}

@@ -35,7 +35,11 @@ class Batch(NamedTuple):
 
 
 def report_size(path: str) -> int:
-    """Returns the size of a report file, 0 for one that does not exist."""
+    """Returns the size of a report file, 0 for one that does not exist.
+
+    Raises:
+        OSError: It cannot be found out.
+    """
     try:
         return os.stat(path).st_size
     except FileNotFoundError:

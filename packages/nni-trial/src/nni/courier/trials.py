@@ -29,6 +29,7 @@ class Trial:
         started: Whether its start was told.
         outcome: The content of its exit.json once it has ended.
         cleanings: How often what was left of it had to be stopped.
+        problem: What was last told to be wrong with its report file.
         adopted_at: When we began to watch a trial of an earlier courier, by the monotonic clock.
     """
 
@@ -42,6 +43,7 @@ class Trial:
     started: bool = False
     outcome: Optional[Dict[str, Any]] = None
     cleanings: int = 0
+    problem: str = ""
     adopted_at: float = 0.0
 
     def tag(self, experiment_id: str) -> List[bytes]:

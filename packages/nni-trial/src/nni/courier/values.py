@@ -96,6 +96,6 @@ _DECODERS: Dict[str, Callable[[Any], Any]] = {
     "stringValue": str,
     "listValue": lambda content: [value_from_json(element) for element in content.get("values", ())],
     "objectValue": lambda content: {
-        field["key"]: value_from_json(field["value"]) for field in content.get("fields", ())
+        field.get("key", ""): value_from_json(field["value"]) for field in content.get("fields", ())
     },
 }

@@ -12,7 +12,8 @@ from nni_client.attached import AttachedManager
 from nni_client.experiment_log import LOGGER
 from nni_client.following import Outcome, follow
 from nni_client.interrupts import Interrupts
-from nni_client.manager_process import ManagerProcess, describe_exit, log_ending
+from nni_client.manager_output import log_ending
+from nni_client.manager_process import ManagerProcess, describe_exit
 from nni_client.progress import Progress
 from nni_client.screen import Screen, say
 

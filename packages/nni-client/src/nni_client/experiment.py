@@ -330,7 +330,9 @@ class Experiment:
         self._experiments_directory = directory
         self._last = started.experiment
         self.port = started.manager.address.port
-        if run_mode is not RunMode.Detach:
+        if run_mode is RunMode.Detach:
+            started.manager.leave()
+        else:
             atexit.register(self._stop_at_exit)
         for warning in config.warnings():
             LOGGER.warning("%s", warning)
@@ -369,7 +371,10 @@ class Experiment:
     def _leave(self) -> None:
         """Stops waiting for an experiment that has been told to stop."""
         manager = self._running()
-        process = "" if manager.process is None else f" (process {manager.process.pid})"
+        process = ""
+        if manager.process is not None:
+            manager.process.leave()
+            process = f" (process {manager.process.pid})"
         say(f"Not waiting. The manager{process} goes on stopping the trials; see: nnictl status {self.id}")
         self._last = None
         self._detach()

@@ -49,7 +49,7 @@ class GrpcTransport:
         try:
             response: Response = stub(request, timeout=timeout, metadata=self._metadata)
         except grpc.RpcError as error:
-            raise self._translate(error, method.name, timeout) from error
+            raise self._translate(error, method.name, timeout) from None
         return response
 
     def stream(
@@ -65,7 +65,7 @@ class GrpcTransport:
         try:
             yield from call
         except grpc.RpcError as error:
-            raise self._translate(error, method.name, timeout) from error
+            raise self._translate(error, method.name, timeout) from None
         finally:
             call.cancel()  # type: ignore[no-untyped-call]
 

@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import json
 import os
-import select
+import selectors
 import subprocess
+import sys
 import time
 from collections.abc import Callable
-from contextlib import AbstractContextManager, ExitStack, nullcontext
-from datetime import datetime
-from pathlib import Path
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, BinaryIO
 
 from nni_client.address import ManagerAddress, host_to_call
 from nni_client.manager_command import ManagerCommand
-from nni_client.manager_process import ManagerProcess, describe_exit, end_process, log_ending
+from nni_client.manager_output import ManagerOutput
+from nni_client.manager_process import ManagerProcess, describe_exit, end_process
 from nni_client.settings import START_TIMEOUT, seconds_from_environment
 
 _ENDING_SECONDS = 10.0
+_POLL_SECONDS = 0.2
 
 
 class StartError(RuntimeError):
@@ -49,52 +50,54 @@ def launch(
         ValueError: NNI_START_TIMEOUT is not a number above 0.
     """
     limit = timeout or seconds_from_environment(START_TIMEOUT, None)
+    if sys.platform == "win32":
+        raise StartError("Experiments do not run on Windows itself. Run the script in WSL2, where they do.")
     reading, writing = os.pipe()
-    with ExitStack() as stack:
-        pipe = stack.enter_context(os.fdopen(reading, "rb"))
-        writing_end = stack.enter_context(os.fdopen(writing, "wb"))
-        output = None if inherit_output else stack.enter_context(_open_log(command, "nnictl_stdout.log"))
-        errors = None if inherit_output else stack.enter_context(_open_log(command, "nnictl_stderr.log"))
-        process = subprocess.Popen(
-            command.arguments(writing),
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=errors,
-            pass_fds=(writing,),
-            start_new_session=True,
-        )
-        writing_end.close()
+    with os.fdopen(reading, "rb") as pipe, ManagerOutput(command, inherit_output) as output:
+        with os.fdopen(writing, "wb"):
+            process = subprocess.Popen(
+                command.arguments(writing),
+                stdin=subprocess.DEVNULL,
+                stdout=output.stdout,
+                stderr=output.stderr,
+                pass_fds=(writing,),
+                start_new_session=True,
+                # `python -m` looks for modules in its working directory first: not in the user's.
+                cwd=command.log_directory if command.log_directory.is_dir() else "/",
+            )
         try:
             with waiting():
-                answer = _ready_answer(pipe, limit)
+                answer = _ready_answer(pipe, process, limit)
         except BaseException:
             # Ctrl-C while waiting, for one.
             end_process(process, _ENDING_SECONDS)
             raise
-    if answer is None:
-        end_process(process, _ENDING_SECONDS)
-        raise StartError(
-            f"The manager was not ready within {limit:g} s; the environment variable {START_TIMEOUT} sets "
-            f"the limit.\n{log_ending(command.log_directory)}"
-        )
-    if "token" not in answer:
-        raise StartError(_failure(process, str(answer.get("error", "")), command.log_directory))
+        if answer is None or "token" not in answer:
+            raise StartError(_failure(process, answer, limit, output))
     address = ManagerAddress(host_to_call(command.bind), int(answer["port"]), str(answer["token"]))
     return ManagerProcess(process, address, str(answer.get("version", "")), command.log_directory)
 
 
-def _ready_answer(pipe: BinaryIO, timeout: float | None) -> dict[str, Any] | None:
+def _ready_answer(
+    pipe: BinaryIO, process: subprocess.Popen[bytes], timeout: float | None
+) -> dict[str, Any] | None:
     """Returns what the manager wrote, {} when it ended without a word, None when the time was over."""
     deadline = None if timeout is None else time.monotonic() + timeout
     text = b""
-    while True:
-        left = None if deadline is None else max(0.0, deadline - time.monotonic())
-        if not select.select([pipe], [], [], left)[0]:
-            return None
-        part = os.read(pipe.fileno(), 65536)
-        if not part:
-            break
-        text += part
+    with selectors.DefaultSelector() as selector:
+        selector.register(pipe, selectors.EVENT_READ)
+        while not text.endswith(b"\n"):
+            # Not the end of the pipe alone: a child forked meanwhile may hold it open.
+            has_ended = process.poll() is not None
+            if selector.select(0.0 if has_ended else _POLL_SECONDS):
+                part = os.read(pipe.fileno(), 65536)
+                if not part:
+                    break
+                text += part
+            elif has_ended:
+                break
+            elif deadline is not None and time.monotonic() > deadline:
+                return None
     try:
         answer = json.loads(text)
     except ValueError:
@@ -102,22 +105,23 @@ def _ready_answer(pipe: BinaryIO, timeout: float | None) -> dict[str, Any] | Non
     return answer if isinstance(answer, dict) else {}
 
 
-def _failure(process: subprocess.Popen[bytes], reason: str, log_directory: Path) -> str:
+def _failure(
+    process: subprocess.Popen[bytes],
+    answer: dict[str, Any] | None,
+    limit: float | None,
+    output: ManagerOutput,
+) -> str:
+    if answer is None:
+        end_process(process, _ENDING_SECONDS)
+        return (
+            f"The manager was not ready within {limit:g} s; the environment variable {START_TIMEOUT} sets "
+            f"the limit.\n{output.ending()}"
+        )
     try:
         how = describe_exit(process.wait(_ENDING_SECONDS))
     except subprocess.TimeoutExpired:
         end_process(process, _ENDING_SECONDS)
-        how = "it did not end by itself"
-    if reason:
-        return f"The manager could not start: {reason} ({how}; logs are in {log_directory})"
-    return f"The manager ended before it was ready: {how}.\n{log_ending(log_directory)}"
-
-
-def _open_log(command: ManagerCommand, name: str) -> BinaryIO:
-    command.log_directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-    path = command.log_directory / name
-    log = os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "wb", buffering=0)
-    if not command.view:
-        now = datetime.now().astimezone().isoformat(sep=" ", timespec="seconds")
-        log.write(f"{'-' * 72}\nExperiment {command.experiment_id} start: {now}\n".encode())
-    return log
+        how = "it had to be ended"
+    reason = answer.get("error")
+    what = f"The manager could not start: {reason}" if reason else "The manager ended before it was ready"
+    return f"{what} ({how}).\n{output.ending()}"

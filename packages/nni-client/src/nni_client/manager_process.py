@@ -6,17 +6,17 @@ import os
 import signal
 import subprocess
 import time
-from collections import deque
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from nni_client.address import ManagerAddress
 
-LOG_LINES = 20
-"""How many lines of a log are shown when a manager fails."""
-
 _BEFORE_KILL_SECONDS = 120.0
 _POLL_SECONDS = 0.02
+
+
+_LEFT_RUNNING: list[subprocess.Popen[bytes]] = []
+"""Kept alive, since a Popen that is lost while its process runs complains."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +57,10 @@ class ManagerProcess:
             time.sleep(_POLL_SECONDS)
         return True
 
+    def leave(self) -> None:
+        """Lets it run on, whatever becomes of this object."""
+        _LEFT_RUNNING.append(self.process)
+
     def end(self) -> None:
         """Ends it and waits: asked to stop first, killed when it does not."""
         end_process(self.process)
@@ -96,22 +100,3 @@ def describe_exit(return_code: int) -> str:
     except ValueError:
         name = "unknown"
     return f"signal {-return_code} ({name})"
-
-
-def log_ending(log_directory: Path) -> str:
-    """Returns the last lines of what a manager logged, each log under its path."""
-    texts = []
-    for name in ("nnictl_stderr.log", "nnimanager.log"):
-        path = log_directory / name
-        lines = _last_lines(path)
-        if lines:
-            texts.append(f"The last lines of {path}:\n" + "\n".join(f"    {line}" for line in lines))
-    return "\n".join(texts) or f"Its logs in {log_directory} are empty."
-
-
-def _last_lines(path: Path) -> list[str]:
-    try:
-        with path.open(encoding="utf-8", errors="replace") as file:
-            return [line.rstrip("\n") for line in deque(file, LOG_LINES)]
-    except FileNotFoundError:
-        return []

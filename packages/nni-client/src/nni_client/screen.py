@@ -59,18 +59,28 @@ class PlainScreen:
     """A line whenever something changed, but not too often."""
 
     def __init__(self) -> None:
-        self._line = ""
+        self._shown: object = None
+        self._best = ""
         self._shown_at = -_LONGEST_PAUSE_SECONDS
 
     def show(self, progress: Progress) -> None:
         """Prints a line when something changed and the last one is some time ago."""
-        line = words.headline(progress)
+        from nni_proto.v1.trial_pb2 import Trial
+
+        running, failed = progress.count(Trial.STATUS_RUNNING), progress.count(Trial.STATUS_FAILED)
+        best = words.best(progress.experiment)
+        # Not how many run: that changes with every trial that makes room for the next one.
+        state = (progress.experiment.status, progress.done, failed, running > 0, best)
         now = time.monotonic()
         pause = min(max(_PAUSE_PART * progress.seconds, _SHORTEST_PAUSE_SECONDS), _LONGEST_PAUSE_SECONDS)
-        if line == self._line or (now - self._shown_at < pause and not progress.has_ended):
+        if state == self._shown or (now - self._shown_at < pause and not progress.has_ended):
             return
-        self._line, self._shown_at = line, now
-        say(f"[{time.strftime('%Y-%m-%d %H:%M:%S')}] {line}")
+        self._shown, self._shown_at = state, now
+        parts = [words.done(progress), f"{running} running", f"{failed} failed"]
+        if best:
+            parts.append(f"best {best if best != self._best else words.best_value(progress.experiment)}")
+            self._best = best
+        say(f"[{time.strftime('%Y-%m-%d %H:%M:%S')}] {', '.join(parts)}")
 
     def say(self, text: str) -> None:
         """Prints a text."""
@@ -89,10 +99,11 @@ class LiveScreen:
         Args:
             page: The address of the experiment's page.
         """
+        from rich.console import Console
         from rich.live import Live
 
         self._page = page
-        self._live: Live = Live(auto_refresh=False, transient=True)
+        self._live: Live = Live(console=Console(), auto_refresh=False, transient=True)
         self._live.start()
 
     def show(self, progress: Progress) -> None:
@@ -122,7 +133,7 @@ def _view(progress: Progress, page: str) -> RenderableType:
     line.add_row(
         Text(words.experiment_status(experiment.status), style="bold"),
         ProgressBar(total=total or 100, completed=progress.done if total else 0, width=24, pulse=not total),
-        Text(f"{progress.done}{'' if total is None else f'/{total}'} done"),
+        Text(words.done(progress)),
         Text(f"{progress.count(Trial.STATUS_RUNNING)} running"),
         Text(f"{failed} failed", style="red" if failed else ""),
         Text(words.duration(progress.seconds)),

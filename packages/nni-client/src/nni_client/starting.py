@@ -20,7 +20,8 @@ from nni_client.errors import ManagerUnreachableError
 from nni_client.interrupts import Interrupts
 from nni_client.launch import StartError, launch
 from nni_client.manager_command import ManagerCommand
-from nni_client.manager_process import ManagerProcess, describe_exit, log_ending
+from nni_client.manager_output import log_ending
+from nni_client.manager_process import ManagerProcess, describe_exit
 from nni_client.methods import CREATE_EXPERIMENT, CREATE_SIGN_IN_CODE, START_EXPERIMENT
 
 

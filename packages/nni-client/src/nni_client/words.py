@@ -95,14 +95,14 @@ def best(experiment: Experiment) -> str:
     return f"{number(trial.objective)} (trial {trial_id}: {parameters(trial)})"
 
 
-def headline(progress: Progress) -> str:
-    """Returns how far an experiment is, in one line."""
-    total = "" if progress.total is None else f"/{progress.total}"
-    parts = [f"{progress.done}{total} done", f"{progress.count(Trial.STATUS_RUNNING)} running"]
-    parts.append(f"{progress.count(Trial.STATUS_FAILED)} failed")
-    if best_trial := best(progress.experiment):
-        parts.append(f"best {best_trial}")
-    return ", ".join(parts)
+def best_value(experiment: Experiment) -> str:
+    """Returns the best objective, "" when there is none."""
+    return number(experiment.best_trial.objective) if experiment.HasField("best_trial") else ""
+
+
+def done(progress: Progress) -> str:
+    """Returns how many trials are done, as "3/20 done"."""
+    return f"{progress.done}{'' if progress.total is None else f'/{progress.total}'} done"
 
 
 def failure(trial: Trial, command: str) -> str:

@@ -1,0 +1,110 @@
+"""A stand-in for the manager, told by the environment variable FAKE_MANAGER how to behave or misbehave."""
+
+# ruff: noqa: N802
+import json
+import os
+import signal
+import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+BEHAVIOUR = json.loads(os.environ["FAKE_MANAGER"])
+if "raise_at_import" in BEHAVIOUR:
+    raise ImportError(BEHAVIOUR["raise_at_import"])
+
+import grpc  # noqa: E402
+from nni_proto.v1 import experiment_service_pb2 as pb  # noqa: E402
+from nni_proto.v1 import experiment_service_pb2_grpc  # noqa: E402
+from nni_proto.v1.experiment_pb2 import Experiment  # noqa: E402
+from nni_proto.v1.trial_pb2 import Trial  # noqa: E402
+
+
+def argument(name: str) -> str:
+    return sys.argv[sys.argv.index(name) + 1]
+
+
+def tell(**facts: object) -> None:
+    with os.fdopen(int(argument("--ready-fd")), "w") as pipe:
+        pipe.write(json.dumps(facts) + "\n")
+
+
+class Service(experiment_service_pb2_grpc.ExperimentServiceServicer):
+    def __init__(self) -> None:
+        kind = "view_status" if "--view" in sys.argv else "status"
+        status = Experiment.Status.Value(f"STATUS_{BEHAVIOUR.get(kind, 'RUNNING')}")
+        self.experiment = Experiment(
+            name=f"experiments/{argument('--experiment-id')}",
+            status=status,
+            revision=1,
+            directory=str(Path(argument("--experiments-directory")) / argument("--experiment-id")),
+        )
+        self.stopped = threading.Event()
+
+    def CreateExperiment(self, request, context):
+        if BEHAVIOUR.get("exit_at_create"):
+            os._exit(BEHAVIOUR["exit_at_create"])
+        if BEHAVIOUR.get("slow_create"):
+            print("slow", file=sys.stderr, flush=True)
+            time.sleep(BEHAVIOUR["slow_create"])
+        self.experiment.config.CopyFrom(request.config)
+        return pb.CreateExperimentResponse(experiment=self.experiment)
+
+    def StartExperiment(self, request, context):
+        return pb.StartExperimentResponse(experiment=self.experiment)
+
+    def CreateSignInCode(self, request, context):
+        return pb.CreateSignInCodeResponse(code="abc", url="http://127.0.0.1:8080/sign-in?code=abc")
+
+    def GetExperiment(self, request, context):
+        return pb.GetExperimentResponse(experiment=self.experiment)
+
+    def ListTrials(self, request, context):
+        return pb.ListTrialsResponse(trials=[Trial(name=f"{request.parent}/trials/t1")])
+
+    def ListMetrics(self, request, context):
+        return pb.ListMetricsResponse()
+
+    def StopExperiment(self, request, context):
+        if "stop_seconds" in BEHAVIOUR:
+            time.sleep(BEHAVIOUR["stop_seconds"])
+        if self.experiment.status == Experiment.STATUS_RUNNING:
+            self.experiment.status = Experiment.STATUS_STOPPED
+        self.stopped.set()
+        return pb.StopExperimentResponse(experiment=self.experiment)
+
+    def WatchExperiment(self, request, context):
+        yield pb.WatchExperimentResponse(revision=1, experiment=self.experiment)
+        if "exit_in_watch" in BEHAVIOUR:
+            os._exit(BEHAVIOUR["exit_in_watch"])
+        if "end_as" in BEHAVIOUR:
+            self.experiment.status = Experiment.Status.Value(f"STATUS_{BEHAVIOUR['end_as']}")
+            for count in BEHAVIOUR.get("counts", []):
+                self.experiment.trial_counts.add(status=count["status"], count=count["count"])
+                self.experiment.trial_count += count["count"]
+            yield pb.WatchExperimentResponse(revision=2, experiment=self.experiment)
+        self.stopped.wait()
+
+
+def main() -> None:
+    if "error" in BEHAVIOUR:
+        tell(error=BEHAVIOUR["error"])
+        sys.exit(1)
+    if "exit" in BEHAVIOUR:
+        print("last words", file=sys.stderr)
+        sys.exit(BEHAVIOUR["exit"])
+    time.sleep(BEHAVIOUR.get("slow_start", 0))
+    service = Service()
+    server = grpc.server(ThreadPoolExecutor(8))
+    experiment_service_pb2_grpc.add_ExperimentServiceServicer_to_server(service, server)
+    port = server.add_insecure_port(f"127.0.0.1:{argument('--port')}")
+    server.start()
+    signal.signal(signal.SIGTERM, lambda number, frame: service.stopped.set())
+    tell(port=port, pid=os.getpid(), token="secret-token", version="4.0.0")
+    service.stopped.wait()
+    server.stop(0.2).wait()
+    os._exit(0)  # calls that still sleep are not waited for
+
+
+main()

@@ -1,0 +1,226 @@
+"""Starting a manager: it is waited for as long as it lives, and when it fails everything is said."""
+
+from __future__ import annotations
+
+import os
+import resource
+import signal
+import stat
+import sys
+import threading
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from nni_client.launch import StartError, launch
+from nni_client.manager_command import ManagerCommand
+from nni_client.manager_process import describe_exit
+
+
+@pytest.fixture
+def command(home):
+    return ManagerCommand(home / "experiments", "abc")
+
+
+@pytest.fixture
+def started(fake_manager):
+    running = []
+    yield running.append
+    for manager in running:
+        manager.end()
+
+
+def test_a_manager_that_starts(command, fake_manager, started):
+    fake_manager(slow_start=1.0)
+    manager = launch(command)
+    started(manager)
+    assert manager.address.port > 0
+    assert manager.address.token == "secret-token"
+    assert "secret-token" not in repr(manager)
+    assert manager.version == "4.0.0"
+    assert not manager.has_ended
+    assert os.getsid(manager.pid) == manager.pid, "Ctrl-C in a terminal must not reach it"
+    manager.end()
+    assert manager.has_ended
+    for path in (command.log_directory, command.log_directory.parent):
+        assert stat.S_IMODE(path.stat().st_mode) == 0o700
+    for path in command.log_directory.iterdir():
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert "Experiment abc start: " in (command.log_directory / "nnictl_stderr.log").read_text()
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "texts"),
+    [
+        (
+            {"raise_at_import": "no module x"},
+            ["ended before it was ready (exit code 1)", "ImportError: no module x"],
+        ),
+        ({"exit": 3}, ["ended before it was ready (exit code 3)", "last words", "nnictl_stderr.log"]),
+        ({"error": "port 8080 is in use by x"}, ["could not start: port 8080 is in use by x (exit code 1)"]),
+    ],
+)
+def test_a_manager_that_fails(command, fake_manager, behaviour, texts):
+    fake_manager(**behaviour)
+    with pytest.raises(StartError) as caught:
+        launch(command)
+    for text in texts:
+        assert text in str(caught.value)
+    assert isinstance(caught.value, RuntimeError)
+
+
+def test_only_the_lines_of_this_start_are_shown(command, fake_manager):
+    command.log_directory.mkdir(parents=True)
+    (command.log_directory / "nnictl_stderr.log").write_text("an old story\n")
+    (command.log_directory / "nnimanager.log").write_text("an old log\n")
+    fake_manager(exit=1)
+    with pytest.raises(StartError, match="last words") as caught:
+        launch(command)
+    assert "old" not in str(caught.value)
+
+
+def test_its_own_log_is_shown(command, fake_manager):
+    command.log_directory.mkdir(parents=True)
+    log = command.log_directory / "nnimanager.log"
+    log.write_text("an old log\n" * 50)
+
+    def write_during_start():
+        with log.open("a") as file:
+            file.write("\n".join(f"new {n}" for n in range(40)) + "\n")
+
+    fake_manager(slow_start=0.5, error="no")
+    with pytest.raises(StartError) as caught:
+        launch(command, waiting=lambda: _after(write_during_start))
+    shown = [line.strip() for line in str(caught.value).splitlines() if line.strip().startswith("new")]
+    assert shown == [f"new {n}" for n in range(20, 40)]
+    assert "old" not in str(caught.value)
+
+
+@contextmanager
+def _after(action):
+    action()
+    yield
+
+
+def test_the_limit_is_settable(command, fake_manager, monkeypatch):
+    fake_manager(slow_start=60)
+    with pytest.raises(StartError, match=r"not ready within 0\.5 s.*NNI_START_TIMEOUT"):
+        launch(command, timeout=0.5)
+    monkeypatch.setenv("NNI_START_TIMEOUT", "0.4")
+    with pytest.raises(StartError, match=r"not ready within 0\.4 s"):
+        launch(command)
+    assert no_manager_runs(command)
+
+
+def test_an_interrupt_ends_the_manager(command, fake_manager):
+    fake_manager(slow_start=60)
+
+    @contextmanager
+    def interrupted():
+        yield_to = threading.Timer(0.5, signal.raise_signal, [signal.SIGINT])
+        yield_to.start()
+        yield
+
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            launch(command, waiting=interrupted)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert no_manager_runs(command)
+
+
+def test_a_module_in_the_working_directory_is_not_taken(
+    command, fake_manager, started, tmp_path, monkeypatch
+):
+    (tmp_path / "grpc.py").write_text("raise ImportError('the wrong one')")
+    monkeypatch.chdir(tmp_path)
+    started(launch(command))
+
+
+def test_many_open_files_are_no_problem(command, fake_manager, started):
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (limits[1], limits[1]))
+    opened = [os.open("/dev/null", os.O_RDONLY) for _ in range(1100)]
+    try:
+        started(launch(command))
+    finally:
+        for descriptor in opened:
+            os.close(descriptor)
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+
+
+def test_one_that_only_reads_leaves_nothing_behind(home, fake_manager, started):
+    command = ManagerCommand(home / "experiments", "abc", view=True)
+    started(launch(command))
+    assert not (home / "experiments").exists()
+    fake_manager(exit=4)
+    with pytest.raises(StartError, match="last words"):
+        launch(command)
+
+
+def test_the_command_line():
+    command = ManagerCommand(
+        Path("/e"),
+        "abc",
+        port=8080,
+        bind="0.0.0.0",
+        allowed_hosts=("a.example", "b.example"),
+        log_level="debug",
+        url_prefix="x/y",
+        view=True,
+    )
+    assert command.arguments(7) == [
+        *[sys.executable, "-m", "nni_manager", "--experiments-directory", "/e", "--experiment-id", "abc"],
+        *[
+            "--port",
+            "8080",
+            "--bind",
+            "0.0.0.0",
+            "--allowed-host",
+            "a.example",
+            "--allowed-host",
+            "b.example",
+        ],
+        *["--log-level", "debug", "--url-prefix", "x/y", "--view", "--ready-fd", "7"],
+    ]
+
+
+def test_windows_is_refused(command, fake_manager, monkeypatch):
+    monkeypatch.setattr(sys, "platform", "win32")
+    with pytest.raises(StartError, match="WSL2"):
+        launch(command)
+    assert not command.log_directory.exists()
+
+
+def test_how_it_ended_in_words():
+    assert describe_exit(3) == "exit code 3"
+    assert describe_exit(-9) == "signal 9 (SIGKILL)"
+    assert describe_exit(-200) == "signal 200 (unknown)"
+
+
+def test_a_forked_process_can_tell_whether_it_runs(command, fake_manager, started):
+    manager = launch(command)
+    started(manager)
+    assert in_fork(lambda: manager.has_ended) is False
+    assert not manager.has_ended
+    manager.end()
+    assert in_fork(lambda: manager.has_ended) is True
+
+
+def in_fork(question):
+    pid = os.fork()
+    if pid == 0:
+        os._exit(10 if question() else 20)
+    return {10: True, 20: False}[os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])]
+
+
+def no_manager_runs(command: ManagerCommand) -> bool:
+    wanted = os.fsencode(str(command.experiments_directory))
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            if wanted in path.read_bytes():
+                return False
+        except OSError:
+            continue
+    return True

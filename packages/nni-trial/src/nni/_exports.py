@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _thread
 import os
 import sys
 
@@ -54,15 +55,28 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
-    from importlib import import_module
+# A process that forks while a thread of it imports leaves its child a module that is never ready.
+_loading = _thread.RLock()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(
+        before=_loading.acquire, after_in_parent=_loading.release, after_in_child=_loading.release
+    )
 
+
+def load(name: str) -> Any:
+    """Imports a module of ours; no fork happens meanwhile."""
+    with _loading:
+        __import__(name)  # as importlib.import_module, which costs the import of `warnings`
+        return sys.modules[name]
+
+
+def __getattr__(name: str) -> Any:
     if name in _MODULES:
-        return import_module(f"nni.{name}")
+        return load(f"nni.{name}")
     if name not in _HOMES:
         reason = f": it {_GONE[name]}" if name in _GONE else ""
         raise AttributeError(f"module 'nni' has no attribute {name!r}{reason}")
-    value = getattr(import_module(_HOMES[name]), name)
+    value = getattr(load(_HOMES[name]), name)
     setattr(sys.modules["nni"], name, value)
     return value
 

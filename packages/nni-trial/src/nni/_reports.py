@@ -3,6 +3,9 @@
 The file is opened for every report: a descriptor that is kept may be closed, or reused for another file, by
 a script that closes all it does not know. No lock is held either, since a lock may be taken when a process
 forks or a signal handler reports: who reports takes a reporter that nobody else is using, and puts it back.
+
+A line that was cut short is ended by whoever comes next. A write of another process that is half done looks
+the same, so the file may have empty lines, which mean nothing.
 """
 
 from __future__ import annotations

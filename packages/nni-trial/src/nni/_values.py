@@ -35,9 +35,10 @@ def plain(value: Any, path: Path = (), depth: int = 0) -> Any:
     if isinstance(value, float):
         return float(value)
     if isinstance(value, int):
-        if value not in _INT64:
-            raise ValueError(f"{_place(path)}: the integer {value} does not fit in 64 bits")
-        return int(value)
+        number = int(value)  # a range searches itself for a subclass of int, one number at a time
+        if number not in _INT64:
+            raise ValueError(f"{_place(path)}: the integer {number} does not fit in 64 bits")
+        return number
     if isinstance(value, str):
         return _text(value, path)
     if isinstance(value, (list, tuple, dict)):

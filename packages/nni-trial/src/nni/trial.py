@@ -9,6 +9,9 @@ import json
 import os
 
 from nni._environment import in_trial, needs_number, system_file
+from nni._exports import load
+from nni._reports import append
+from nni._values import has_number, plain
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -46,9 +49,7 @@ def get_next_parameter() -> Any:
     """
     global _record
     if not in_trial():
-        from nni._standalone import parameters
-
-        _record = {"parameter_id": None, "parameters": parameters()}
+        _record = {"parameter_id": None, "parameters": load("nni._standalone").parameters()}
     elif _final_reported_by == os.getpid():
         _record = None
         return None
@@ -171,13 +172,9 @@ def _somebody_asked() -> bool:
 
 
 def _report(kind: str, function: str, metric: Any) -> None:
-    from nni._values import has_number, plain
-
     value = plain(metric)
     if not in_trial():
-        from nni._standalone import show
-
-        show(kind, value, _intermediate_index)
+        load("nni._standalone").show(kind, value, _intermediate_index)
         return
     assert _somebody_asked(), f"nni.get_next_parameter() needs to be called before {function}"
     if needs_number() and not has_number(value):
@@ -186,6 +183,4 @@ def _report(kind: str, function: str, metric: Any) -> None:
             f"nni.{function}: the experiment's tuner or assessor needs a number, or a dict with a number "
             f"under 'default'. This is a {type(value).__name__}{keys}"
         )
-    from nni._reports import append
-
     append(kind, json.dumps(value, separators=(",", ":")))

@@ -1,0 +1,97 @@
+"""The sub-commands of nnictl."""
+
+from __future__ import annotations
+
+import importlib.metadata
+from pathlib import Path
+from typing import Annotated, Optional
+
+import typer
+
+app = typer.Typer(
+    name="nnictl",
+    help="Start, watch and stop experiments.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+_experiment = typer.Typer(help="Experiments.", no_args_is_help=True)
+_webui = typer.Typer(help="The page of an experiment.", no_args_is_help=True)
+app.add_typer(_experiment, name="experiment")
+app.add_typer(_webui, name="webui")
+
+# typer reads these annotations when it runs: Optional for Python 3.10's sake is not needed, names are.
+ExperimentId = Annotated[
+    Optional[str], typer.Argument(metavar="[ID]", help="The experiment's id, or its first letters.")  # noqa: UP045
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(importlib.metadata.version("nni-client"))
+        raise typer.Exit
+
+
+@app.callback()
+def _main(
+    version: Annotated[
+        bool,
+        typer.Option("--version", "-v", callback=_print_version, is_eager=True, help="Print the version."),
+    ] = False,
+) -> None:
+    pass
+
+
+@app.command()
+def create(
+    config: Annotated[
+        Path, typer.Option("--config", "-c", help="The experiment's configuration, a YAML file.")
+    ],
+    port: Annotated[int, typer.Option("--port", "-p", help="The page's port; 0 picks a free one.")] = 8080,
+    foreground: Annotated[bool, typer.Option("--foreground", "-f", help="Wait for the end.")] = False,
+    debug: Annotated[bool, typer.Option("--debug", "-d", help="Log more.")] = False,
+) -> None:
+    """Start an experiment."""
+    from nni_client.commands.creating import create_experiment
+
+    raise typer.Exit(create_experiment(config, port, foreground, debug))
+
+
+@app.command("list")
+@_experiment.command("list")
+def list_experiments(as_json: AsJson = False) -> None:
+    """List the experiments that run."""
+    from nni_client.commands.showing import show_running
+
+    show_running(as_json)
+
+
+@app.command()
+@_experiment.command()
+def status(experiment_id: ExperimentId = None, as_json: AsJson = False) -> None:
+    """Show how far an experiment is; without an id, the one that runs."""
+    from nni_client.commands.showing import show_status
+
+    show_status(experiment_id, as_json)
+
+
+@app.command()
+def stop(
+    experiment_id: ExperimentId = None,
+    port: Annotated[Optional[int], typer.Option("--port", "-p", help="Stop the one on this port.")] = None,  # noqa: UP045
+    everything: Annotated[bool, typer.Option("--all", "-a", help="Stop all that run.")] = False,
+) -> None:
+    """Stop an experiment and wait until it has stopped; without an id, the one that runs."""
+    from nni_client.commands.ending import stop_experiments
+
+    raise typer.Exit(stop_experiments(experiment_id, port, everything))
+
+
+@_webui.command("url")
+def webui_url(experiment_id: ExperimentId = None) -> None:
+    """Print the page's address, with a code that signs in once within ten minutes."""
+    from nni_client.commands.showing import show_url
+
+    show_url(experiment_id)

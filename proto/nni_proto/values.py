@@ -71,9 +71,10 @@ def _fill(message: value_pb2.Value, value: Any, path: str, depth: int) -> None:
     elif isinstance(value, bool):
         message.bool_value = value
     elif isinstance(value, int):
-        if value not in _INT64:
-            raise ValueError(f"{path or 'the value'}: {value} does not fit in 64 bits")
-        message.int_value = value
+        number = int(value)  # a range searches itself for a subclass of int, one number at a time
+        if number not in _INT64:
+            raise ValueError(f"{path or 'the value'}: {number} does not fit in 64 bits")
+        message.int_value = number
     elif isinstance(value, float):
         message.double_value = value
     elif isinstance(value, str):

@@ -1,5 +1,6 @@
 """Values of the protocol keep their types and their order."""
 
+import http
 import importlib
 import json
 import math
@@ -32,6 +33,10 @@ def there_and_back(value: Any) -> Any:
 def test_there_and_back_is_the_same_with_types_and_order(value: Any) -> None:
     # Text tells 1 from 1.0 and True, and one order of keys from another.
     assert json.dumps(there_and_back(value)) == json.dumps(value)
+
+
+def test_a_number_with_a_name_is_a_number() -> None:
+    assert json.dumps(there_and_back(http.HTTPStatus.OK)) == "200"
 
 
 @given(st.dictionaries(texts, json_values, max_size=5))

@@ -89,6 +89,7 @@ class FreshPython:
         work = self.folder / "work"
         work.mkdir(exist_ok=True)
         variables = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+        variables |= {"HOME": str(work), "NNI_RUNTIME_DIR": str(work / "run")}
         return subprocess.run(
             command, cwd=work, env=variables, stdin=subprocess.DEVNULL, capture_output=True, text=True
         )

@@ -43,20 +43,31 @@ def merged(other_nni: Path, distributions: dict[str, Any], fresh_python: Callabl
     return _merge(fresh_python(), other_nni, distributions)
 
 
+START = """
+from nni.experiment import Experiment
+experiment = Experiment("local")
+experiment.config.search_space = {"x": {"_type": "choice", "_value": [1, 2]}}
+experiment.config.trial_command = "true"
+experiment.config.trial_concurrency = 1
+experiment.config.tuner.name = "Random"
+experiment.start(0)
+experiment.stop()
+"""
+
+
 def test_experiment_refuses_and_names_both_commands(merged: Any) -> None:
-    result = merged.run("-c", "from nni.experiment import Experiment; Experiment('local')")
+    result = merged.run("-c", START)
     assert result.returncode == 1
     for command in REPAIR:
         assert command in result.stderr
 
 
-@pytest.mark.parametrize("arguments", [("experiment", "list"), ("doctor",)])
-def test_nnictl_refuses_and_names_both_commands(arguments: tuple[str, ...], merged: Any) -> None:
-    result = merged.script("nnictl", *arguments)
+def test_nnictl_refuses_and_names_both_commands(merged: Any) -> None:
+    result = merged.script("nnictl", "experiment", "list")
     assert result.returncode == 1
     assert "Traceback" not in result.stderr
     for command in REPAIR:
-        assert command in result.stdout + result.stderr
+        assert command in result.stderr
 
 
 def test_the_two_commands_repair_it(

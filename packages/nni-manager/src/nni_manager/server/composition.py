@@ -11,11 +11,14 @@ from typing import Protocol
 
 from nni_config import ExperimentConfig, LocalConfig, parse_duration
 
+from nni_manager.experiments.errors import ExperimentServiceError
 from nni_manager.experiments.interface import ExperimentCalls
 from nni_manager.experiments.parts import Parts
 from nni_manager.experiments.service import ExperimentService
+from nni_manager.experiments.view_service import open_view
 from nni_manager.experiments.views import ExperimentView
 from nni_manager.server.problems import StartProblem
+from nni_manager.storage.interface import Storage
 from nni_manager.storage.sqlite import open_sqlite_storage
 from nni_manager.training.interface import Emit, TrainingService, TrainingServiceError
 from nni_manager.training.local import LocalTrainingService
@@ -62,7 +65,10 @@ def make_application(surroundings: Surroundings) -> Application:
         StartProblem: The experiment cannot be served in the way that was asked for.
     """
     if surroundings.view:
-        raise StartProblem("showing an experiment that no manager runs is not possible in this version")
+        try:
+            return open_view(surroundings.experiments_directory, surroundings.experiment_id, _open_to_read)
+        except ExperimentServiceError as error:
+            raise StartProblem(str(error)) from error
     parts = Parts(
         open_storage=open_sqlite_storage,
         make_training_service=_make_training_service,
@@ -70,6 +76,10 @@ def make_application(surroundings: Surroundings) -> Application:
         trial_environment=surroundings.trial_environment,
     )
     return ExperimentService(surroundings.experiments_directory, parts)
+
+
+def _open_to_read(path: Path) -> Storage:
+    return open_sqlite_storage(path, read_only=True)
 
 
 def _make_training_service(

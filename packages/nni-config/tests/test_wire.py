@@ -17,7 +17,7 @@ from nni_config import (
 from nni_config.wire import config_from_message, config_to_message
 from nni_proto.v1 import experiment_config_pb2 as pb
 
-texts = st.text(st.characters(codec="utf-8"), max_size=8)
+texts = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=8)
 int32s = st.integers(1, 2**31 - 1)
 values = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.floats(allow_nan=False) | texts,

@@ -214,6 +214,10 @@ def test_scalars_in_a_file(tmp_path: Path) -> None:
     assert value == {"a": "5", "b": "5", "c": 5, "e": "text\n", "f": {"y": 1}, "g": {"y": 1, "z": 2}, "on": 1}
 
 
+def test_characters_that_json_writes_in_two_halves(tmp_path: Path) -> None:
+    assert load(tmp_path, '{"experimentName": "a \\ud83d\\ude00"}').experiment_name == "a \U0001f600"
+
+
 def test_numbers_are_text_as_written_and_words_are_bool(tmp_path: Path) -> None:
     text = VALID.replace("example", "012345") + "debug: on\nsnapshotCode: no\n"
     config = load(tmp_path, text)

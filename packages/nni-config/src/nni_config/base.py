@@ -196,7 +196,10 @@ class ConfigBase(BaseModel):
         self._fill_in(parents, report)
         for name, kind in field_kinds(type(self)).items():
             if kind.is_path and getattr(self, name) is not None:
-                setattr(self, name, absolute_path(getattr(self, name), self._base_path))
+                try:
+                    setattr(self, name, absolute_path(getattr(self, name), self._base_path))
+                except ValueError as error:
+                    report.add(str(error), name)
         self._run_hook(report, self._canonicalize, parents)
         for path, child in self._children():
             child._make_canonical([self, *parents], report.at(*path))

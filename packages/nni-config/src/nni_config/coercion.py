@@ -22,8 +22,11 @@ def coerced(kind: FieldKind, value: Any) -> Any:
 
     Raises:
         InvalidConfigError: A nested configuration is not valid.
+        ValueError: The value is text that no file and no program can have.
     """
     value = plain_scalar(value)
+    if (kind.is_text or kind.is_path) and "\0" in str(value):
+        raise ValueError(f"{short(value)} has a null character in it; allowed is text without")
     if kind.is_bool and isinstance(value, str):
         return _WORDS.get(value.lower(), value)
     if kind.is_text and isinstance(value, (int, float)) and not isinstance(value, bool):

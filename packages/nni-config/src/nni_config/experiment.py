@@ -162,12 +162,12 @@ class ExperimentConfig(ConfigBase):
         """Reads the search space's file, unless the search space was read from it before."""
         if self.search_space_file is None:
             return
-        path = absolute_path(self.search_space_file, self._base_path)
-        if path == self._loaded_search_space_file:
-            return
         from nni_config.search_space_file import read_search_space
 
         try:
+            path = absolute_path(self.search_space_file, self._base_path)
+            if path == self._loaded_search_space_file:
+                return
             search_space = plain_value(read_search_space(Path(path)))
             self._replaces_search_space = self.search_space not in (None, search_space)
             self.search_space = search_space

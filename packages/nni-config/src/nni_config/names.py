@@ -9,6 +9,7 @@ PathStep = str | int
 """A key or an index on the way to a value."""
 
 _PLAIN_KEY = re.compile(r"[\w-]+")
+_LONGEST_GUESSED = 60
 
 
 def comparable(name: str) -> str:
@@ -40,6 +41,8 @@ def closest(name: str, candidates: Iterable[str], similarity: float = 0.7) -> st
     """
     from difflib import get_close_matches
 
+    if len(name) > _LONGEST_GUESSED:
+        return None
     by_spelling = {comparable(candidate): candidate for candidate in candidates}
     matches = get_close_matches(comparable(name), list(by_spelling), n=1, cutoff=similarity)
     return by_spelling[matches[0]] if matches else None

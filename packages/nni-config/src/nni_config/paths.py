@@ -27,8 +27,15 @@ def base_path(folder: Path) -> Iterator[None]:
 
 
 def absolute_path(path: str | os.PathLike[str], base: Path) -> str:
-    """Returns a path with `~` expanded, made absolute, links resolved. It need not exist."""
-    return os.path.realpath(base / Path(path).expanduser())
+    """Returns a path with `~` expanded, made absolute, links resolved. It need not exist.
+
+    Raises:
+        ValueError: It begins with the home folder of a user that there is not.
+    """
+    try:
+        return os.path.realpath(base / Path(path).expanduser())
+    except RuntimeError:
+        raise ValueError(f"{os.fspath(path)!r} names no known home folder; allowed is a path") from None
 
 
 def default_experiments_directory() -> Path:

@@ -32,7 +32,7 @@ def resolved_fields(
 
 def unknown_field(config_class: type[ConfigBase], name: str) -> Problem:
     """Returns the problem of a field that a class does not have."""
-    message = f"{config_class.__name__} does not have field {name}"
+    message = f"{config_class.__name__} does not have field {name if name.isprintable() else repr(name)}"
     explanation = config_class._explanation_of_unknown(name) or _guess(config_class, name)
     if explanation is None:
         allowed = ", ".join(in_style_of(name, field) for field in config_class.model_fields)

@@ -170,12 +170,19 @@ class _Construction:
             self._problem(path, f"the tag {tag} is not supported; allowed are values without a tag")
             return None
         if is_quoted or (tag == "str" and self._resolves_to_other_than_text(node.value)):
-            return node.value
+            return _joined_surrogates(node.value)
         return scalar_of(node.value)
 
     def _resolves_to_other_than_text(self, text: str) -> bool:
         """Returns whether a plain scalar can be text only by an explicit tag, as in !!str 5."""
         return bool(self._resolver.resolve(ScalarNode, text, (True, False)) != f"{_TAG}str")
+
+
+def _joined_surrogates(text: str) -> str:
+    """Returns text with the two halves joined in which JSON writes a character beyond 16 bits."""
+    if text.isascii() or not any("\ud800" <= character <= "\udfff" for character in text):
+        return text
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "surrogatepass")
 
 
 def scalar_of(text: str) -> Any:

@@ -19,10 +19,13 @@ LEVELS = {
 }
 """The names of levels that a configuration may have."""
 
+_BYTES_IN_A_FILE = 10 * 1024 * 1024
+_OLDER_FILES = 3
 _FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
-_SECRETS = re.compile(
+_TOKEN = re.compile(r"\.[0-9a-f]{64}")
+_NAMES = ("bearer", "code=", "passphrase", "password", "secret", "token")
+_NAMED = re.compile(
     r"(?i)(\bbearer\s+|[?&]code=|(?:password|passphrase|secret|token)[\"']?\s*[=:]\s*[\"']?)[^\s\"'&]+"
-    r"|((?:manager|view|trial/[\w-]+)\.)[0-9a-f]{64}"
 )
 
 
@@ -43,7 +46,11 @@ class _RedactingFormatter(logging.Formatter):
 
 def redacted(text: str) -> str:
     """Returns a text without what looks like tokens, codes and passwords."""
-    return _SECRETS.sub(lambda match: f"{match[1] or match[2]}***", text)
+    text = _TOKEN.sub(".***", text)
+    lowered = text.lower()
+    if any(name in lowered for name in _NAMES):
+        text = _NAMED.sub(r"\1***", text)
+    return text
 
 
 def start_logging(path: Path | None, level: str) -> None:
@@ -59,7 +66,7 @@ def start_logging(path: Path | None, level: str) -> None:
     handler: logging.Handler = logging.StreamHandler()
     if path is not None:
         handler = _PrivateRotatingFileHandler(
-            path, maxBytes=10 * 1024 * 1024, backupCount=3, encoding="utf-8"
+            path, maxBytes=_BYTES_IN_A_FILE, backupCount=_OLDER_FILES, encoding="utf-8"
         )
     handler.setFormatter(_RedactingFormatter(_FORMAT))
     logging.basicConfig(level=LEVELS[level], handlers=[handler], force=True)

@@ -11,7 +11,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from nni_config.local_state import ManagerRecord, remove_manager_record, write_manager_record
 from nni_config.private_files import runtime_directory
@@ -70,6 +70,7 @@ def run(words: Sequence[str], pipe: ReadyPipe, make: MakeApplication = make_appl
 
 
 async def _run(arguments: Arguments, home: ManagerHome, pipe: ReadyPipe, make: MakeApplication) -> None:
+    ending = _signals_to_end()
     tls = arguments.tls()
     listener = listen(arguments.bind, arguments.port, tls is not None or arguments.allow_plaintext)
     with listener, _socket_folder() as sockets, ExitStack() as stack:
@@ -122,25 +123,34 @@ async def _run(arguments: Arguments, home: ManagerHome, pipe: ReadyPipe, make: M
                 url=url,
             )
             _LOGGER.info("nni-manager %s serves experiment %s at %s", _VERSION, home.experiment_id, url)
-            await _until_closed(application)
+            await _until_closed(application, ending)
 
 
-async def _until_closed(application: Application) -> None:
+def _signals_to_end() -> asyncio.Future[signal.Signals]:
+    """Returns what gets the first signal that asks the process to end; a second one ends it at once."""
     loop = asyncio.get_running_loop()
-    closing: list[asyncio.Task[object]] = []
+    ending: asyncio.Future[signal.Signals] = loop.create_future()
 
     def end(number: signal.Signals) -> None:
         _LOGGER.info("received %s", number.name)
         for handled in (signal.SIGTERM, signal.SIGINT):
-            loop.remove_signal_handler(handled)  # a second signal ends the process at once
-        message = f"the manager was told to end by {number.name}"
-        closing.append(loop.create_task(application.close(by_user=False, message=message)))
+            loop.remove_signal_handler(handled)
+        ending.set_result(number)
 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, end, number)
     loop.add_signal_handler(signal.SIGHUP, _LOGGER.info, "received SIGHUP; the experiment goes on")
-    await application.closed.wait()
-    await asyncio.gather(*closing)
+    return ending
+
+
+async def _until_closed(application: Application, ending: asyncio.Future[signal.Signals]) -> None:
+    closed = asyncio.create_task(application.closed.wait())
+    either: set[asyncio.Future[Any]] = {closed, ending}
+    await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+    if ending.done():
+        message = f"the manager was told to end by {ending.result().name}"
+        await application.close(by_user=False, message=message)
+    await closed
 
 
 @contextmanager

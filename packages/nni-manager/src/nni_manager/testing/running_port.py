@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import ssl
 import tempfile
 from collections.abc import AsyncIterator, Sequence
@@ -18,6 +17,7 @@ from nni_proto.v1 import experiment_config_pb2
 from nni_manager.rpc.access import Role
 from nni_manager.rpc.calls import guarded_calls
 from nni_manager.server.front import serving
+from nni_manager.server.listener import listen
 from nni_manager.server.sign_in_codes import OneTimeCodes
 from nni_manager.server.tokens import Tokens
 from nni_manager.testing.fake_experiments import FakeExperiments
@@ -48,12 +48,15 @@ class RunningPort:
 
 @asynccontextmanager
 async def running_port(
-    allowed_hosts: Sequence[str] = (), url_prefix: str = "", tls: ssl.SSLContext | None = None
+    port: int = 0,
+    allowed_hosts: Sequence[str] = (),
+    url_prefix: str = "",
+    tls: ssl.SSLContext | None = None,
 ) -> AsyncIterator[RunningPort]:
     """Runs a port with an experiment that has not been created."""
     experiments, tokens = FakeExperiments(), Tokens(b"a secret of a test, 32 bytes long")
-    listener = socket.create_server(("127.0.0.1", 0))
-    port: int = listener.getsockname()[1]
+    listener = listen("127.0.0.1", port, encrypted=False)
+    port = listener.getsockname()[1]
     codes = OneTimeCodes(f"http://127.0.0.1:{port}/")
     calls = guarded_calls(experiments, tokens, codes, EXPERIMENT_ID)
 

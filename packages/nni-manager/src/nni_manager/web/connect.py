@@ -54,8 +54,11 @@ def parse(text: bytes, message: Message) -> Message:
     Raises:
         InvalidArgumentError: The text is not the message's JSON form.
     """
+    text = text.strip() or b"{}"
     try:
-        json_format.Parse(text or b"{}", message, max_recursion_depth=_MOST_NESTED_MESSAGES)
+        if not text.startswith(b"{"):
+            raise ValueError("it does not begin with {")
+        json_format.Parse(text, message, max_recursion_depth=_MOST_NESTED_MESSAGES)
     except (json_format.ParseError, ValueError, TypeError, RecursionError) as error:
         raise InvalidArgumentError(f"the body is not a {message.DESCRIPTOR.name} in JSON: {error}") from error
     return message

@@ -54,8 +54,14 @@ def forward(facade: str, *targets: str, own: tuple[str, ...] = ()) -> Hooks:
 
 
 def _names(module: ModuleType) -> list[str]:
-    public = getattr(module, "__all__", None)
-    return [name for name in vars(module) if not name.startswith("_")] if public is None else list(public)
+    """Returns a module's public names: its __all__, else what it defines itself."""
+    if hasattr(module, "__all__"):
+        return list(module.__all__)
+    return [
+        name
+        for name, value in vars(module).items()
+        if not name.startswith("_") and getattr(value, "__module__", None) == module.__name__
+    ]
 
 
 def _load(facade: str, target: str) -> ModuleType:

@@ -176,7 +176,8 @@ def _report(kind: str, function: str, metric: Any) -> None:
     if not in_trial():
         load("nni._standalone").show(kind, value, _intermediate_index)
         return
-    assert _somebody_asked(), f"nni.get_next_parameter() needs to be called before {function}"
+    if not _somebody_asked():
+        raise AssertionError(f"nni.get_next_parameter() needs to be called before {function}")
     if needs_number() and not has_number(value):
         keys = f"; its keys are {', '.join(map(repr, value)) or 'none'}" if isinstance(value, dict) else ""
         raise ValueError(

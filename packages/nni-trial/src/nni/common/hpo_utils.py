@@ -8,6 +8,7 @@ from nni._facade import forward
 
 if TYPE_CHECKING:
     from nni_manager.algorithms.hpo_utils import Deduplicator as Deduplicator
+    from nni_manager.algorithms.hpo_utils import OptimizeMode as OptimizeMode
     from nni_manager.algorithms.hpo_utils import ParameterSpec as ParameterSpec
     from nni_manager.algorithms.hpo_utils import deformat_parameters as deformat_parameters
     from nni_manager.algorithms.hpo_utils import format_parameters as format_parameters

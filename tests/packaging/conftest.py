@@ -48,7 +48,9 @@ class FreshPython:
     def pip(self, command: str, *arguments: str | Path) -> None:
         """Runs a pip command for this environment."""
         pip = [sys.executable, "-m", "pip", "--python", str(self.path), command, "-q", "--no-input"]
-        result = self._run([*pip, "--disable-pip-version-check", *map(str, arguments)])
+        # The home of who runs the tests: what pip has downloaded before lies there.
+        home = {"HOME": str(Path.home())}
+        result = self._run([*pip, "--disable-pip-version-check", *map(str, arguments)], home)
         assert result.returncode == 0, result.stdout + result.stderr
 
     def install(self, *arguments: str | Path) -> None:
@@ -85,11 +87,13 @@ class FreshPython:
         )
         return set(self.output(code).split())
 
-    def _run(self, command: list[str]) -> subprocess.CompletedProcess[str]:
+    def _run(
+        self, command: list[str], home: dict[str, str] | None = None
+    ) -> subprocess.CompletedProcess[str]:
         work = self.folder / "work"
         work.mkdir(exist_ok=True)
         variables = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-        variables |= {"HOME": str(work), "NNI_RUNTIME_DIR": str(work / "run")}
+        variables |= {"HOME": str(work), "NNI_RUNTIME_DIR": str(work / "run"), **(home or {})}
         return subprocess.run(
             command, cwd=work, env=variables, stdin=subprocess.DEVNULL, capture_output=True, text=True
         )

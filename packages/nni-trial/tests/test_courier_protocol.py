@@ -57,14 +57,18 @@ class Manager:
         self.send_message(message)
 
     def wait_for(self, kind: str) -> Any:
-        """Returns the content of the next event of a kind; all others before it are kept in `seen`."""
+        """Returns the content of the next event of a kind, and acknowledges all results until then."""
         assert self.process.stdout is not None
         while True:
             line = self.process.stdout.readline()
             assert line, "the courier ended"
-            self.seen.append(json_format.Parse(line, courier_pb2.CourierEvent()))
-            if self.seen[-1].WhichOneof("event") == kind:
-                return getattr(self.seen[-1], kind)
+            event = json_format.Parse(line, courier_pb2.CourierEvent())
+            self.seen.append(event)
+            if event.WhichOneof("event") == "reported":
+                told = event.reported
+                self.send("acknowledge", trial_id=told.trial_id, attempt=told.attempt, offset=told.end_offset)
+            if event.WhichOneof("event") == kind:
+                return getattr(event, kind)
 
     def kinds(self) -> list[str]:
         return [event.WhichOneof("event") for event in self.seen]

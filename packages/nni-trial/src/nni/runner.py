@@ -79,13 +79,14 @@ def start(run: Run) -> Tuple[int, int]:
     return pid, reader
 
 
-def start_cleaner(folder: TrialFolder, tag: List[bytes], grace_seconds: float) -> int:
+def start_cleaner(folder: TrialFolder, tag: List[bytes], grace_seconds: float, problem: str) -> int:
     """Forks a runner that stops what is left of a trial whose runner is lost, and writes its exit.json.
 
     Args:
         folder: The attempt's folder.
         tag: The `NAME=value` in the environment of the trial's processes.
         grace_seconds: How long they have after SIGTERM.
+        problem: What exit.json says about the trial.
 
     Returns:
         The process id.
@@ -93,7 +94,12 @@ def start_cleaner(folder: TrialFolder, tag: List[bytes], grace_seconds: float) -
     Raises:
         OSError: The machine has no room for another process.
     """
-    return _fork(folder, None, lambda supervisor: _clean_up(folder, tag, grace_seconds, supervisor))
+
+    def work(supervisor: Supervisor) -> None:
+        outcome = supervisor.run(_lost_members(folder, tag), grace_seconds, lost=True)
+        write_json(folder.exit_file, {**outcome, "problem": problem})
+
+    return _fork(folder, None, work)
 
 
 def _fork(folder: TrialFolder, kept: Optional[int], work: Callable[[Supervisor], None]) -> int:
@@ -190,15 +196,13 @@ def _start_problem(run: Run, error: Exception) -> str:
     return f"the trial's command cannot be started: {error}"
 
 
-def _clean_up(folder: TrialFolder, tag: List[bytes], grace_seconds: float, supervisor: Supervisor) -> None:
+def _lost_members(folder: TrialFolder, tag: List[bytes]) -> Members:
     record = read_json(folder.run_file) or {}
     command = record.get("command") or {}
     pid = command.get("pid", 0)
     if record.get("boot_id") != processes.boot_id() or processes.start_time(pid) != command.get("start_time"):
         pid = 0
-    outcome = supervisor.run(Members(os.getpid(), pid, tag), grace_seconds, lost=True)
-    outcome["problem"] = "runner lost: the process that watched the trial was killed"
-    write_json(folder.exit_file, outcome)
+    return Members(os.getpid(), pid, tag)
 
 
 def _prctl(option: int, argument: Any) -> bool:

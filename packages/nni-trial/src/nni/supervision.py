@@ -114,7 +114,7 @@ class Supervisor:
             now = time.monotonic()
             if outcome is None and (lost or status is not None):
                 outcome = {**_describe(status), "ended_at": time.time()}
-                if len(plan) != 1:  # SIGKILL has not been sent yet
+                if not plan:
                     plan, due = _last_steps(grace_seconds), now
             elif outcome is None and self._cancel_requested and not plan:
                 first, grace_seconds = self._cancel_order(grace_seconds)

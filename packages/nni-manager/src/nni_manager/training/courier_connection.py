@@ -22,6 +22,7 @@ READY_SECONDS = 60.0
 MAX_DEATHS = 5
 """How many couriers may die one after another, none of which did anything, before we give up."""
 
+_END_SECONDS = 5.0
 _FIRST_PAUSE = 0.1
 _LONGEST_PAUSE = 5.0
 
@@ -90,6 +91,7 @@ class CourierConnection:
                 f"the courier, which runs the trials, cannot be started: {error}"
             ) from error
         self._task = asyncio.create_task(self._serve(process), name="courier connection")
+        self._task.add_done_callback(self._on_served)
 
     def launch(self, trial_id: str, attempt: int, command: bytes) -> None:
         """Starts a trial, by a LaunchTrial command."""
@@ -126,7 +128,7 @@ class CourierConnection:
         if self._process is not None:
             self._send(messages.shut_down())
             process, self._process = self._process, None
-            await process.stop(READY_SECONDS)
+            await process.stop(_END_SECONDS)
 
     def _send(self, command: bytes) -> None:
         if self._process is not None:
@@ -146,7 +148,7 @@ class CourierConnection:
             await process.stop(0)
             raise
         if line is None:
-            raise TrainingServiceError(await process.stop(READY_SECONDS))
+            raise TrainingServiceError(await process.stop(_END_SECONDS))
         name, content = messages.parse_event(line)
         if name != "ready":
             await process.stop(0)
@@ -170,7 +172,7 @@ class CourierConnection:
             self._tell_trials()
             try:
                 await self._listen(process)
-                how = await process.stop(READY_SECONDS)
+                how = await process.stop(_END_SECONDS)
             except (ValueError, KeyError, TypeError) as error:
                 logger.exception("the courier sent what cannot be understood")
                 how = f"it sent what cannot be understood ({error}) and was ended: {await process.stop(0)}"
@@ -179,6 +181,13 @@ class CourierConnection:
             if replacement is None:
                 return
             process = replacement
+
+    def _on_served(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and (error := task.exception()) is not None:
+            logger.error("the connection to the courier broke", exc_info=error)
+            self._emit(
+                TrainingServiceFailed(f"the connection to the courier broke: {error!r}", at=time.time())
+            )
 
     async def _replace(self, how: str) -> CourierProcess | None:
         """Starts another courier; returns None when it is hopeless, which was told then."""

@@ -106,14 +106,14 @@ def reported_event(content: Message) -> TrialReported:
     reports = tuple(
         Report(
             kind=_KINDS[report["kind"]],
-            reporter=report["reporter"],
+            reporter=report.get("reporter", ""),
             number=int(report.get("number", 0)),
             value=value_from_json(report["value"]),
             reported_at=_seconds(report["reportTime"]),
         )
         for report in content.get("reports", ())
     )
-    return TrialReported(*trial_of(content), reports=reports, end_offset=int(content["endOffset"]))
+    return TrialReported(*trial_of(content), reports=reports, end_offset=int(content.get("endOffset", 0)))
 
 
 def value_to_json(value: Any) -> Message:

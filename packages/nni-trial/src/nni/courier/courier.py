@@ -105,12 +105,12 @@ class Courier:
 
     def _read_commands(self) -> None:
         for line in self._reader.lines():
+            name = "?"
             try:
                 ((name, content),) = json.loads(line).items()
-                command = self._commands[name]
-                command(content)
+                self._commands[name](content)
             except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-                self._problem(f"a command cannot be carried out: {line[:200]!r} ({error!r})")
+                self._problem(f"the command {name!r} cannot be carried out: {error!r}")
 
     def _launch(self, command: Dict[str, Any]) -> None:
         trial = self._new_trial(command)
@@ -229,34 +229,35 @@ class Courier:
         os.read(wakeup, 4096)
         while True:
             try:
-                pid, _ = os.waitpid(-1, os.WNOHANG)
+                pid, status = os.waitpid(-1, os.WNOHANG)
             except ChildProcessError:
                 return
             if pid == 0:
                 return
             trial = self._runners.pop(pid, None)
             if trial is not None and trial.outcome is None:
-                self._on_runner_gone(trial)
+                self._on_runner_gone(trial, _how(status))
 
     def _check_adopted(self, trial: Trial) -> None:
         self._tell_started(trial)
         trial.outcome = trial.exit_record()
         if trial.outcome is None and not trial.runner_lives():
-            self._on_runner_gone(trial)
+            self._on_runner_gone(trial, "is gone")
 
-    def _on_runner_gone(self, trial: Trial) -> None:
+    def _on_runner_gone(self, trial: Trial, how: str) -> None:
         trial.outcome = trial.exit_record()
         if trial.outcome is not None:
             return
+        problem = f"runner lost: the process that watched the trial {how}"
         if trial.cleanings >= MAX_CLEANINGS:
-            trial.outcome = lost_outcome("runner lost: the process that watched the trial was killed")
+            trial.outcome = lost_outcome(problem)
             return
         trial.cleanings += 1
         tag = trial.tag(self._experiment_id)
         try:
-            trial.runner = runner.start_cleaner(trial.folder, tag, self._grace_seconds)
+            trial.runner = runner.start_cleaner(trial.folder, tag, self._grace_seconds, problem)
         except OSError as error:
-            trial.outcome = lost_outcome(f"runner lost, and what it left cannot be stopped: {error}")
+            trial.outcome = lost_outcome(f"{problem}, and what it left cannot be stopped: {error}")
             return
         trial.is_child = True
         self._runners[trial.runner] = trial
@@ -314,3 +315,9 @@ class Courier:
 
 def _key(command: Dict[str, Any]) -> Tuple[str, int]:
     return str(command["trialId"]), int(command.get("attempt", 0))
+
+
+def _how(status: int) -> str:
+    if os.WIFSIGNALED(status):
+        return f"was killed by signal {os.WTERMSIG(status)}"
+    return f"ended with code {os.WEXITSTATUS(status)}; what it said is in the trial's stderr"

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import random
+import re
 import string
+
+EXPERIMENT_ID_PATTERN = re.compile(r"[A-Za-z0-9_-]{1,32}")
+"""What an id may look like; the protocol allows the same in its names."""
 
 _ALPHABET = string.ascii_lowercase + string.digits
 

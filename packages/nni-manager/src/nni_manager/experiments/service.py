@@ -8,7 +8,6 @@ from collections.abc import AsyncIterator, Collection, Sequence
 from pathlib import Path
 
 from nni_config import ExperimentConfig, new_experiment_id
-from nni_proto.resource_names import EXPERIMENT_ID_PATTERN
 
 from nni_manager.engine.events import CancelRequested, Report, StopRequested
 from nni_manager.engine.statuses import ExperimentStatus, MetricKind, TrialStatus

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nni_config import new_experiment_id
-from nni_proto.resource_names import EXPERIMENT_ID_PATTERN
 
 from nni_manager.server.arguments import Arguments
 from nni_manager.server.logs import start_logging

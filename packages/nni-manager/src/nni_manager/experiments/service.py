@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Collection, Sequence
 from pathlib import Path
 
 from nni_config import ExperimentConfig, new_experiment_id
+from nni_config.experiment_ids import EXPERIMENT_ID_PATTERN
 
 from nni_manager.engine.events import CancelRequested, Report, StopRequested
 from nni_manager.engine.statuses import ExperimentStatus, MetricKind, TrialStatus

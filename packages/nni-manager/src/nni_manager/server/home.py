@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nni_config import new_experiment_id
+from nni_config.experiment_ids import EXPERIMENT_ID_PATTERN
 
 from nni_manager.server.arguments import Arguments
 from nni_manager.server.logs import start_logging

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from nni_manager.storage.interface import Storage
-from nni_manager.storage.sqlite import open_sqlite_storage
+from nni_manager.storage.sqlite import files, open_sqlite_storage
 from nni_manager.testing.storage import StorageContract
 
 
@@ -15,3 +15,9 @@ class TestSqliteStorage(StorageContract):
         storage = open_sqlite_storage(tmp_path / "db" / "experiment.sqlite")
         yield storage
         storage.close()
+
+
+class TestSqliteStorageOnNetworkFileSystem(TestSqliteStorage):
+    @pytest.fixture(autouse=True)
+    def on_network(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(files, "is_on_network", lambda path: True)

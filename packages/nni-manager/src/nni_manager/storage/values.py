@@ -9,8 +9,15 @@ from typing import Any
 DEFAULT_KEY = "default"
 """The key under which a result that is a bare number is charted."""
 
-encode = json.JSONEncoder(separators=(",", ":")).encode
-"""Returns a value as text that is ASCII only, so that unpaired surrogates survive too."""
+_encode_any = json.JSONEncoder(separators=(",", ":")).encode
+
+
+def encode(value: Any) -> str:
+    """Returns a value as text that is ASCII only, so that unpaired surrogates survive too."""
+    if type(value) is float and math.isfinite(value):
+        return repr(value)  # What the encoder does too, in a quarter of the time: most results are numbers.
+    return _encode_any(value)
+
 
 _decode_first = json.JSONDecoder().raw_decode
 

@@ -315,6 +315,7 @@ class StorageContract:
             results(7, metric(7, 0, 1)),
             SaveTrial(trial(7, sequence_number=0)),
             SaveTrial(trial(0, sequence_number=7)),
+            SaveTrial(trial(1, sequence_number=7)),
             SaveTrial(trial(2, parameters={"x": object()})),
             results(0, metric(0, 1, object())),
         ]

@@ -116,12 +116,20 @@ def _rows_of(writes: Sequence[Write], last_row: int, revision: int) -> _Rows:
     rows = _Rows()
     for write in writes:
         if isinstance(write, SaveTrial):
-            rows.trials[write.record.trial_id] = write.record
+            record = write.record
+            earlier = rows.trials.setdefault(record.trial_id, record)
+            if earlier.sequence_number != record.sequence_number:
+                raise _number_changed(record.trial_id)
+            rows.trials[record.trial_id] = record
         elif isinstance(write, SaveMetrics):
             _add_metrics(rows, write, last_row, revision)
         elif isinstance(write, SaveExperiment):
             rows.experiment = write.record
     return rows
+
+
+def _number_changed(who: str) -> StorageError:
+    return StorageError(f"{who}: the sequence number of a trial cannot change")
 
 
 def _add_metrics(rows: _Rows, write: SaveMetrics, last_row: int, revision: int) -> None:
@@ -158,7 +166,7 @@ def _save_trials(connection: sqlite3.Connection, records: list[TrialRecord], rev
     _count_trials(connection, records)
     saved = _insert(connection, _SAVE_TRIALS, [trial_row(record, revision) for record in records])
     if saved != len(records):
-        raise StorageError("a trial's sequence number cannot change")
+        raise _number_changed("one of the trials")
 
 
 def _count_trials(connection: sqlite3.Connection, records: list[TrialRecord]) -> None:

@@ -9,8 +9,8 @@ import psutil
 # fmt: off
 _NETWORK_TYPES = frozenset({
     "9p", "afs", "beegfs", "ceph", "cifs", "cvmfs", "fhgfs", "gfs2", "glusterfs", "gpfs", "lustre", "ncpfs",
-    "nfs", "nfs4", "ocfs2", "orangefs", "panfs", "pvfs2", "quobyte", "smb2", "smb3", "smbfs", "sshfs", "vboxsf",
-    "webdav", "wekafs",
+    "nfs", "nfs4", "ocfs2", "orangefs", "panfs", "pvfs2", "quobyte", "smb2", "smb3", "smbfs", "sshfs",
+    "vboxsf", "webdav", "wekafs",
 })
 # fmt: on
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import astuple
 from typing import Any
 
 from nni_manager.engine.records import EndReason, ExperimentRecord, MetricRecord, TrialRecord
@@ -144,7 +143,9 @@ def metric_of(row: Row) -> StoredMetric:
 
 
 def _end_reason_text(reason: EndReason | None) -> str | None:
-    return None if reason is None else encode(astuple(reason))
+    if reason is None:
+        return None
+    return encode([reason.actor.value, reason.message, reason.exit_code, reason.signal, reason.stderr_tail])
 
 
 def _end_reason_of(text: str | None) -> EndReason | None:

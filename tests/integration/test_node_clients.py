@@ -65,7 +65,7 @@ def test_a_node_client_runs_an_experiment_of_node_trials(node_modules, manager) 
     assert found["refused"] == {"code": 16, "hasDetails": True}
     assert found["seen"]["trials"] == ["STATUS_SUCCEEDED"] * 3 + ["STATUS_USER_CANCELED"], errors
     assert (found["seen"]["status"], found["stopped"]) == ("STATUS_DONE", "STATUS_DONE")
-    assert found["seen"]["metricCount"] == 3 * 3 + 2
+    assert found["seen"]["metricCount"] == 3 * 3 + 3
     assert len(found["trials"]) == 3
     for trial in found["trials"]:
         assert trial["value"] == trial["parameters"]["x"] and 0.1 <= trial["value"] <= 0.9

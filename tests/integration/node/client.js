@@ -33,7 +33,7 @@ async function watched(experiments, name) {
     metricCount += change.metrics.length;
     for (const trial of change.trials) {
       trials[trial.name] = trial.status;
-      if (trial.sequenceNumber === 1 && trial.intermediateCount === 2 && !canceled) {
+      if (trial.sequenceNumber === 1 && trial.intermediateCount === 3 && !canceled) {
         canceled = true;
         await experiments.CancelTrial({ name: trial.name });
       }

@@ -20,6 +20,7 @@ async function main() {
   const again = await runtime.ReportMetrics({ trial, attempt, reports });
   console.log(`stored ${first.storedCount || 0}, then ${again.storedCount || 0}`);
   if (answer.sequenceNumber === 1) {
+    await runtime.ReportMetrics({ trial, attempt, reports: [report("METRIC_KIND_INTERMEDIATE", 2, "waiting")] });
     setInterval(() => {}, 1000); // waits to be canceled
     return;
   }

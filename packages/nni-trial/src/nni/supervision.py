@@ -157,7 +157,7 @@ def _send(number: int, pids: Set[int]) -> None:
     for pid in pids:
         try:
             os.kill(pid, number)
-            if number == signal.SIGTERM:
+            if number != signal.SIGKILL:
                 os.kill(pid, signal.SIGCONT)  # a stopped process would never see it
         except (ProcessLookupError, PermissionError):  # gone, or another user's: it shows as a survivor
             continue

@@ -172,6 +172,14 @@ def test_a_class_of_ones_own(valid_config: ExperimentConfig, code_directory: Pat
     }
 
 
+def test_the_template_may_name_a_class_of_ones_own(valid_config: ExperimentConfig) -> None:
+    valid_config.tuner.name = None
+    valid_config.tuner.class_name = "mine.Tuner"
+    canonical = valid_config.canonical_copy()
+    assert isinstance(canonical.tuner, CustomAlgorithmConfig)
+    assert canonical.tuner.code_directory == str(Path.cwd())
+
+
 @pytest.mark.parametrize(
     ("fields", "path"),
     [

@@ -179,10 +179,11 @@ def test_the_runtime_folder_is_where_it_is_named(tmp_path: Path, monkeypatch: py
     assert runtime_directory() == tmp_path / f"nni-{os.getuid()}"
 
 
-def test_a_runtime_folder_that_others_can_write_to_is_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize("mode", [0o777, 0o750, 0o701])
+def test_a_runtime_folder_that_is_open_to_others_is_refused(tmp_path: Path, mode: int) -> None:
     folder = tmp_path / "runtime"
     folder.mkdir(mode=0o700)
-    folder.chmod(0o777)
+    folder.chmod(mode)
     with pytest.raises(PermissionError, match=r"open to other users .* NNI_RUNTIME_DIR"):
         runtime_directory()
     folder.rmdir()

@@ -1,5 +1,6 @@
 """What importing the package brings with it."""
 
+import random
 import re
 import subprocess
 import sys
@@ -7,6 +8,8 @@ from pathlib import Path
 
 import pytest
 from nni_config import default_experiments_directory, new_experiment_id
+from nni_config.experiment_ids import EXPERIMENT_ID_PATTERN
+from nni_proto import resource_names
 
 
 def test_the_import_is_light() -> None:
@@ -22,8 +25,6 @@ def test_new_ids_are_eight_different_letters_and_digits() -> None:
 
 
 def test_new_ids_do_not_follow_the_seed() -> None:
-    import random
-
     random.seed(1)
     first = new_experiment_id()
     random.seed(1)
@@ -33,3 +34,8 @@ def test_new_ids_do_not_follow_the_seed() -> None:
 def test_where_experiments_lie(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", "/home/someone")
     assert default_experiments_directory() == Path("/home/someone/nni-experiments")
+
+
+def test_the_protocol_allows_the_same_ids() -> None:
+    assert EXPERIMENT_ID_PATTERN.pattern == resource_names.EXPERIMENT_ID_PATTERN.pattern
+    assert EXPERIMENT_ID_PATTERN.fullmatch(new_experiment_id())

@@ -35,7 +35,7 @@ EVERY_FACADE = {
         "merge_parameter",
         "NodeType",
     ],
-    "nni.algorithms.hpo.tpe_tuner": ["TpeTuner"],
+    "nni.algorithms.hpo.tpe_tuner": ["TpeTuner", "TpeArguments"],
     "nni.algorithms.hpo.random_tuner": ["RandomTuner"],
     "nni.algorithms.hpo.gridsearch_tuner": ["GridSearchTuner"],
 }

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from nni._facade import forward
 
 if TYPE_CHECKING:
+    from nni_manager.algorithms.tuners.tpe import TpeArguments as TpeArguments
     from nni_manager.algorithms.tuners.tpe import TpeTuner as TpeTuner
 
 __getattr__, __dir__ = forward(__name__, "nni_manager.algorithms.tuners.tpe")

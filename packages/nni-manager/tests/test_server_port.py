@@ -23,9 +23,10 @@ from nni_proto.v1.experiment_service_pb2_grpc import ExperimentServiceStub
 
 
 async def _http(port: int, tls: ssl.SSLContext | None = None) -> bytes:
-    reader, writer = await asyncio.open_connection(
-        "127.0.0.1", port, ssl=tls, server_hostname="localhost" if tls else None
-    )
+    name = "localhost" if tls else None
+    reader, writer = await asyncio.open_connection("127.0.0.1", port, ssl=tls, server_hostname=name)
+    if tls:
+        assert writer.get_extra_info("ssl_object").selected_alpn_protocol() == "http/1.1"
     writer.write(b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
     answer = await reader.read()
     writer.close()

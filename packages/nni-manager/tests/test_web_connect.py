@@ -254,7 +254,16 @@ async def test_a_watch_is_ended_when_the_browser_goes(port: RunningPort, monkeyp
     await asyncio.wait_for(ended.wait(), 30)
 
 
-async def test_a_client_that_closes_its_sending_side_gets_its_answer(port: RunningPort) -> None:
+async def test_a_client_that_closes_its_sending_side_gets_its_answer(port: RunningPort, monkeypatch) -> None:
+    called, answer_now = asyncio.Event(), asyncio.Event()
+    get = port.experiments.get
+
+    async def slowly(experiment_id: str) -> Any:
+        called.set()
+        await answer_now.wait()
+        return await get(experiment_id)
+
+    monkeypatch.setattr(port.experiments, "get", slowly)
     reader, writer = await asyncio.open_connection("127.0.0.1", port.port)
     body = json.dumps({"name": NAME})
     head = f"POST {SERVICE}/GetExperiment HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
@@ -262,6 +271,9 @@ async def test_a_client_that_closes_its_sending_side_gets_its_answer(port: Runni
     head += "".join(f"{name}: {value}\r\n" for name, value in _headers(port).items())
     writer.write(f"{head}\r\n{body}".encode())
     writer.write_eof()
+    await called.wait()
+    await asyncio.sleep(0.1)  # time for the end of the request to do harm
+    answer_now.set()
     answer = await reader.read()
     writer.close()
     assert answer.startswith(b"HTTP/1.1 200") and b"STATUS_INITIALIZED" in answer

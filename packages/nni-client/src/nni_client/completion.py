@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable
+from pathlib import Path
 
+from nni_config import default_experiments_directory
 from nni_proto.resource_names import parse_experiment_name
 from nni_proto.v1.experiment_pb2 import Experiment
 
@@ -63,11 +66,19 @@ def run_to_end(
     if outcome is Outcome.MANAGER_GONE and not ending.has_ended:
         LOGGER.error("%s", _loss(process))
         return False
-    say(words.summary(ending, f"nnictl view {parse_experiment_name(experiment.name)}"))
+    say(words.summary(ending, _view_command(ending.experiment)))
     if outcome is Outcome.INTERRUPTED:
         return None
     failed = Experiment.STATUS_ERROR in (progress.experiment.status, ending.experiment.status)
     return not failed and not ending.every_trial_failed
+
+
+def _view_command(experiment: Experiment) -> str:
+    command = f"nnictl view {parse_experiment_name(experiment.name)}"
+    directory = Path(experiment.directory).parent
+    if directory == default_experiments_directory():
+        return command
+    return f"{command} --experiments-dir {shlex.quote(str(directory))}"
 
 
 def _loss(manager: ManagerProcess) -> str:

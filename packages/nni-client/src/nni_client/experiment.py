@@ -25,12 +25,13 @@ from nni_client.connection import Connection, Session
 from nni_client.data import TrialJob, TrialMetricData, TrialResult
 from nni_client.errors import CallError, ManagerUnreachableError
 from nni_client.experiment_log import LOGGER, ExperimentLog
+from nni_client.foreign import refuse_foreign_nni
 from nni_client.interrupts import Interrupts
 from nni_client.manager_command import ManagerCommand
 from nni_client.methods import CANCEL_TRIAL, GET_EXPERIMENT, UPDATE_EXPERIMENT
 from nni_client.run_mode import RunMode
 from nni_client.screen import open_screen, say
-from nni_client.starting import refuse_foreign_nni, start_experiment
+from nni_client.starting import start_experiment
 from nni_client.stopping import stop_experiment
 from nni_client.viewing import record_reader
 
@@ -330,9 +331,7 @@ class Experiment:
         self._experiments_directory = directory
         self._last = started.experiment
         self.port = started.manager.address.port
-        if run_mode is RunMode.Detach:
-            started.manager.leave()
-        else:
+        if run_mode is not RunMode.Detach:
             atexit.register(self._stop_at_exit)
         for warning in config.warnings():
             LOGGER.warning("%s", warning)
@@ -371,10 +370,7 @@ class Experiment:
     def _leave(self) -> None:
         """Stops waiting for an experiment that has been told to stop."""
         manager = self._running()
-        process = ""
-        if manager.process is not None:
-            manager.process.leave()
-            process = f" (process {manager.process.pid})"
+        process = "" if manager.process is None else f" (process {manager.process.pid})"
         say(f"Not waiting. The manager{process} goes on stopping the trials; see: nnictl status {self.id}")
         self._last = None
         self._detach()

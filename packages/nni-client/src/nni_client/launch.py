@@ -15,7 +15,7 @@ from typing import Any, BinaryIO
 from nni_client.address import ManagerAddress, host_to_call
 from nni_client.manager_command import ManagerCommand
 from nni_client.manager_output import ManagerOutput
-from nni_client.manager_process import ManagerProcess, describe_exit, end_process
+from nni_client.manager_process import LastingProcess, ManagerProcess, describe_exit, end_process
 from nni_client.settings import START_TIMEOUT, seconds_from_environment
 
 _ENDING_SECONDS = 10.0
@@ -55,7 +55,7 @@ def launch(
     reading, writing = os.pipe()
     with os.fdopen(reading, "rb") as pipe, ManagerOutput(command, inherit_output) as output:
         with os.fdopen(writing, "wb"):
-            process = subprocess.Popen(
+            process = LastingProcess(
                 command.arguments(writing),
                 stdin=subprocess.DEVNULL,
                 stdout=output.stdout,

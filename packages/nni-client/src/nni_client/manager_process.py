@@ -8,6 +8,9 @@ import subprocess
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
+
+from nni_config.processes import process_start_time
 
 from nni_client.address import ManagerAddress
 
@@ -15,8 +18,11 @@ _BEFORE_KILL_SECONDS = 120.0
 _POLL_SECONDS = 0.02
 
 
-_LEFT_RUNNING: list[subprocess.Popen[bytes]] = []
-"""Kept alive, since a Popen that is lost while its process runs complains."""
+class LastingProcess(subprocess.Popen[bytes]):
+    """A process that may outlive the object, and the process that started it."""
+
+    def __del__(self, _warn: Any = None) -> None:
+        """Does nothing, where Popen warns that its process still runs."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +51,7 @@ class ManagerProcess:
     def has_ended(self) -> bool:
         """Whether it has ended."""
         if os.getpid() != self._starter:
-            return not _exists(self.pid)  # only its own parent can wait for a process
+            return process_start_time(self.pid) is None  # only its own parent can wait for it
         return self.process.poll() is not None
 
     def wait(self, timeout: float) -> bool:
@@ -56,10 +62,6 @@ class ManagerProcess:
                 return False
             time.sleep(_POLL_SECONDS)
         return True
-
-    def leave(self) -> None:
-        """Lets it run on, whatever becomes of this object."""
-        _LEFT_RUNNING.append(self.process)
 
     def end(self) -> None:
         """Ends it and waits: asked to stop first, killed when it does not."""
@@ -79,16 +81,6 @@ def end_process(process: subprocess.Popen[bytes], before_kill: float = _BEFORE_K
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
-
-
-def _exists(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        pass
-    return True
 
 
 def describe_exit(return_code: int) -> str:

@@ -8,7 +8,7 @@ import sys
 def main() -> None:
     """Runs nnictl; a mistake of the user's ends as one line on stderr and exit code 1."""
     from nni_client.commands.app import app
-    from nni_client.starting import refuse_foreign_nni
+    from nni_client.foreign import refuse_foreign_nni
 
     try:
         refuse_foreign_nni()

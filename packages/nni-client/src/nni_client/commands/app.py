@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import Annotated
 
 import typer
 
@@ -21,9 +21,8 @@ _webui = typer.Typer(help="The page of an experiment.", no_args_is_help=True)
 app.add_typer(_experiment, name="experiment")
 app.add_typer(_webui, name="webui")
 
-# typer reads these annotations when it runs: Optional for Python 3.10's sake is not needed, names are.
 ExperimentId = Annotated[
-    Optional[str], typer.Argument(metavar="[ID]", help="The experiment's id, or its first letters.")  # noqa: UP045
+    str | None, typer.Argument(metavar="[ID]", help="The experiment's id, or its first letters.")
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
@@ -80,13 +79,28 @@ def status(experiment_id: ExperimentId = None, as_json: AsJson = False) -> None:
 @app.command()
 def stop(
     experiment_id: ExperimentId = None,
-    port: Annotated[Optional[int], typer.Option("--port", "-p", help="Stop the one on this port.")] = None,  # noqa: UP045
+    port: Annotated[int | None, typer.Option("--port", "-p", help="Stop the one on this port.")] = None,
     everything: Annotated[bool, typer.Option("--all", "-a", help="Stop all that run.")] = False,
 ) -> None:
     """Stop an experiment and wait until it has stopped; without an id, the one that runs."""
     from nni_client.commands.ending import stop_experiments
 
     raise typer.Exit(stop_experiments(experiment_id, port, everything))
+
+
+@app.command()
+def view(
+    experiment_id: Annotated[str, typer.Argument(metavar="ID", help="The experiment's id.")],
+    port: Annotated[int, typer.Option("--port", "-p", help="The page's port; 0 picks a free one.")] = 8080,
+    experiments_directory: Annotated[
+        Path | None,
+        typer.Option("--experiments-dir", "-e", help="The folder that holds the experiment's folder."),
+    ] = None,
+) -> None:
+    """Show the page of an experiment that has ended, until Ctrl-C."""
+    from nni_client.commands.viewing import view_experiment
+
+    view_experiment(experiment_id, port, experiments_directory)
 
 
 @_webui.command("url")

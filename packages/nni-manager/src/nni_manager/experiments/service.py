@@ -44,6 +44,7 @@ class ExperimentService:
         self._experiment: OpenExperiment | None = None
         self._lock = asyncio.Lock()
         self._closing = False
+        self._stopping: asyncio.Task[ExperimentView | None] | None = None
 
     async def create(self, config: ExperimentConfig, experiment_id: str, request_id: str) -> ExperimentView:
         """Checks a configuration and records an experiment; see ExperimentCalls."""
@@ -107,7 +108,10 @@ class ExperimentService:
     async def stop(self, experiment_id: str) -> ExperimentView:
         """Stops the trials, closes the record, and lets the manager end; see ExperimentCalls."""
         self._find(experiment_id)
-        view = await self.close(by_user=True, message="stopped by the user")
+        # Whoever asked may go away meanwhile, which cancels this call: the stopping goes on all the same.
+        if self._stopping is None:
+            self._stopping = asyncio.create_task(self.close(by_user=True, message="stopped by the user"))
+        view = await asyncio.shield(self._stopping)
         if view is None:
             raise errors.ShuttingDownError("the manager is shutting down")
         return view

@@ -132,6 +132,14 @@ def _table(entries: Mapping[str, Check]) -> Check:
 
 _OPTIMIZE_MODE = {"optimize_mode": _one_of("minimize", "maximize")}
 _SEED = {"seed": _number(int, 0, optional=True)}
+_TPE_ARGUMENTS = {
+    "constant_liar_type": _one_of("best", "worst", "mean", None),
+    "n_startup_jobs": _number(int, 1),
+    "n_ei_candidates": _number(int, 1),
+    "linear_forgetting": _number(int, 1),
+    "prior_weight": _number(float, 1e-6),
+    "gamma": _number(float, 1e-6),
+}
 _TUNERS = "nni_manager.algorithms.tuners"
 
 _BUILT_INS = (BuiltIn("Random", "tuner", f"{_TUNERS}.random.RandomTuner", {**_OPTIMIZE_MODE, **_SEED}),)

@@ -6,6 +6,7 @@ is all integers, are int; those of every other numeric type are float; an option
 
 from __future__ import annotations
 
+import contextlib
 import math
 import sys
 from collections.abc import Mapping
@@ -57,15 +58,20 @@ def format_parameters(
     """
     result: FormattedParameters = {}
     for key, spec in formatted_search_space.items():
-        if not spec.is_activated_in(result):
-            continue
-        container: Any = parameters
-        for part in key:
-            if isinstance(part, str):
-                if not isinstance(container, Mapping) or part not in container:
-                    raise ValueError(f"the parameter {name_of(key)!r} is missing")
-                container = container[part]
-        result[key] = choice_of(spec, container)
+        if spec.is_activated_in(result):
+            result[key] = choice_of(spec, _find(parameters, key))
+    return result
+
+
+def format_known_parameters(
+    parameters: Mapping[str, Any], formatted_search_space: Mapping[ParameterKey, ParameterSpec]
+) -> FormattedParameters:
+    """Returns what `format_parameters` does, without the parameters that are missing or out of the space."""
+    result: FormattedParameters = {}
+    for key, spec in formatted_search_space.items():
+        if spec.is_activated_in(result):
+            with contextlib.suppress(ValueError):
+                result[key] = choice_of(spec, _find(parameters, key))
     return result
 
 
@@ -118,6 +124,16 @@ def has_integer_values(spec: ParameterSpec) -> bool:
 def name_of(key: ParameterKey) -> str:
     """Returns a key as people write it: `layer.kernel`, the indices of options left out."""
     return ".".join(part for part in key if isinstance(part, str))
+
+
+def _find(parameters: Mapping[str, Any], key: ParameterKey) -> Any:
+    found: Any = parameters
+    for part in key:
+        if isinstance(part, str):
+            if not isinstance(found, Mapping) or part not in found:
+                raise ValueError(f"the parameter {name_of(key)!r} is missing")
+            found = found[part]
+    return found
 
 
 def _option(spec: ParameterSpec, index: int) -> Any:

@@ -73,7 +73,9 @@ class _Axis:
         if self.spec.q is None or not self.known.issuperset((low, high)):
             return True
         steps = round((high - low) / self.spec.q)
-        inner = (value_of(self.spec, _choose(self.spec, low + step * self.spec.q)) for step in range(1, steps))
+        inner = (
+            value_of(self.spec, _choose(self.spec, low + step * self.spec.q)) for step in range(1, steps)
+        )
         return any(value not in self.known for value in inner)
 
     def _value(self, quantile: float) -> float:

@@ -1,0 +1,1 @@
+"""Parzen estimators over search spaces: densities made of one kernel per trial."""

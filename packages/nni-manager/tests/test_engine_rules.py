@@ -195,6 +195,18 @@ def test_the_end_of_a_process_decides_the_status(how, status, message):
     assert record.has_final_result and record.end_reason.stderr_tail == how.get("stderr_tail", "")
 
 
+def test_a_trial_without_a_final_result_says_so():
+    story = Story()
+    one = story.ids(TrialStatus.WAITING)[0]
+    story.start_all()
+    story.end(one, exit_code=0)
+    record = story.trials[one]
+    assert (record.status, record.end_reason.message) == (
+        TrialStatus.SUCCEEDED,
+        "finished without a final result",
+    )
+
+
 @pytest.mark.parametrize("how", [{"exit_code": 0}, {"exit_code": 1}, {"signal": 2}])
 @pytest.mark.parametrize("who", ["user", "assessor", "stop", "manager", "time"])
 def test_a_trial_that_somebody_stopped_has_the_status_of_that_whatever_its_exit_code(how, who):

@@ -96,7 +96,8 @@ def ended_record(trial: ActiveTrial, event: TrialEnded) -> TrialRecord:
         reason = replace(trial.cancel_reason, exit_code=event.exit_code, signal=event.signal)
     elif event.exit_code == 0:
         status = TrialStatus.SUCCEEDED
-        reason = EndReason(Actor.TRIAL, "finished", exit_code=0)
+        found = "finished" if trial.record.has_final_result else "finished without a final result"
+        reason = EndReason(Actor.TRIAL, found, exit_code=0)
     else:
         status = TrialStatus.FAILED
         reason = _failure(event)

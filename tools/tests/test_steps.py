@@ -39,16 +39,31 @@ def test_no_failure_is_success(tmp_path: Path) -> None:
     assert steps.finish() == 0
 
 
-def test_the_last_line_that_says_something_is_kept(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "line",
+    [
+        "====== 9 failed, 1604 passed, 5 deselected, 2 errors in 559.84s (0:09:19) ======",
+        "3 passed in 0.05s",
+        "1622/1627 tests collected (5 deselected) in 16.78s",
+        "1 error in 0.20s",
+    ],
+)
+def test_the_line_in_which_pytest_counts_is_found_among_what_follows_it(line: str, tmp_path: Path) -> None:
     steps = Runner(tmp_path)
-    steps.command("tests", [sys.executable, "-c", "print('3 passed'); print()"])
-    assert steps.last_line == "3 passed"
+    steps.command("pytest", [sys.executable, "-c", f"print({line!r}); print('a warning at the end')"])
+    assert steps.summary_of_pytest() == line
+
+
+def test_a_pytest_that_broke_has_no_summary(tmp_path: Path) -> None:
+    steps = Runner(tmp_path)
+    steps.command("pytest", [sys.executable, "-c", "print('ERROR: no such option')"])
+    assert steps.summary_of_pytest() == ""
 
 
 def test_variables_reach_the_command(tmp_path: Path) -> None:
     steps = Runner(tmp_path)
     steps.command("show", [sys.executable, "-c", "import os; print(os.environ['GIVEN'])"], {"GIVEN": "yes"})
-    assert steps.last_line == "yes"
+    assert steps.output == ["yes"]
 
 
 def test_a_quiet_command_shows_its_output_only_when_it_fails(

@@ -70,7 +70,7 @@ def main(arguments: Sequence[str]) -> int:
     check_protocol(steps)
     steps.action("node packages", install_node_packages)
     run_pytest(steps, options.all, options.pytest_arguments)
-    summary = steps.last_line
+    summary = steps.summary_of_pytest()
     code = steps.finish()
     print(summary)
     return code

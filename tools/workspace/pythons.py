@@ -40,7 +40,7 @@ def main(arguments: Sequence[str]) -> int:
         steps.command(
             f"pytest {version}", [*command, *options.pytest_arguments], {"PYTHONPATH": str(ROOT / "tools")}
         )
-        summaries.append(f"Python {version}: {steps.last_line}")
+        summaries.append(f"Python {version}: {steps.summary_of_pytest()}")
     code = steps.finish()
     print("\n".join(summaries))
     return code

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import time
@@ -24,12 +25,17 @@ class Step:
 
 
 class Runner:
-    """Runs steps and keeps what became of them. A failed step does not stop those after it."""
+    """Runs steps and keeps what became of them. A failed step does not stop those after it.
+
+    Attributes:
+        steps: The steps that have ended.
+        output: The lines that the last command printed.
+    """
 
     def __init__(self, folder: Path) -> None:
         """Makes a runner whose commands start in `folder`."""
         self.steps: list[Step] = []
-        self.last_line = ""
+        self.output: list[str] = []
         self._folder = folder
 
     def action(self, name: str, function: Callable[[], None]) -> bool:
@@ -52,6 +58,7 @@ class Runner:
             variables: Environment variables for it, beside those of this process.
         """
         started = self._begin(name)
+        self.output = []
         with subprocess.Popen(
             command,
             cwd=self._folder,
@@ -65,7 +72,7 @@ class Runner:
             assert process.stdout is not None
             for line in process.stdout:
                 sys.stdout.write(line)
-                self.last_line = line.rstrip() or self.last_line
+                self.output.append(line.rstrip("\n"))
         code = process.returncode
         return self._end(name, started, f"exit code {code}" if code else "")
 
@@ -77,6 +84,11 @@ class Runner:
         failed = [step.name for step in self.steps if step.problem]
         print(f"failed: {', '.join(failed)}" if failed else "all steps passed")
         return 1 if failed else 0
+
+    def summary_of_pytest(self) -> str:
+        """Returns the line in which the last command, a pytest, counted its tests; "" if it did not."""
+        counted = re.compile(r"\d+ (passed|failed|errors?|skipped|deselected)\b.* in [\d.]+s|no tests ran")
+        return next((line for line in reversed(self.output) if counted.search(line)), "")
 
     def _begin(self, name: str) -> float:
         print(f"\n=== {name}")

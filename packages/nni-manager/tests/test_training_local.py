@@ -55,7 +55,9 @@ def output(tmp_path: Path, name: str, trial_id: str = "abcde") -> Path:
 
 
 def courier() -> psutil.Process:
-    (found,) = [child for child in psutil.Process().children() if "nni.courier" in child.cmdline()]
+    # A child that an earlier test did not wait for has no command line any more.
+    children = [child for child in psutil.Process().children() if runs(child.pid)]
+    (found,) = [child for child in children if "nni.courier" in child.cmdline()]
     return found
 
 

@@ -166,24 +166,17 @@ def test_the_command_line():
         port=8080,
         bind="0.0.0.0",
         allowed_hosts=("a.example", "b.example"),
+        allow_plaintext=True,
         log_level="debug",
         url_prefix="x/y",
         view=True,
     )
-    assert command.arguments(7) == [
-        *[sys.executable, "-m", "nni_manager", "--experiments-directory", "/e", "--experiment-id", "abc"],
-        *[
-            "--port",
-            "8080",
-            "--bind",
-            "0.0.0.0",
-            "--allowed-host",
-            "a.example",
-            "--allowed-host",
-            "b.example",
-        ],
-        *["--log-level", "debug", "--url-prefix", "x/y", "--view", "--ready-fd", "7"],
-    ]
+    assert " ".join(command.arguments(7)) == (
+        f"{sys.executable} -m nni_manager --experiments-directory /e --experiment-id abc --port 8080 "
+        "--bind 0.0.0.0 --allowed-host a.example --allowed-host b.example --allow-plaintext "
+        "--log-level debug --url-prefix x/y --view --ready-fd 7"
+    )
+    assert ManagerCommand(Path("/e"), "abc").arguments(7)[-4:] == ["--bind", "127.0.0.1", "--ready-fd", "7"]
 
 
 def test_windows_is_refused(command, fake_manager, monkeypatch):

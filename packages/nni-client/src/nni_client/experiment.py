@@ -6,41 +6,38 @@ import atexit
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from nni_config import ExperimentConfig, new_experiment_id
 from nni_config.wire import config_from_message
-from nni_proto.resource_names import EXPERIMENT_ID_PATTERN, experiment_name
+from nni_proto.resource_names import EXPERIMENT_ID_PATTERN
 from nni_proto.v1 import experiment_pb2
 from nni_proto.v1.experiment_service_pb2 import (
     CancelTrialRequest,
-    GetExperimentRequest,
     UpdateExperimentRequest,
 )
 
-from nni_client import announcement, results, updates, words
+from nni_client import announcement, results, updates
 from nni_client.attached import AttachedManager
 from nni_client.completion import run_to_end
 from nni_client.connection import Connection, Session
-from nni_client.data import TrialJob, TrialMetricData, TrialResult
 from nni_client.errors import CallError, ManagerUnreachableError
 from nni_client.experiment_log import LOGGER, ExperimentLog
 from nni_client.foreign import refuse_foreign_nni
 from nni_client.interrupts import Interrupts
 from nni_client.manager_command import ManagerCommand
-from nni_client.methods import CANCEL_TRIAL, GET_EXPERIMENT, UPDATE_EXPERIMENT
+from nni_client.methods import CANCEL_TRIAL, UPDATE_EXPERIMENT
+from nni_client.readable import ReadableExperiment, Result
 from nni_client.run_mode import RunMode
 from nni_client.screen import open_screen, say
 from nni_client.starting import start_experiment
 from nni_client.stopping import stop_experiment
 from nni_client.viewing import record_reader
 
-Result = TypeVar("Result")
-
 _NOT_RUNNING = "Experiment is not running"
 
 
-class Experiment:
+class Experiment(ReadableExperiment):
     """An experiment: one search for good parameters.
 
     Attributes:
@@ -92,6 +89,7 @@ class Experiment:
         *,
         bind: str | None = None,
         allowed_hosts: Sequence[str] | None = None,
+        allow_plaintext: bool = False,
         start_timeout: float | None = None,
     ) -> None:
         """Starts the experiment and returns; trials run in the background.
@@ -102,6 +100,7 @@ class Experiment:
             run_mode: What becomes of the experiment when this script ends.
             bind: The address to listen on. None for 127.0.0.1.
             allowed_hosts: Names under which browsers may reach the page, for one behind a proxy.
+            allow_plaintext: Let other machines connect, by `bind`, although nothing is encrypted.
             start_timeout: How many seconds the manager may take to start. None for what the environment
                 variable NNI_START_TIMEOUT says, else as long as it is alive.
 
@@ -111,7 +110,8 @@ class Experiment:
                 the text says why.
         """
         with Interrupts() as interrupts:
-            self._start(interrupts, port, debug, run_mode, bind, allowed_hosts, start_timeout)
+            command = self._command(port, debug, bind, allowed_hosts, allow_plaintext)
+            self._start(interrupts, command, run_mode, start_timeout)
             interrupts.check()
 
     def run(
@@ -122,6 +122,7 @@ class Experiment:
         *,
         bind: str | None = None,
         allowed_hosts: Sequence[str] | None = None,
+        allow_plaintext: bool = False,
         start_timeout: float | None = None,
     ) -> bool | None:
         """Runs the experiment to its end, showing how far it is, and ends its manager.
@@ -134,6 +135,7 @@ class Experiment:
             debug: See `start`.
             bind: See `start`.
             allowed_hosts: See `start`.
+            allow_plaintext: See `start`.
             start_timeout: See `start`.
 
         Returns:
@@ -146,9 +148,8 @@ class Experiment:
         """
         with Interrupts() as interrupts:
             try:
-                page = self._start(
-                    interrupts, port, debug, RunMode.Background, bind, allowed_hosts, start_timeout
-                )
+                command = self._command(port, debug, bind, allowed_hosts, allow_plaintext)
+                page = self._start(interrupts, command, RunMode.Background, start_timeout)
             except KeyboardInterrupt:
                 say("Interrupted: the experiment was not started.")
                 return None
@@ -202,51 +203,6 @@ class Experiment:
         experiment.config = config_from_message(experiment._get().config)
         return experiment
 
-    # -- reading --
-
-    def get_status(self) -> str:
-        """Returns the experiment's status, for example "RUNNING" or "DONE"."""
-        return words.experiment_status(self._get().status)
-
-    def get_trial_job(self, trial_job_id: str) -> TrialJob:
-        """Returns a trial.
-
-        Raises:
-            NotFoundError: The experiment has no such trial.
-        """
-        return self._read(lambda session: results.get_trial_job(session, self._name, trial_job_id))
-
-    def list_trial_jobs(self) -> list[TrialJob]:
-        """Returns all trials, in the order of their numbers."""
-        return self._read(lambda session: results.list_trial_jobs(session, self._name))
-
-    def best_trial(self) -> TrialJob | None:
-        """Returns the best succeeded trial by the experiment's optimize_mode, None while there is none."""
-        return self._read(lambda session: results.best_trial(session, self._name))
-
-    def get_job_statistics(self) -> list[dict[str, Any]]:
-        """Returns how many trials have each status: [{"trialJobStatus": ..., "trialJobNumber": ...}]."""
-        return results.job_statistics(self._get())
-
-    def get_job_metrics(self, trial_job_id: str | None = None) -> dict[str, list[TrialMetricData]]:
-        """Returns what trials reported, by trial, in the order stored.
-
-        Args:
-            trial_job_id: Only this trial's results.
-
-        Raises:
-            NotFoundError: The experiment has no such trial.
-        """
-        return self._read(lambda session: results.get_job_metrics(session, self._name, trial_job_id))
-
-    def export_data(self) -> list[TrialResult]:
-        """Returns the parameters and final result of every trial that has one."""
-        return self._read(lambda session: results.export_data(session, self._name))
-
-    def get_experiment_profile(self) -> dict[str, Any]:
-        """Returns the configuration, times (milliseconds since 1970), duration (seconds) and folder."""
-        return results.profile(self._get())
-
     # -- changing --
 
     def update_trial_concurrency(self, value: int) -> None:
@@ -292,55 +248,15 @@ class Experiment:
 
     # -- within --
 
-    @property
-    def _name(self) -> str:
-        return experiment_name(self.id)
-
-    def _start(
+    def _command(
         self,
-        interrupts: Interrupts,
         port: int,
         debug: bool,
-        run_mode: RunMode,
         bind: str | None,
         allowed_hosts: Sequence[str] | None,
-        start_timeout: float | None,
-    ) -> str:
-        """Starts the experiment and returns the address of its page."""
-        config = self._checked_config(debug)
-        directory = Path(str(config.experiment_working_directory))
-        command = ManagerCommand(
-            directory,
-            self.id,
-            port=port,
-            bind=bind or "127.0.0.1",
-            allowed_hosts=tuple(allowed_hosts or ()),
-            log_level=config.log_level,
-            url_prefix=self.url_prefix,
-        )
-        started = start_experiment(
-            config,
-            command,
-            interrupts,
-            inherit_output=run_mode is RunMode.Foreground,
-            start_timeout=start_timeout,
-            call_timeout=self.call_timeout,
-        )
-        log = ExperimentLog(command.log_directory)
-        self._manager = AttachedManager(started.connection, process=started.manager, log=log)
-        self._experiments_directory = directory
-        self._last = started.experiment
-        self.port = started.manager.address.port
-        if run_mode is not RunMode.Detach:
-            atexit.register(self._stop_at_exit)
-        for warning in config.warnings():
-            LOGGER.warning("%s", warning)
-        text = announcement.started(self.id, started.url, started.manager.address)
-        say(text)
-        log.note(text.partition("\n")[0])  # the other line has the sign-in code
-        return announcement.page_address(started.url)
-
-    def _checked_config(self, debug: bool) -> ExperimentConfig:
+        allow_plaintext: bool,
+    ) -> tuple[ExperimentConfig, ManagerCommand]:
+        """Returns what is to be started, checked."""
         if self._manager is not None:
             raise RuntimeError(f"Experiment {self.id} is running already, on port {self.port}")
         if self._has_ended:
@@ -353,7 +269,47 @@ class Experiment:
             config.debug = True
             if config.log_level != "trace":
                 config.log_level = "debug"
-        return config
+        command = ManagerCommand(
+            Path(str(config.experiment_working_directory)),
+            self.id,
+            port=port,
+            bind=bind or "127.0.0.1",
+            allowed_hosts=tuple(allowed_hosts or ()),
+            allow_plaintext=allow_plaintext,
+            log_level=config.log_level,
+            url_prefix=self.url_prefix,
+        )
+        return config, command
+
+    def _start(
+        self,
+        interrupts: Interrupts,
+        checked: tuple[ExperimentConfig, ManagerCommand],
+        run_mode: RunMode,
+        start_timeout: float | None,
+    ) -> str:
+        """Starts the experiment and returns the address of its page."""
+        config, command = checked
+        started = start_experiment(
+            config,
+            command,
+            interrupts,
+            inherit_output=run_mode is RunMode.Foreground,
+            start_timeout=start_timeout,
+            call_timeout=self.call_timeout,
+        )
+        log = ExperimentLog(command.log_directory)
+        self._manager = AttachedManager(started.connection, process=started.manager, log=log)
+        self._experiments_directory = command.experiments_directory
+        self.port = started.manager.address.port
+        if run_mode is not RunMode.Detach:
+            atexit.register(self._stop_at_exit)
+        for warning in config.warnings():
+            LOGGER.warning("%s", warning)
+        text = announcement.started(self.id, started.url, started.manager.address)
+        say(text)
+        log.note(text.partition("\n")[0])  # the other line has the sign-in code
+        return announcement.page_address(started.url)
 
     def _stop_at_exit(self) -> None:
         manager = self._manager
@@ -394,14 +350,12 @@ class Experiment:
     def _get(self) -> experiment_pb2.Experiment:
         if self._manager is None and self._last is not None:
             return self._last
-        request = GetExperimentRequest(name=self._name)
-        experiment = self._read(lambda session: session.call(GET_EXPERIMENT, request).experiment)
+        experiment = super()._get()
         if self._manager is None:
             self._last = experiment
         return experiment
 
     def _read(self, read: Callable[[Session], Result]) -> Result:
-        """Reads from the manager, or from the record when no manager runs any more."""
         manager = self._manager
         if manager is not None:
             try:

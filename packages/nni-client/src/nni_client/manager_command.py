@@ -18,6 +18,7 @@ class ManagerCommand:
         port: The port to listen on; 0 picks a free one.
         bind: The address to listen on.
         allowed_hosts: Names under which a browser may reach the page, besides those of this machine.
+        allow_plaintext: Listen beyond this machine although nothing is encrypted.
         log_level: How much the manager logs; None for its default.
         url_prefix: The path that a reverse proxy puts before the page's; None for none.
         view: Only show the experiment, read-only.
@@ -28,6 +29,7 @@ class ManagerCommand:
     port: int = 0
     bind: str = "127.0.0.1"
     allowed_hosts: Sequence[str] = ()
+    allow_plaintext: bool = False
     log_level: str | None = None
     url_prefix: str | None = None
     view: bool = False
@@ -49,6 +51,8 @@ class ManagerCommand:
         arguments += ["--port", str(self.port), "--bind", self.bind]
         for host in self.allowed_hosts:
             arguments += ["--allowed-host", host]
+        if self.allow_plaintext:
+            arguments.append("--allow-plaintext")
         if self.log_level:
             arguments += ["--log-level", self.log_level]
         if self.url_prefix:

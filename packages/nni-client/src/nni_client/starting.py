@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from nni_config import ExperimentConfig
 from nni_config.wire import config_to_message
 from nni_proto.resource_names import experiment_name
-from nni_proto.v1.experiment_pb2 import Experiment
 from nni_proto.v1.experiment_service_pb2 import (
     CreateExperimentRequest,
     CreateSignInCodeRequest,
@@ -32,13 +31,11 @@ class StartedExperiment:
     Attributes:
         manager: Its manager.
         connection: The way to its manager.
-        experiment: The experiment as the manager described it at its start.
         url: The address of its page with a one-time sign-in code.
     """
 
     manager: ManagerProcess
     connection: Connection
-    experiment: Experiment
     url: str
 
 
@@ -78,7 +75,7 @@ def start_experiment(
                 request_id=str(uuid.uuid4()), experiment_id=command.experiment_id, config=message
             )
             session.call(CREATE_EXPERIMENT, create)
-            experiment = session.call(START_EXPERIMENT, StartExperimentRequest(name=name)).experiment
+            session.call(START_EXPERIMENT, StartExperimentRequest(name=name))
             code = session.call(CREATE_SIGN_IN_CODE, CreateSignInCodeRequest(name=name))
     except ManagerUnreachableError as error:
         if not manager.wait(5.0):
@@ -92,4 +89,4 @@ def start_experiment(
     except BaseException:
         manager.end()
         raise
-    return StartedExperiment(manager, connection, experiment, code.url)
+    return StartedExperiment(manager, connection, code.url)

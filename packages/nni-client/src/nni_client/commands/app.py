@@ -14,15 +14,16 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-_experiment = typer.Typer(help="Experiments.", no_args_is_help=True)
-_webui = typer.Typer(help="The page of an experiment.", no_args_is_help=True)
+_experiment = typer.Typer(help="Experiments.", no_args_is_help=True, rich_markup_mode=None)
+_webui = typer.Typer(help="The page of an experiment.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(_experiment, name="experiment")
 app.add_typer(_webui, name="webui")
 
 ExperimentId = Annotated[
-    str | None, typer.Argument(metavar="[ID]", help="The experiment's id, or its first letters.")
+    str | None, typer.Argument(metavar="ID", help="The experiment's id, or its first letters.")
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
@@ -51,11 +52,19 @@ def create(
     port: Annotated[int, typer.Option("--port", "-p", help="The page's port; 0 picks a free one.")] = 8080,
     foreground: Annotated[bool, typer.Option("--foreground", "-f", help="Wait for the end.")] = False,
     debug: Annotated[bool, typer.Option("--debug", "-d", help="Log more.")] = False,
+    bind: Annotated[str | None, typer.Option(help="The address to listen on, 127.0.0.1 if left out.")] = None,
+    allowed_host: Annotated[
+        list[str] | None, typer.Option(help="A name under which browsers may reach the page.")
+    ] = None,
+    allow_plaintext: Annotated[
+        bool, typer.Option("--allow-plaintext", help="Let other machines connect without encryption.")
+    ] = False,
 ) -> None:
     """Start an experiment."""
-    from nni_client.commands.creating import create_experiment
+    from nni_client.commands.creating import Options, create_experiment
 
-    raise typer.Exit(create_experiment(config, port, foreground, debug))
+    options = Options(port, debug, bind, allowed_host, allow_plaintext)
+    raise typer.Exit(create_experiment(config, options, foreground))
 
 
 @app.command("list")

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import signal
+from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
+from typing import NamedTuple
 
 from nni_config import ExperimentConfig
 
@@ -12,14 +14,23 @@ from nni_client.experiment import Experiment
 from nni_client.run_mode import RunMode
 
 
-def create_experiment(config_file: Path, port: int, foreground: bool, debug: bool) -> int:
+class Options(NamedTuple):
+    """What `Experiment.start` and `Experiment.run` are given, under the same names."""
+
+    port: int
+    debug: bool
+    bind: str | None
+    allowed_hosts: Sequence[str] | None
+    allow_plaintext: bool
+
+
+def create_experiment(config_file: Path, options: Options, foreground: bool) -> int:
     """Starts an experiment from a file.
 
     Args:
         config_file: The configuration.
-        port: The page's port; 0 picks a free one.
+        options: How to start it.
         foreground: Wait for the end; SIGTERM and Ctrl-C stop the experiment.
-        debug: Log more.
 
     Returns:
         The exit code: 0 when the experiment has started, or has ended well; 1 when it failed; 128 and the
@@ -32,13 +43,13 @@ def create_experiment(config_file: Path, port: int, foreground: bool, debug: boo
     """
     experiment = Experiment(ExperimentConfig.load(config_file))
     if foreground:
-        return _run(experiment, port, debug)
-    experiment.start(port, debug, RunMode.Detach)
+        return _run(experiment, options)
+    experiment.start(run_mode=RunMode.Detach, **options._asdict())
     print(f'To stop experiment run "nnictl stop {experiment.id}" or "nnictl stop --all"')
     return 0
 
 
-def _run(experiment: Experiment, port: int, debug: bool) -> int:
+def _run(experiment: Experiment, options: Options) -> int:
     received = [signal.SIGINT]
 
     def interrupt(number: int, frame: FrameType | None) -> None:
@@ -46,7 +57,7 @@ def _run(experiment: Experiment, port: int, debug: bool) -> int:
         signal.raise_signal(signal.SIGINT)
 
     signal.signal(signal.SIGTERM, interrupt)
-    result = experiment.run(port, debug=debug)
+    result = experiment.run(**options._asdict())
     if result is None:
         return 128 + received[0]
     return 0 if result else 1

@@ -1,0 +1,85 @@
+"""What can be read of an experiment."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from nni_proto.resource_names import experiment_name
+from nni_proto.v1 import experiment_pb2
+from nni_proto.v1.experiment_service_pb2 import GetExperimentRequest
+
+from nni_client import results, words
+from nni_client.connection import Session
+from nni_client.data import TrialJob, TrialMetricData, TrialResult
+from nni_client.methods import GET_EXPERIMENT
+
+Result = TypeVar("Result")
+
+
+class ReadableExperiment(ABC):
+    """The calls of an Experiment that read. They work while it runs and after it has ended.
+
+    Each raises a RuntimeError when the experiment was never started, and what `errors` has.
+
+    Attributes:
+        id: The experiment's id.
+    """
+
+    id: str
+
+    @abstractmethod
+    def _read(self, read: Callable[[Session], Result]) -> Result:
+        """Reads from the manager, or from the record when no manager runs any more."""
+
+    def get_status(self) -> str:
+        """Returns the experiment's status, for example "RUNNING" or "DONE"."""
+        return words.experiment_status(self._get().status)
+
+    def get_trial_job(self, trial_job_id: str) -> TrialJob:
+        """Returns a trial.
+
+        Raises:
+            NotFoundError: The experiment has no such trial.
+        """
+        return self._read(lambda session: results.get_trial_job(session, self._name, trial_job_id))
+
+    def list_trial_jobs(self) -> list[TrialJob]:
+        """Returns all trials, in the order of their numbers."""
+        return self._read(lambda session: results.list_trial_jobs(session, self._name))
+
+    def best_trial(self) -> TrialJob | None:
+        """Returns the best succeeded trial by the experiment's optimize_mode, None while there is none."""
+        return self._read(lambda session: results.best_trial(session, self._name))
+
+    def get_job_statistics(self) -> list[dict[str, Any]]:
+        """Returns how many trials have each status: [{"trialJobStatus": ..., "trialJobNumber": ...}]."""
+        return results.job_statistics(self._get())
+
+    def get_job_metrics(self, trial_job_id: str | None = None) -> dict[str, list[TrialMetricData]]:
+        """Returns what trials reported, by trial, in the order stored.
+
+        Args:
+            trial_job_id: Only this trial's results.
+
+        Raises:
+            NotFoundError: The experiment has no such trial.
+        """
+        return self._read(lambda session: results.get_job_metrics(session, self._name, trial_job_id))
+
+    def export_data(self) -> list[TrialResult]:
+        """Returns the parameters and final result of every trial that has one."""
+        return self._read(lambda session: results.export_data(session, self._name))
+
+    def get_experiment_profile(self) -> dict[str, Any]:
+        """Returns the configuration, times (milliseconds since 1970), duration (seconds) and folder."""
+        return results.profile(self._get())
+
+    @property
+    def _name(self) -> str:
+        return experiment_name(self.id)
+
+    def _get(self) -> experiment_pb2.Experiment:
+        request = GetExperimentRequest(name=self._name)
+        return self._read(lambda session: session.call(GET_EXPERIMENT, request).experiment)

@@ -56,7 +56,11 @@ def loss_of(value: Any, mode: OptimizeMode) -> float:
     Raises:
         RuntimeError: There is no number.
     """
-    number = float(extract_scalar_reward(value))
+    number = extract_scalar_reward(value)
+    try:
+        number = float(number)
+    except OverflowError:
+        number = math.inf if number > 0 else -math.inf
     if math.isnan(number):
         return math.inf
     return -number if mode is OptimizeMode.Maximize else number

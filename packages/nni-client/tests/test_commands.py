@@ -154,7 +154,7 @@ def test_with_a_record_of_one_that_has_gone(nnictl, manager):
     [
         (["nonsense"], "No such command"),
         (["create"], "--config"),
-        (["stop", "--port", "x"], "not a valid int"),
+        (["stop", "--port", "x"], "Invalid value for"),
         (["status", "--jsn"], "No such option"),
     ],
 )

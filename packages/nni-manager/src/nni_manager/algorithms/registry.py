@@ -142,7 +142,16 @@ _TPE_ARGUMENTS = {
 }
 _TUNERS = "nni_manager.algorithms.tuners"
 
-_BUILT_INS = (BuiltIn("Random", "tuner", f"{_TUNERS}.random.RandomTuner", {**_OPTIMIZE_MODE, **_SEED}),)
+_BUILT_INS = (
+    BuiltIn(
+        "TPE",
+        "tuner",
+        f"{_TUNERS}.tpe.TpeTuner",
+        {**_OPTIMIZE_MODE, **_SEED, "tpe_args": _table(_TPE_ARGUMENTS)},
+    ),
+    BuiltIn("Random", "tuner", f"{_TUNERS}.random.RandomTuner", {**_OPTIMIZE_MODE, **_SEED}),
+    BuiltIn("GridSearch", "tuner", f"{_TUNERS}.grid_search.GridSearchTuner", _OPTIMIZE_MODE),
+)
 
 _NOT_YET = "this algorithm of NNI 3 is not available in this version"
 _ARCHITECTURE_SEARCH = "it belongs to architecture search, which is not part of this product"

@@ -20,11 +20,15 @@ def main(arguments: Sequence[str]) -> int:
     """Runs the command line and returns its exit code."""
     parser = argparse.ArgumentParser(prog="tools/test_pythons", description=__doc__)
     parser.add_argument("--all", action="store_true", help="run the slow tests too")
+    parser.add_argument("--only", metavar="VERSION", action="append", help="as 3.12; may be repeated")
     parser.add_argument("pytest_arguments", nargs="*", metavar="-- ARGUMENT", help="arguments for pytest")
     options = parser.parse_args(arguments)
     pythons = find_pythons()
+    if options.only:
+        pythons = {version: python for version, python in pythons.items() if version in options.only}
     if not pythons:
-        raise ToolError(f"none of {', '.join(KNOWN)} was found on PATH or among pyenv's")
+        wanted = ", ".join(options.only or KNOWN)
+        raise ToolError(f"of {wanted} none was found on PATH or among pyenv's")
     steps = Runner(ROOT)
     steps.action("node packages", install_node_packages)
     selection = [] if options.all else ["-m", "not slow"]

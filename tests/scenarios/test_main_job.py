@@ -211,21 +211,6 @@ def test_a_gpu_setting_without_a_gpu(stage):
     assert "RESULT True" in output
 
 
-def test_the_callers_python_is_used(stage, tmp_path):
-    wrong = tmp_path / "bin" / "python3"
-    wrong.parent.mkdir()
-    wrong.write_text("#!/bin/sh\necho wrong python3 >&2\nexit 9\n")
-    wrong.chmod(0o755)
-    stage.environment["PATH"] = f"{wrong.parent}:{stage.environment['PATH']}"
-    assert "RESULT True" in stage.run("print('RESULT', make(trials=2).run(0))")
-
-
-def test_proxies_of_the_environment_are_bypassed(stage):
-    for name in ("http_proxy", "https_proxy", "grpc_proxy", "HTTP_PROXY", "all_proxy"):
-        stage.environment[name] = "http://127.0.0.1:9"
-    assert "RESULT True" in stage.run("print('RESULT', make(trials=2).run(0))")
-
-
 def test_nnictl_sees_what_a_script_started(stage, id_in):
     output = stage.run("make(trials=1).start(0, run_mode=RunMode.Detach)")
     experiment_id = id_in(output)

@@ -47,7 +47,7 @@ def test_a_trial_that_is_killed_frees_its_place(stage):
 
 
 def test_one_truth_in_all_views(stage):
-    """The first trial reports and then fails, the second ends well without a report, the third does it right."""
+    """The first trial reports and then fails, the second reports nothing, the third does it right."""
     stage.write(
         "trial.py",
         """\

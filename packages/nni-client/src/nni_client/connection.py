@@ -6,6 +6,7 @@ Nothing stays open between calls: a user's script may fork at any moment.
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol
@@ -17,6 +18,8 @@ from nni_client.settings import CALL_TIMEOUT, DEFAULT_CALL_TIMEOUT, seconds_from
 
 if TYPE_CHECKING:
     from nni_client.grpc_transport import GrpcTransport
+
+_GRPC_VERBOSITY = "GRPC_VERBOSITY"
 
 _grpc_process: int | None = None
 
@@ -108,11 +111,25 @@ def grpc_is_safe() -> bool:
 def grpc_transport(address: ManagerAddress) -> GrpcTransport:
     """Opens a gRPC channel; only where `grpc_is_safe`."""
     global _grpc_process
-    # Here and not at the top: importing grpc takes long, and a script may never call anything.
-    from nni_client.grpc_transport import GrpcTransport
+    with _quiet_grpc():
+        # Here and not at the top: importing grpc takes long, and a script may never call anything.
+        from nni_client.grpc_transport import GrpcTransport
 
     _grpc_process = os.getpid()
     return GrpcTransport(address)
+
+
+@contextmanager
+def _quiet_grpc() -> Iterator[None]:
+    # At its import grpc asks how much to print. Its usual is a line at each fork while a call is under way.
+    if "grpc" in sys.modules or _GRPC_VERBOSITY in os.environ:
+        yield
+        return
+    os.environ[_GRPC_VERBOSITY] = "ERROR"
+    try:
+        yield
+    finally:
+        os.environ.pop(_GRPC_VERBOSITY, None)
 
 
 def _transport(address: ManagerAddress) -> _Transport:

@@ -68,7 +68,7 @@ def test_trials_over_all_pages(service, session):
         start_time=Timestamp(seconds=101),
         end_time=Timestamp(seconds=109),
         end_reason=EndReason(message="exit code 0"),
-        final_result=to_message(0.5),
+        final_result=to_message(0.25),
         output_directory="/out/a",
     )
     failed = trial(
@@ -81,11 +81,11 @@ def test_trials_over_all_pages(service, session):
     waiting = trial("c", 2, status=Trial.STATUS_WAITING, parameter_id=0, waiting_reason="no GPU is free")
     service.answer("ListTrials", paged(pb.ListTrialsResponse, "trials", [[done], [failed], [waiting]]))
     finals = [
-        [metric("a", METRIC_KIND_FINAL, 0, 0.25)],
-        [metric("a", METRIC_KIND_FINAL, 1, 0.5), metric("a", METRIC_KIND_FINAL, 2, 0.75, late=True)],
+        [metric("a", METRIC_KIND_FINAL, 0, 0.75, late=True), metric("a", METRIC_KIND_FINAL, 1, 0.25)],
+        [metric("a", METRIC_KIND_FINAL, 2, 0.5), metric("a", METRIC_KIND_FINAL, 3, 0.75, late=True)],
     ]
     service.answer("ListMetrics", paged(pb.ListMetricsResponse, "metrics", finals))
-    final = TrialMetricData(201_000, "a", "5", "FINAL", 1, 0.5)
+    final = TrialMetricData(201_000, "a", "5", "FINAL", 1, 0.25)
     assert results.list_trial_jobs(session, NAME) == [
         TrialJob(
             trialJobId="a",

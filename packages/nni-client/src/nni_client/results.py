@@ -150,11 +150,11 @@ def _metrics(
 
 
 def _finals(session: Session, parent: str) -> dict[str, Metric]:
-    """Returns the last final result of each trial, one that came while the trial ran rather than later."""
+    """Returns the first final result of each trial's latest attempt: the one that the tuner was told."""
     finals: dict[str, Metric] = {}
     for metric in _metrics(session, parent, METRIC_KIND_FINAL):
         known = finals.get(metric.trial)
-        if known is None or known.late or not metric.late:
+        if not metric.late and (known is None or known.attempt < metric.attempt):
             finals[metric.trial] = metric
     return finals
 

@@ -45,7 +45,7 @@ class TrialRecord:
         end_reason: Who ended it and why, once it has ended.
         waiting_reason: Why it waits, while it does.
         has_final_result: Whether it reported a final result.
-        final_result: The latest final result as reported.
+        final_result: The first final result as reported; later ones are stored and change nothing.
         objective: The number in the final result that views rank by; None when there is none or it is NaN.
     """
 

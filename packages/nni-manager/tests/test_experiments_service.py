@@ -17,6 +17,7 @@ from nni_manager.experiments.view_service import open_view
 from nni_manager.experiments.views import ExperimentUpdate
 from nni_manager.storage.memory import MemoryStorage
 from nni_manager.storage.sqlite import open_sqlite_storage
+from nni_manager.testing.faulty_storage import FaultyStorage
 from nni_manager.testing.simulated_algorithm import SimulatedAlgorithm
 from nni_manager.testing.simulated_training import SimulatedTrainingService
 
@@ -314,3 +315,27 @@ async def _until_quiet(view):
         if change.revision == (await view.get("e1")).revision:
             await watch.aclose()
             return
+
+
+async def test_a_full_disk_delays_and_loses_nothing(tmp_path):
+    faulty = []
+
+    def open_faulty(path):
+        faulty.append(FaultyStorage(open_sqlite_storage(path), failing_commits=(4, 5)))
+        return faulty[-1]
+
+    bench = Bench(tmp_path, open_faulty, lambda parameters: [parameters["x"]])
+    await bench.run(max_trial_number=8)
+    trials, metrics = await bench.until_status(ExperimentStatus.DONE)
+    assert faulty[0].commits > 5
+    assert len(trials) == len(metrics) == 8
+    assert {one.status for one in trials.values()} == {TrialStatus.SUCCEEDED}
+    await bench.service.close(by_user=False, message="test over")
+
+
+async def test_what_can_never_be_stored_ends_the_experiment_and_names_the_cause(make_bench):
+    bench = make_bench(lambda parameters: [object() if parameters["x"] == 3 else parameters["x"]])
+    await bench.run()
+    await bench.until_status(ExperimentStatus.ERROR)
+    view = await bench.service.get("e1")
+    assert "JSON" in view.record.errors[-1] and "manager" in view.record.end_reason.message

@@ -27,7 +27,7 @@ from nni_manager.engine.records import ExperimentRecord
 from nni_manager.engine.statuses import ExperimentStatus
 from nni_manager.experiments.event_queue import EventQueue, QueuedEvent
 from nni_manager.experiments.late_reports import late_metrics
-from nni_manager.storage.interface import Storage, StorageError
+from nni_manager.storage.interface import BatchRefusedError, Storage, StorageError
 from nni_manager.training.interface import TrainingService, TrialRun
 from nni_manager.tuning.interface import Algorithm
 
@@ -197,6 +197,8 @@ class ExperimentRunner:
             try:
                 await loop.run_in_executor(self._writer, self._storage.commit, writes)
                 break
+            except BatchRefusedError:
+                raise
             except StorageError as error:
                 _LOG.error("the record cannot be written, trying again in 1 s: %s", error)
                 await asyncio.sleep(_STORAGE_RETRY_SECONDS)

@@ -13,9 +13,9 @@ Rules, held by tests/contract for every implementation:
    What is returned is a copy; changing it changes nothing stored.
 6. Reads may be made from any thread while another commits, and see whole commits only.
 7. Only one thread commits at a time; callers see to it.
-8. A batch is refused as a whole with StorageError if it gives two trials the same sequence number, changes a
-   trial's, holds a value that JSON cannot, or holds results of a trial that is saved neither before nor in
-   the batch. The numbers of reporters and the positions of report files never go back.
+8. A batch is refused as a whole with BatchRefusedError if it gives two trials the same sequence number,
+   changes a trial's, holds a value that JSON cannot, or holds results of a trial that is saved neither before
+   nor in the batch. The numbers of reporters and the positions of report files never go back.
 """
 
 from __future__ import annotations
@@ -31,6 +31,10 @@ from nni_manager.engine.statuses import MetricKind, TrialStatus
 
 class StorageError(Exception):
     """The record cannot be read or written; the text says which file and why."""
+
+
+class BatchRefusedError(StorageError):
+    """A batch breaks rule 8; storing it again would fail again."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,13 @@ from typing import Any
 from nni_manager.engine.effects import SaveExperiment, SaveMetrics, SaveTrial, Write
 from nni_manager.engine.records import ExperimentRecord, MetricRecord, TrialRecord
 from nni_manager.engine.statuses import MetricKind, TrialStatus
-from nni_manager.storage.interface import ReportPosition, StorageError, StoredMetric, StoredTrial
+from nni_manager.storage.interface import (
+    BatchRefusedError,
+    ReportPosition,
+    StorageError,
+    StoredMetric,
+    StoredTrial,
+)
 from nni_manager.storage.values import copied
 
 
@@ -187,15 +193,15 @@ class MemoryStorage:
             number, trial_id = record.sequence_number, record.trial_id
             before = self._trials.get(trial_id, record).sequence_number
             if numbers.setdefault(trial_id, before) != number:
-                raise StorageError(f"trial {trial_id}: its sequence number cannot change to {number}")
+                raise BatchRefusedError(f"trial {trial_id}: its sequence number cannot change to {number}")
             owner = owners.setdefault(number, self._owners.get(number, trial_id))
             if owner != trial_id:
-                raise StorageError(f"trial {trial_id}: {owner} has sequence number {number}")
+                raise BatchRefusedError(f"trial {trial_id}: {owner} has sequence number {number}")
         for write in batch:
             if isinstance(write, SaveMetrics) and not (
                 write.trial_id in self._trials or write.trial_id in numbers
             ):
-                raise StorageError(f"trial {write.trial_id}: it has results but was never saved")
+                raise BatchRefusedError(f"trial {write.trial_id}: it has results but was never saved")
 
     def _save_trial(self, record: TrialRecord) -> None:
         if record.trial_id not in self._trials:
@@ -246,7 +252,7 @@ def _copied_write(write: Write) -> Write:
             return SaveTrial(_copied_trial(write.record))
         return replace(write, metrics=tuple(_copied_metric(metric) for metric in write.metrics))
     except (TypeError, ValueError, RecursionError) as error:
-        raise StorageError(f"a value cannot be kept as JSON: {error}") from error
+        raise BatchRefusedError(f"a value cannot be kept as JSON: {error}") from error
 
 
 def _copied_experiment(record: ExperimentRecord) -> ExperimentRecord:

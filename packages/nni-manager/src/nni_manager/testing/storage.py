@@ -13,7 +13,7 @@ import pytest
 from nni_manager.engine.effects import SaveExperiment, SaveMetrics, SaveTrial, Write
 from nni_manager.engine.records import EndReason, ExperimentRecord, MetricRecord, TrialRecord
 from nni_manager.engine.statuses import Actor, ExperimentStatus, MetricKind, ParameterSource, TrialStatus
-from nni_manager.storage.interface import ReportPosition, Storage, StorageError
+from nni_manager.storage.interface import BatchRefusedError, ReportPosition, Storage, StorageError
 
 EXPERIMENT = ExperimentRecord(
     experiment_id="abcd1234",
@@ -320,7 +320,7 @@ class StorageContract:
             results(0, metric(0, 1, object())),
         ]
         for write in bad:
-            with pytest.raises(StorageError):
+            with pytest.raises(BatchRefusedError):
                 storage.commit([*good, write])
             assert storage.revision() == 1
             assert storage.experiment() == EXPERIMENT

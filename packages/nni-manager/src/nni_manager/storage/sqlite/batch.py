@@ -12,7 +12,7 @@ from typing import TypeVar
 from nni_manager.engine.effects import SaveExperiment, SaveMetrics, SaveTrial, Write
 from nni_manager.engine.records import ExperimentRecord, TrialRecord
 from nni_manager.engine.statuses import MetricKind
-from nni_manager.storage.interface import StorageError
+from nni_manager.storage.interface import BatchRefusedError
 from nni_manager.storage.sqlite.rows import Row, experiment_row, metric_row, trial_row
 from nni_manager.storage.values import encode, numeric_entries
 
@@ -87,7 +87,7 @@ def write_batch(connection: sqlite3.Connection, writes: Sequence[Write]) -> int:
     """Writes a batch and returns its revision.
 
     Raises:
-        StorageError: The batch breaks rule 8 of the interface.
+        BatchRefusedError: The batch breaks rule 8 of the interface.
         sqlite3.Error: SQLite cannot write it.
         TypeError, ValueError, OverflowError: It holds a value that cannot be kept.
     """
@@ -128,8 +128,8 @@ def _rows_of(writes: Sequence[Write], last_row: int, revision: int) -> _Rows:
     return rows
 
 
-def _number_changed(who: str) -> StorageError:
-    return StorageError(f"{who}: the sequence number of a trial cannot change")
+def _number_changed(who: str) -> BatchRefusedError:
+    return BatchRefusedError(f"{who}: the sequence number of a trial cannot change")
 
 
 def _add_metrics(rows: _Rows, write: SaveMetrics, last_row: int, revision: int) -> None:
@@ -186,7 +186,7 @@ def _mark_changed(connection: sqlite3.Connection, rows: _Rows, revision: int) ->
         places = _placeholders(len(chunk))
         sql = f"UPDATE trials SET revision = ? WHERE trial_id IN {places}"
         if connection.execute(sql, (revision, *chunk)).rowcount != len(chunk):
-            raise StorageError("there are results of a trial that was never saved")
+            raise BatchRefusedError("there are results of a trial that was never saved")
 
 
 def _insert(connection: sqlite3.Connection, statement: tuple[str, str], rows: list[Row]) -> int:

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import quote
 
-from nni_manager.storage.interface import StorageError
+from nni_manager.storage.interface import BatchRefusedError, StorageError
 from nni_manager.storage.sqlite import schema
 from nni_manager.storage.sqlite.filesystems import is_on_network
 
@@ -22,10 +22,15 @@ _UNLOCKED = "mode=ro&vfs=unix-none"
 
 @contextmanager
 def errors_of(path: Path, doing: str) -> Iterator[None]:
-    """Turns what can go wrong with a file into StorageError that names file, act and cause."""
+    """Turns what can go wrong into StorageError that names file, act and cause.
+
+    What SQLite finds wrong with the values themselves, not with the file, is a BatchRefusedError.
+    """
     try:
         yield
-    except (sqlite3.Error, OSError, ValueError, TypeError, OverflowError, RecursionError) as error:
+    except (sqlite3.IntegrityError, ValueError, TypeError, OverflowError, RecursionError) as error:
+        raise BatchRefusedError(f"{path}: cannot {doing}: {error}") from error
+    except (sqlite3.Error, OSError) as error:
         raise StorageError(f"{path}: cannot {doing}: {error}") from error
 
 

@@ -433,9 +433,12 @@ async def test_death_is_noticed_although_a_child_holds_the_socket(make: Make) ->
         class MyTuner(Base):
             def generate_parameters(self, parameter_id, **kwargs):
                 libc = ctypes.PyDLL(None)
+                reader, writer = os.pipe()
                 if libc.fork() == 0:
                     libc.setsid()
+                    os.write(writer, b"x")
                     libc.pause()
+                os.read(reader, 1)
                 kwargs["st_callback"](parameter_id, {"before": "death"})
                 os._exit(3)
         """

@@ -49,11 +49,11 @@ def _make_built_in(kind: str, request: algorithm_pb2.InitializeAlgorithm, class_
     from nni_manager.algorithms.registry import check_algorithm, find_algorithm
 
     space = values.from_message(request.search_space) if request.HasField("search_space") else {}
+    if request.optimize_mode:
+        class_args = {"optimize_mode": request.optimize_mode, **class_args}
     problems = check_algorithm(kind, request.name, class_args, space)
     if problems:
         raise CannotMakeError("; ".join(problems))
-    if request.optimize_mode:
-        class_args = {"optimize_mode": request.optimize_mode, **class_args}
     return find_algorithm(kind, request.name).load()(**class_args)
 
 

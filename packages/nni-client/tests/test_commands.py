@@ -90,7 +90,7 @@ def test_with_one_experiment(nnictl, manager):
     wrong = nnictl("status", "xyz", exit_code=1)
     assert "no experiment running with the id xyz; running are abc12345 (port" in wrong
     assert nnictl("stop") == "Stopping experiment abc12345\nStop experiment success.\n"
-    assert process.has_ended
+    assert process.wait(10)
 
 
 def test_with_several_experiments(nnictl, manager):
@@ -101,10 +101,11 @@ def test_with_several_experiments(nnictl, manager):
         assert all(name in text for name in ("abc1", "abc2", "abd3"))
     assert len(json.loads(nnictl("list", "--json"))) == 3
     assert "abc2" in nnictl("stop", "--port", str(second.address.port))
-    assert (first.has_ended, second.has_ended, third.has_ended) == (False, True, False)
+    assert second.wait(10)
+    assert not first.has_ended and not third.has_ended
     assert "--all goes with neither" in nnictl("stop", "abc1", "--all", exit_code=1)
     assert nnictl("stop", "-a").count("Stop experiment success.") == 2
-    assert first.has_ended and third.has_ended
+    assert first.wait(10) and third.wait(10)
 
 
 def test_one_that_cannot_be_stopped_does_not_save_the_others(nnictl, manager, monkeypatch):
@@ -121,7 +122,7 @@ def test_one_that_cannot_be_stopped_does_not_save_the_others(nnictl, manager, mo
 
     monkeypatch.setattr(ending, "stop_experiment", refuse)
     assert "experiment abc1: disk full" in nnictl("stop", "--all", exit_code=1)
-    assert (first.has_ended, second.has_ended) == (False, True)
+    assert second.wait(10) and not first.has_ended
 
 
 def test_with_a_record_that_is_lost(nnictl, manager, home):
@@ -130,7 +131,7 @@ def test_with_a_record_that_is_lost(nnictl, manager, home):
         path.unlink()
     assert "abc1" in nnictl("list")
     nnictl("stop", "--all")
-    assert process.has_ended
+    assert process.wait(10)
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"port": "x"}'])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from pathlib import Path
 
 import pytest
@@ -150,6 +151,32 @@ async def test_a_watch_from_a_revision_misses_nothing_and_repeats_nothing(make_b
         if experiment.record.status is ExperimentStatus.DONE and revision >= experiment.revision:
             break
     assert sorted(values) == sorted([n / 2 for n in range(30)] + list(range(30)))
+
+
+class SlowToReturn(FaultyStorage):
+    """What it commits can be read for a while before the one who commits knows."""
+
+    def commit(self, writes):
+        revision = super().commit(writes)
+        time.sleep(0.02)
+        return revision
+
+
+async def test_a_watch_hears_of_the_end_also_while_it_is_being_stored(tmp_path):
+    def open_storage(path):
+        path.touch()
+        return SlowToReturn(MemoryStorage())
+
+    bench = Bench(tmp_path, open_storage, lambda parameters: [parameters["x"]])
+    await bench.run(max_trial_number=5)
+    seen = None
+    async for change in bench.service.watch("e1", 0, False):
+        seen = change.experiment or seen
+        assert seen.revision >= change.revision
+        if seen.record.status is ExperimentStatus.DONE:
+            break
+    assert (await bench.service.get("e1")).record.status is ExperimentStatus.DONE
+    await bench.service.close(by_user=False, message="test over")
 
 
 async def test_canceling_stopping_and_late_results(make_bench):

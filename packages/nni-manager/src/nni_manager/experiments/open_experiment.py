@@ -54,7 +54,7 @@ class OpenExperiment:
             record, limits_from_config(config), storage, has_assessor=config.assessor is not None
         )
         self.reader = ExperimentReader(
-            storage, str(folder.path), lambda: self.runner.record, self._output_directory
+            storage, str(folder.path), lambda: self.runner.committed, self._output_directory
         )
         self._folder = folder
         self._storage = storage

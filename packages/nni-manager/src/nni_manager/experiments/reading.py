@@ -27,7 +27,7 @@ class ExperimentReader:
         self,
         storage: Storage,
         directory: str,
-        current_record: Callable[[], ExperimentRecord],
+        committed: Callable[[], tuple[ExperimentRecord, int]],
         output_directory: Callable[[str], str],
     ) -> None:
         """Makes a reader.
@@ -35,12 +35,12 @@ class ExperimentReader:
         Args:
             storage: The experiment's record.
             directory: The experiment's folder.
-            current_record: Returns the experiment as last stored.
+            committed: Returns the experiment as last stored, and the revision up to which it is that.
             output_directory: Returns the folder of a trial's output.
         """
         self._storage = storage
         self._directory = directory
-        self._current_record = current_record
+        self._committed = committed
         self._output_directory = output_directory
         self._threads = ThreadPoolExecutor(max_workers=2, thread_name_prefix="read")
         self._closed = False
@@ -105,8 +105,9 @@ class ExperimentReader:
         return await asyncio.get_running_loop().run_in_executor(self._threads, read)
 
     def _changes(self, after_revision: int, include_metrics: bool) -> Change:
-        # The revision is read first: what is read after it is complete up to it.
-        upper = self._storage.revision()
+        # The revision is taken first: what is read after it is complete up to it. It is not the storage's,
+        # which may have a commit already whose experiment we do not know yet.
+        _, upper = self._committed()
         trials = self._storage.trials_changed_after(after_revision, _TRIALS_PER_CHANGE)
         if len(trials) >= _TRIALS_PER_CHANGE:
             upper = min(upper, trials[-1].revision)
@@ -125,7 +126,7 @@ class ExperimentReader:
         )
 
     def _experiment(self) -> ExperimentView:
-        record = self._current_record()
+        record, revision = self._committed()
         since = record.running_since
         best = self._storage.best_trial(record.optimize_mode)
         return ExperimentView(
@@ -134,7 +135,7 @@ class ExperimentReader:
             trial_counts=self._storage.trial_counts(),
             best_trial=None if best is None else self._view(best),
             directory=self._directory,
-            revision=self._storage.revision(),
+            revision=revision,
         )
 
     def _view(self, stored: StoredTrial) -> TrialView:

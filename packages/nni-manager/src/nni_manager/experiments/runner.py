@@ -50,7 +50,7 @@ class ExperimentRunner:
         self.queue = EventQueue()
         self._engine = Engine(record, limits, has_assessor=has_assessor)
         self._storage = storage
-        self._committed_record = record
+        self._committed = (record, storage.revision())
         self._writer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="commit")
         self._changed = asyncio.Event()
         self._training: TrainingService | None = None
@@ -62,7 +62,15 @@ class ExperimentRunner:
     @property
     def record(self) -> ExperimentRecord:
         """The experiment as last stored."""
-        return self._committed_record
+        return self._committed[0]
+
+    @property
+    def committed(self) -> tuple[ExperimentRecord, int]:
+        """The experiment as last stored, and the revision of the last commit that is known here.
+
+        The storage may be a commit ahead.
+        """
+        return self._committed
 
     @property
     def is_running(self) -> bool:
@@ -72,7 +80,7 @@ class ExperimentRunner:
     @property
     def has_ended(self) -> bool:
         """Whether the experiment is over, as stored."""
-        return self._committed_record.status in _ENDED
+        return self.record.status in _ENDED
 
     def reserve_call_number(self) -> int:
         """Returns the number for a call to the tuner that is made beside the engine."""
@@ -195,16 +203,18 @@ class ExperimentRunner:
         loop = asyncio.get_running_loop()
         while True:
             try:
-                await loop.run_in_executor(self._writer, self._storage.commit, writes)
+                revision = await loop.run_in_executor(self._writer, self._storage.commit, writes)
                 break
             except BatchRefusedError:
                 raise
             except StorageError as error:
                 _LOG.error("the record cannot be written, trying again in 1 s: %s", error)
                 await asyncio.sleep(_STORAGE_RETRY_SECONDS)
+        record = self.record
         for write in writes:
             if isinstance(write, SaveExperiment):
-                self._committed_record = write.record
+                record = write.record
+        self._committed = (record, revision)
         self._changed.set()
         self._changed = asyncio.Event()
 

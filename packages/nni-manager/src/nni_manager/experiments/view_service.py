@@ -31,10 +31,11 @@ class ViewService:
         self.closed = asyncio.Event()
         self._record = record
         self._storage = storage
+        committed = (record, storage.revision())
         self._reader = ExperimentReader(
             storage,
             str(folder.path),
-            current_record=lambda: record,
+            committed=lambda: committed,
             output_directory=lambda trial_id: str(folder.trials_directory / trial_id),
         )
 

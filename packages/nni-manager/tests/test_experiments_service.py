@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from nni_config import ExperimentConfig
-from nni_manager.engine.effects import TellFinalResult, TellSearchSpace, TellTrialEnd
+from nni_manager.engine.effects import SaveExperiment, TellFinalResult, TellSearchSpace, TellTrialEnd
 from nni_manager.engine.events import Report
 from nni_manager.engine.statuses import Actor, ExperimentStatus, MetricKind, TrialStatus
 from nni_manager.experiments import errors
@@ -154,11 +154,12 @@ async def test_a_watch_from_a_revision_misses_nothing_and_repeats_nothing(make_b
 
 
 class SlowToReturn(FaultyStorage):
-    """What it commits can be read for a while before the one who commits knows."""
+    """The end of the experiment can be read for a while before the one who stores it knows that."""
 
     def commit(self, writes):
         revision = super().commit(writes)
-        time.sleep(0.02)
+        if any(isinstance(write, SaveExperiment) and write.record.ended_at for write in writes):
+            time.sleep(0.3)
         return revision
 
 

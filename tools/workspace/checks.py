@@ -13,8 +13,12 @@ from workspace.node import install_node_packages
 from workspace.steps import Runner
 from workspace.tags import extract, newest_tag
 
-SOURCES = tuple(folder if folder == "proto" else f"{folder}/src" for folder in DISTRIBUTIONS)
-"""What mypy checks, beside tools/."""
+SOURCES = (
+    *(folder if folder == "proto" else f"{folder}/src" for folder in DISTRIBUTIONS),
+    "tools/workspace",
+    *(f"tools/{path.name}" for path in sorted((ROOT / "tools").glob("*.py"))),
+)
+"""What mypy checks."""
 
 
 def prepare_environments() -> None:
@@ -28,7 +32,7 @@ def check_statically(steps: Runner) -> None:
     python = str(interpreter(VENV))
     steps.command("ruff format", [python, "-m", "ruff", "format", "--check", "."])
     steps.command("ruff check", [python, "-m", "ruff", "check", "."])
-    steps.command("mypy", [python, "-m", "mypy", *SOURCES, "tools/workspace", "tools/generate_protos.py"])
+    steps.command("mypy", [python, "-m", "mypy", *SOURCES])
     steps.command("import arrows", [str(VENV / "bin" / "lint-imports"), "--no-cache", "--no-logo"])
     generator = str(interpreter(PROTOCOL_VENV))
     steps.command("protos in step", [generator, "tools/generate_protos.py", "--check"])

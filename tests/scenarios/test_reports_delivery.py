@@ -41,7 +41,7 @@ def test_metrics_beside_a_busy_stdout(stage):
         """
         experiment = make(trials=2)
         experiment.start(0)
-        while experiment.get_status() != "DONE":
+        while experiment.get_status() not in ("DONE", "ERROR"):
             time.sleep(0.05)
         big = {"default": 0.5, **{f"key {number}": "ü" * 100 for number in range(5000)}}
         metrics = experiment.get_job_metrics()
@@ -97,7 +97,7 @@ def test_reports_from_elsewhere(stage):
         for number, name in enumerate(("clean", "bare", "unmounted")):
             Path(__file__).with_name(f"{number}.sh").write_text(Path(__file__).with_name(f"{name}.sh").read_text())
         experiment.start(0)
-        while experiment.get_status() != "DONE":
+        while experiment.get_status() not in ("DONE", "ERROR"):
             time.sleep(0.05)
         clean, bare, unmounted = experiment.list_trial_jobs()
         assert [metric.data for metric in experiment.get_job_metrics()[clean.trialJobId]] == [1, 2]
@@ -158,7 +158,7 @@ def test_locale_clock_and_file_of_a_trial(stage):
             encoding="utf-8",
         )
         experiment.start(0)
-        while experiment.get_status() != "DONE":
+        while experiment.get_status() not in ("DONE", "ERROR"):
             time.sleep(0.05)
         metrics = experiment.get_job_metrics()
         for job in experiment.list_trial_jobs():
@@ -201,7 +201,7 @@ def test_parameters_in_the_parent_and_reports_in_a_child(stage):
         """
         experiment = make(trials=1)
         experiment.start(0)
-        while experiment.get_status() != "DONE":
+        while experiment.get_status() not in ("DONE", "ERROR"):
             time.sleep(0.05)
         (job,) = experiment.list_trial_jobs()
         assert job.status == "SUCCEEDED", Path(job.logPath, "stderr").read_text()
@@ -256,7 +256,7 @@ def test_a_crash_right_after_reporting(stage):
         """
         experiment = make(trials=4)
         experiment.start(0)
-        while experiment.get_status() != "DONE":
+        while experiment.get_status() not in ("DONE", "ERROR"):
             time.sleep(0.05)
         jobs, metrics = experiment.list_trial_jobs(), experiment.get_job_metrics()
         assert [job.status for job in jobs] == ["FAILED"] * 4

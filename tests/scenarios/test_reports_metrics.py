@@ -38,7 +38,7 @@ def test_dict_metrics(stage):
         """
         experiment = make(trials=3)
         experiment.start(0)
-        while experiment.get_status() != "DONE":
+        while experiment.get_status() not in ("DONE", "ERROR"):
             time.sleep(0.05)
         jobs = experiment.list_trial_jobs()
         metrics = experiment.get_job_metrics()
@@ -90,7 +90,7 @@ def test_dicts_without_default(stage):
         experiment.config.assessor.class_name = "median.Median"
         experiment.config.assessor.code_directory = str(Path(__file__).parent)
         experiment.start(0)
-        while experiment.get_status() != "DONE":
+        while experiment.get_status() not in ("DONE", "ERROR"):
             time.sleep(0.05)
         jobs, metrics = experiment.list_trial_jobs(), experiment.get_job_metrics()
         assert {job.status for job in jobs} <= {"SUCCEEDED", "EARLY_STOPPED"}, jobs
@@ -152,7 +152,7 @@ def test_custom_algorithms_get_what_was_reported(stage):
         for algorithm in (experiment.config.tuner, experiment.config.assessor):
             algorithm.code_directory = str(Path(__file__).parent)
         experiment.start(0)
-        while experiment.get_status() != "DONE":
+        while experiment.get_status() not in ("DONE", "ERROR"):
             time.sleep(0.05)
         assert {job.status for job in experiment.list_trial_jobs()} == {"SUCCEEDED"}
         log = Path(experiment.get_experiment_profile()["logDir"], "log")
@@ -202,7 +202,7 @@ def test_numpy_and_tensors(stage):
         """
         experiment = make(trials=1)
         experiment.start(0)
-        while experiment.get_status() != "DONE":
+        while experiment.get_status() not in ("DONE", "ERROR"):
             time.sleep(0.05)
         (job,) = experiment.list_trial_jobs()
         *steps, final = [metric.data for metric in experiment.get_job_metrics()[job.trialJobId]]
@@ -253,7 +253,7 @@ def test_values_that_are_not_finite(stage):
             experiment.config.assessor.class_name = "judge.Judge"
             experiment.config.assessor.code_directory = str(Path(__file__).parent)
             experiment.start(0)
-            while experiment.get_status() != "DONE":
+            while experiment.get_status() not in ("DONE", "ERROR"):
                 time.sleep(0.05)
             jobs, metrics = experiment.list_trial_jobs(), experiment.get_job_metrics()
             assert [job.status for job in jobs] == ["SUCCEEDED"] * 6, jobs

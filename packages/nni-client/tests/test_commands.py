@@ -108,6 +108,13 @@ def test_with_several_experiments(nnictl, manager):
     assert first.wait(10) and third.wait(10)
 
 
+def test_an_id_that_begins_another_one(nnictl, manager):
+    first, second = manager("abc"), manager("abcd")
+    assert nnictl("status", "abc").startswith("abc: ")
+    nnictl("stop", "abc")
+    assert first.wait(10) and not second.has_ended
+
+
 def test_one_that_cannot_be_stopped_does_not_save_the_others(nnictl, manager, monkeypatch):
     first, second = manager("abc1"), manager("abc2")
     from nni_client.commands import ending

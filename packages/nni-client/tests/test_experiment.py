@@ -7,6 +7,7 @@ import logging
 import os
 import re
 import signal
+import stat
 import threading
 import time
 from pathlib import Path
@@ -290,9 +291,10 @@ def test_a_forked_process_that_exits_stops_nothing(experiment):
     experiment.start(0)
     pid = os.fork()
     if pid == 0:
+        experiment.stop = lambda: os._exit(9)
         experiment._stop_at_exit()
         os._exit(0)
-    os.waitpid(pid, 0)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
     assert experiment.get_status() == "RUNNING"
 
 
@@ -311,6 +313,7 @@ def test_the_clients_log(experiment, home):
     assert f"Experiment ID: {experiment.id}" in log.read_text()
     assert "ERROR (nni.client) something" in log.read_text()
     assert "code=" not in log.read_text()
+    assert stat.S_IMODE(log.stat().st_mode) == 0o600
     experiment.stop()
     logging.getLogger("nni.client").error("later")
     assert "later" not in log.read_text()

@@ -1,6 +1,7 @@
 """The manager's half of courier.proto in JSON form is protobuf's JSON form."""
 
 import json
+import time
 from typing import Any
 
 import pytest
@@ -62,6 +63,7 @@ def test_other_commands() -> None:
     acknowledge = command(messages.acknowledge("abcde", 1, 2**40)).acknowledge
     assert (acknowledge.trial_id, acknowledge.attempt, acknowledge.offset) == ("abcde", 1, 2**40)
     assert command(messages.shut_down()).WhichOneof("command") == "shut_down"
+    assert command(messages.release()).WhichOneof("command") == "release"
 
 
 @pytest.mark.parametrize("attempt", [0, 3])
@@ -105,6 +107,16 @@ def test_reported() -> None:
         for number, kind in enumerate((MetricKind.INTERMEDIATE, MetricKind.FINAL))
     )
     assert messages.reported_event(content) == TrialReported("abcde", 0, expected, 0)
+
+
+@pytest.mark.parametrize(
+    "impossible", [None, "", "NaN", "now", "9999-99-99T00:00:00Z", "1969-12-31T23:59:59Z", 5]
+)
+def test_an_impossible_time_of_a_result_is_that_of_its_receipt(impossible: object) -> None:
+    report = {"kind": "METRIC_KIND_FINAL", "value": {"intValue": "1"}, "reportTime": impossible}
+    before = time.time()
+    event = messages.reported_event({"trialId": "abcde", "reports": [report]})
+    assert before <= event.reports[0].reported_at <= time.time()
 
 
 @pytest.mark.parametrize("line", [b"", b"{", b"[]", b"{}", b'{"a":{},"b":{}}', b"\xff"])

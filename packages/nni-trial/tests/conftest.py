@@ -107,7 +107,8 @@ def outside(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name)
     monkeypatch.setattr(_reports, "_idle", [])
     monkeypatch.setattr(trial_module, "_record", None)
-    monkeypatch.setattr(trial_module, "_final_reported_by", 0)
+    for name in ("_asked_by", "_final_reported_by", "_refused_by"):
+        monkeypatch.setattr(trial_module, name, 0)
     monkeypatch.setattr(trial_module, "_intermediate_index", 0)
 
 

@@ -2,6 +2,7 @@
 
 import json
 import math
+import time
 from pathlib import Path
 from typing import Any
 
@@ -154,10 +155,6 @@ BROKEN = [
     line(0, k="x"),
     line(0, k=[]),
     line(0, r=1),
-    line(0, t="now"),
-    line(0, t=-5),
-    line(0, t=None),
-    b'{"k":"i","r":"a","n":0,"t":1e999,"v":0}\n',
     b'{"k":"i","r":"a","n":0,"t":1,"v":' + b"[" * 100_000 + b"]" * 100_000 + b"}\n",
     b'{"k":"i","r":"a","n":0,"t":1,"v":"\\ud800"}\n',
     b"\0\0\0\n",
@@ -173,6 +170,28 @@ def test_broken_lines_are_told_and_skipped(tmp_path: Path, broken: bytes) -> Non
     assert len(problems) == 1
     assert "2 unreadable lines" in problems[0]
     assert position == path.stat().st_size
+
+
+IMPOSSIBLE_TIMES = [
+    line(0, t="now"),
+    line(0, t=-5),
+    line(0, t=None),
+    line(0, t=10**400),
+    line(0, t=float("nan")),
+    line(0, t=float("-inf")),
+    b'{"k":"i","r":"a","n":0,"t":1e999,"v":0}\n',
+    b'{"k":"i","r":"a","n":0,"v":0}\n',
+]
+
+
+@pytest.mark.parametrize("impossible", IMPOSSIBLE_TIMES)
+def test_a_clock_gone_wrong_costs_no_result(tmp_path: Path, impossible: bytes) -> None:
+    path = tmp_path / "reports.jsonl"
+    path.write_bytes(impossible)
+    before = time.time()
+    (found,), problems, _ = read_all(path)
+    assert problems == []
+    assert before - 1 <= found.report_time.ToMicroseconds() / 1e6 <= time.time() + 1
 
 
 def test_an_unfinished_line_waits_until_the_end(tmp_path: Path) -> None:

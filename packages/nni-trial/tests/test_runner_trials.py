@@ -75,7 +75,7 @@ def start(tmp_path: Path) -> Iterator[Any]:
             command=command,
             working_directory=str(directory),
             environment={**os.environ, "OUT": folder.output_directory, **tag, **environment},
-            tag=[f"{key}={value}".encode() for key, value in tag.items()],
+            tags=[[f"{key}={value}".encode() for key, value in tag.items()]],
             grace_seconds=0.5,
         )
         trials.append(Trial(folder, *runner.start(run)))
@@ -227,7 +227,7 @@ def test_processes_made_during_the_stop_are_stopped(start: Any, tmp_path: Path) 
     trial.cancel(grace_seconds=0.1)
     assert trial.end()["signal"] == signal.SIGKILL
     tag = [f"NNI_EXP_ID={tmp_path.name}".encode()]
-    assert [process for process in processes.all_processes() if processes.carries(process.pid, tag)] == []
+    assert [process for process in processes.all_processes() if processes.carries(process.pid, [tag])] == []
 
 
 def test_many_orphans_are_reaped(start: Any) -> None:

@@ -59,6 +59,7 @@ class CourierCommand(google.protobuf.message.Message):
     CANCEL_FIELD_NUMBER: builtins.int
     ACKNOWLEDGE_FIELD_NUMBER: builtins.int
     SHUT_DOWN_FIELD_NUMBER: builtins.int
+    RELEASE_FIELD_NUMBER: builtins.int
     @property
     def launch(self) -> global___LaunchTrial:
         """Start a trial."""
@@ -79,6 +80,10 @@ class CourierCommand(google.protobuf.message.Message):
     def shut_down(self) -> global___ShutDownCourier:
         """End the courier. Trials go on."""
 
+    @property
+    def release(self) -> global___ReleaseSlots:
+        """No trial is coming."""
+
     def __init__(
         self,
         *,
@@ -87,10 +92,11 @@ class CourierCommand(google.protobuf.message.Message):
         cancel: global___CancelTrialRun | None = ...,
         acknowledge: global___AcknowledgeReports | None = ...,
         shut_down: global___ShutDownCourier | None = ...,
+        release: global___ReleaseSlots | None = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["acknowledge", b"acknowledge", "adopt", b"adopt", "cancel", b"cancel", "command", b"command", "launch", b"launch", "shut_down", b"shut_down"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["acknowledge", b"acknowledge", "adopt", b"adopt", "cancel", b"cancel", "command", b"command", "launch", b"launch", "shut_down", b"shut_down"]) -> None: ...
-    def WhichOneof(self, oneof_group: typing.Literal["command", b"command"]) -> typing.Literal["launch", "adopt", "cancel", "acknowledge", "shut_down"] | None: ...
+    def HasField(self, field_name: typing.Literal["acknowledge", b"acknowledge", "adopt", b"adopt", "cancel", b"cancel", "command", b"command", "launch", b"launch", "release", b"release", "shut_down", b"shut_down"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["acknowledge", b"acknowledge", "adopt", b"adopt", "cancel", b"cancel", "command", b"command", "launch", b"launch", "release", b"release", "shut_down", b"shut_down"]) -> None: ...
+    def WhichOneof(self, oneof_group: typing.Literal["command", b"command"]) -> typing.Literal["launch", "adopt", "cancel", "acknowledge", "shut_down", "release"] | None: ...
 
 global___CourierCommand = CourierCommand
 
@@ -306,7 +312,9 @@ global___AcknowledgeReports = AcknowledgeReports
 
 @typing.final
 class ShutDownCourier(google.protobuf.message.Message):
-    """ShutDownCourier ends the courier."""
+    """ShutDownCourier ends the courier. Trials go on; processes that wait for a next
+    trial are told that there is none, and stopped if that does not end them.
+    """
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
@@ -315,6 +323,20 @@ class ShutDownCourier(google.protobuf.message.Message):
     ) -> None: ...
 
 global___ShutDownCourier = ShutDownCourier
+
+@typing.final
+class ReleaseSlots(google.protobuf.message.Message):
+    """ReleaseSlots says that no trial is coming: processes that wait for a next trial
+    are told that there is none. It holds until the next LaunchTrial.
+    """
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+
+global___ReleaseSlots = ReleaseSlots
 
 @typing.final
 class CourierReady(google.protobuf.message.Message):
@@ -471,3 +493,52 @@ class CourierProblem(google.protobuf.message.Message):
     def ClearField(self, field_name: typing.Literal["message", b"message"]) -> None: ...
 
 global___CourierProblem = CourierProblem
+
+@typing.final
+class NextTrialRequest(google.protobuf.message.Message):
+    """NextTrialRequest is what a looping trial sends in reuse mode, when it has reported
+    everything: this trial is finished, the next one please. It goes to the unix socket
+    that NNI_COURIER_SOCKET names, as one line in protobuf's JSON form; the answer comes
+    on the same connection, which the courier then closes. Who loses the connection
+    before asks again.
+    """
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    TRIAL_ID_FIELD_NUMBER: builtins.int
+    ATTEMPT_FIELD_NUMBER: builtins.int
+    trial_id: builtins.str
+    """The trial that is finished."""
+    attempt: builtins.int
+    """Which run of the trial."""
+    def __init__(
+        self,
+        *,
+        trial_id: builtins.str = ...,
+        attempt: builtins.int = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["attempt", b"attempt", "trial_id", b"trial_id"]) -> None: ...
+
+global___NextTrialRequest = NextTrialRequest
+
+@typing.final
+class NextTrialResponse(google.protobuf.message.Message):
+    """NextTrialResponse gives the process its next trial."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    ENVIRONMENT_FIELD_NUMBER: builtins.int
+    @property
+    def environment(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___EnvironmentVariable]:
+        """What changes in the environment of the process, NNI_TRIAL_JOB_ID and NNI_SYS_DIR
+        among it. Empty when there are no more trials.
+        """
+
+    def __init__(
+        self,
+        *,
+        environment: collections.abc.Iterable[global___EnvironmentVariable] | None = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["environment", b"environment"]) -> None: ...
+
+global___NextTrialResponse = NextTrialResponse

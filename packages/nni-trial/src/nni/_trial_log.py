@@ -47,12 +47,30 @@ def handler() -> logging.Handler:
     return _handler
 
 
+def follow(output_directory: str) -> None:
+    """Makes the handler write to the trial.log of another trial, which this process runs now."""
+    if isinstance(_handler, _TrialLog):
+        _handler.move(os.path.join(output_directory, "trial.log"))
+
+
 class _TrialLog(logging.FileHandler):
     def emit(self, record: logging.LogRecord) -> None:
         try:
             super().emit(record)
         except OSError:  # from opening the file, which the base class does unguarded
             self.handleError(record)
+
+    def move(self, path: str) -> None:
+        """Goes on in another file, which appears with the first line."""
+        self.acquire()
+        try:
+            stream: Any = self.stream
+            self.stream = None  # as FileHandler does when it is to open it later
+            self.baseFilename = path
+            if stream is not None:
+                stream.close()
+        finally:
+            self.release()
 
 
 class _Level(int):

@@ -84,14 +84,14 @@ def descendants(processes: Iterable[Process], roots: Iterable[int]) -> Set[int]:
     return found
 
 
-def carries(pid: int, variables: Sequence[bytes]) -> bool:
-    """Returns whether a process was started with all of these `NAME=value` in its environment."""
+def carries(pid: int, tags: Iterable[Sequence[bytes]]) -> bool:
+    """Returns whether a process was started with all `NAME=value` of one of these in its environment."""
     try:
         with open(f"/proc/{pid}/environ", "rb", buffering=0) as file:
             environment = b"\0" + file.read() + b"\0"
     except OSError:
         return False
-    return all(b"\0" + variable + b"\0" in environment for variable in variables)
+    return any(all(b"\0" + variable + b"\0" in environment for variable in tag) for tag in tags)
 
 
 def _stat_fields(pid: int) -> Optional[List[str]]:

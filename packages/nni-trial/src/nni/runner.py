@@ -15,7 +15,7 @@ import signal
 import sys
 import time
 import traceback
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Callable, Dict, List, Optional, Tuple
 
 from nni import processes
@@ -45,8 +45,10 @@ class Run:
         command: The command, run by `<shell> -c`.
         working_directory: Where it runs.
         environment: The whole environment of the trial.
-        tag: The `NAME=value` in it that tell the trial's processes from all others.
+        tags: Of the `NAME=value` in it, the ones that tell the trial's processes from all others; each tag
+            does so by itself.
         grace_seconds: How long processes that the command left behind have after SIGTERM.
+        notes: What run.json says besides.
     """
 
     folder: TrialFolder
@@ -54,8 +56,9 @@ class Run:
     command: str
     working_directory: str
     environment: Dict[str, str]
-    tag: List[bytes]
+    tags: List[List[bytes]]
     grace_seconds: float
+    notes: Dict[str, Any] = field(default_factory=dict)
 
 
 def start(run: Run) -> Tuple[int, int]:
@@ -79,12 +82,12 @@ def start(run: Run) -> Tuple[int, int]:
     return pid, reader
 
 
-def start_cleaner(folder: TrialFolder, tag: List[bytes], grace_seconds: float, problem: str) -> int:
+def start_cleaner(folder: TrialFolder, tags: List[List[bytes]], grace_seconds: float, problem: str) -> int:
     """Forks a runner that stops what is left of a trial whose runner is lost, and writes its exit.json.
 
     Args:
         folder: The attempt's folder.
-        tag: The `NAME=value` in the environment of the trial's processes.
+        tags: The `NAME=value` in the environment of the trial's processes, as in a Run.
         grace_seconds: How long they have after SIGTERM.
         problem: What exit.json says about the trial.
 
@@ -96,7 +99,7 @@ def start_cleaner(folder: TrialFolder, tag: List[bytes], grace_seconds: float, p
     """
 
     def work(supervisor: Supervisor) -> None:
-        outcome = supervisor.run(_lost_members(folder, tag), grace_seconds, lost=True)
+        outcome = supervisor.run(_lost_members(folder, tags), grace_seconds, lost=True)
         write_json(folder.exit_file, {**outcome, "problem": problem})
 
     return _fork(folder, None, work)
@@ -151,6 +154,7 @@ def _take_descriptors(folder: TrialFolder, kept: Optional[int]) -> None:
 
 def _run_trial(run: Run, supervisor: Supervisor, ready: int) -> None:
     record: Dict[str, Any] = {
+        **run.notes,
         "boot_id": processes.boot_id(),
         "runner": {"pid": os.getpid(), "start_time": processes.start_time(os.getpid())},
         "stderr_offset": os.fstat(2).st_size,
@@ -170,7 +174,7 @@ def _run_trial(run: Run, supervisor: Supervisor, ready: int) -> None:
             os.write(ready, problem.encode("utf-8", "replace"))
         return
     os.close(ready)
-    members = Members(os.getpid(), pid, run.tag, supervisor.reaps_orphans, older, since)
+    members = Members(os.getpid(), pid, run.tags, supervisor.reaps_orphans, older, since)
     write_json(run.folder.exit_file, supervisor.run(members, run.grace_seconds))
 
 
@@ -196,13 +200,13 @@ def _start_problem(run: Run, error: Exception) -> str:
     return f"the trial's command cannot be started: {error}"
 
 
-def _lost_members(folder: TrialFolder, tag: List[bytes]) -> Members:
+def _lost_members(folder: TrialFolder, tags: List[List[bytes]]) -> Members:
     record = read_json(folder.run_file) or {}
     command = record.get("command") or {}
     pid = command.get("pid", 0)
     if record.get("boot_id") != processes.boot_id() or processes.start_time(pid) != command.get("start_time"):
         pid = 0
-    return Members(os.getpid(), pid, tag)
+    return Members(os.getpid(), pid, tags)
 
 
 def _prctl(option: int, argument: Any) -> bool:

@@ -31,7 +31,7 @@ class Members:
     Attributes:
         runner: The calling process: what descends from it is the trial's.
         command: The process of the command, which leads a group; 0 if it is known to be gone.
-        tag: The `NAME=value` that every process of the trial was started with.
+        tags: The `NAME=value` that every process of the trial was started with; each tag is enough.
         reaps_orphans: Whether every process that loses its parent becomes the runner's child.
         older: Processes that ran before the command.
         since: When the command started, by the monotonic clock.
@@ -39,7 +39,7 @@ class Members:
 
     runner: int
     command: int
-    tag: List[bytes]
+    tags: List[List[bytes]]
     reaps_orphans: bool = False
     older: FrozenSet[int] = frozenset()
     since: float = 0.0
@@ -69,7 +69,7 @@ class Members:
         return {pid for pid in pids if pid != self.runner and self._is_tagged(pid)}
 
     def _is_tagged(self, pid: int) -> bool:
-        return bool(self.tag) and processes.carries(pid, self.tag)
+        return processes.carries(pid, self.tags)
 
 
 class Supervisor:

@@ -30,7 +30,9 @@ __all__ = [
 
 _record: dict[str, Any] | None = None
 _intermediate_index = 0
+_asked_by = 0
 _final_reported_by = 0
+_refused_by = 0
 _seen_asking: set[str] = set()
 
 
@@ -41,21 +43,46 @@ def get_next_parameter() -> Any:
     so scripts write `params = {defaults}; params.update(nni.get_next_parameter())`; there the environment
     variable NNI_PARAMETERS may name a JSON file with parameters.
 
+    With `reuse_mode` of the training service a process may run one trial after another: a call in a process
+    that has asked before ends its trial and waits for the next one. The ids, the environment, the output
+    folder, stdout, stderr and trial.log are those of the new trial then. So ask once for each trial; what was
+    returned last can be read again by `get_current_parameter`.
+
     Returns:
-        The parameters, or None if this process has reported a final result: then there is nothing more to do.
+        The parameters, or None if there is nothing more to do: this process has reported a final result, and
+        with `reuse_mode` there are no more trials.
 
     Raises:
         RuntimeError: The parameters cannot be read.
     """
-    global _record
+    global _record, _asked_by
     if not in_trial():
         _record = {"parameter_id": None, "parameters": load("nni._standalone").parameters()}
-    elif _final_reported_by == os.getpid():
+    elif _has_no_more():
         _record = None
         return None
     else:
         _record = _read_record()
+        _asked_by = os.getpid()
     return _record["parameters"]
+
+
+def _has_no_more() -> bool:
+    """Returns whether this process has finished its trial and gets no other; it may get one here."""
+    global _asked_by, _final_reported_by, _refused_by
+    process = os.getpid()
+    if process == _refused_by:
+        return True
+    if not os.environ.get("NNI_COURIER_SOCKET"):
+        return process == _final_reported_by
+    if process not in (_asked_by, _final_reported_by):
+        return False
+    if load("nni._next_trial").move_on():
+        _asked_by = _final_reported_by = 0
+        _seen_asking.clear()
+        return False
+    _refused_by = process
+    return True
 
 
 get_next_parameters = get_next_parameter
@@ -88,7 +115,8 @@ def report_intermediate_result(metric: Any) -> None:
             else that JSON can hold. NaN and infinities are kept. One-element arrays and tensors are numbers.
 
     Raises:
-        AssertionError: No process of this trial has asked for its parameters.
+        AssertionError: No process of this trial has asked for its parameters, or this one was told that there
+            are no more trials.
         TypeError: It holds something that JSON cannot.
         ValueError: The experiment's tuner or assessor needs a number and there is none; or the value is
             nested more than 30 levels deep, longer than 16 MiB, or holds an integer beyond 64 bits, text that
@@ -176,6 +204,8 @@ def _report(kind: str, function: str, metric: Any) -> None:
     if not in_trial():
         load("nni._standalone").show(kind, value, _intermediate_index)
         return
+    if _refused_by == os.getpid():
+        raise AssertionError(f"{function}: nni.get_next_parameter() has returned None, there is no trial")
     if not _somebody_asked():
         raise AssertionError(f"nni.get_next_parameter() needs to be called before {function}")
     if needs_number() and not has_number(value):

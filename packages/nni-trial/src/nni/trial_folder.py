@@ -1,8 +1,9 @@
 """The folder of one attempt of a trial, and the small JSON files in it.
 
 `<experiment>/trials/<trial id>` holds the output of a trial; its `.nni/<attempt>` holds what we need:
-parameters.json, reports.jsonl, run.json (who runs it), cancel.json (how to stop it) and exit.json (how it
-ended).
+parameters.json, reports.jsonl, run.json (who runs it), cancel.json (how to stop it), exit.json (how the
+process ended that was started for it) and done.json (how it ended before its process did, which then took
+another trial).
 """
 
 from __future__ import annotations
@@ -19,6 +20,8 @@ class TrialFolder:
     """The paths of one attempt of a trial.
 
     Attributes:
+        trial_id: The trial.
+        attempt: Which run of it.
         output_directory: Where the trial writes, NNI_OUTPUT_DIR.
         system_directory: What is ours, NNI_SYS_DIR.
     """
@@ -31,8 +34,9 @@ class TrialFolder:
         """
         if not _TRIAL_ID.match(trial_id):
             raise ValueError(f"{trial_id!r} is not a trial id: letters, digits, _ and - are allowed")
+        self.trial_id, self.attempt = trial_id, int(attempt)
         self.output_directory = os.path.join(experiment_directory, "trials", trial_id)
-        self.system_directory = os.path.join(self.output_directory, ".nni", str(int(attempt)))
+        self.system_directory = os.path.join(self.output_directory, ".nni", str(self.attempt))
         self.stdout = os.path.join(self.output_directory, "stdout")
         self.stderr = os.path.join(self.output_directory, "stderr")
         self.reports = self._file("reports.jsonl")
@@ -40,6 +44,8 @@ class TrialFolder:
         self.run_file = self._file("run.json")
         self.cancel_file = self._file("cancel.json")
         self.exit_file = self._file("exit.json")
+        self.done_file = self._file("done.json")
+        self.asked_file = self._file("asked")
 
     def create(self) -> bool:
         """Creates the folder and returns True, or False when the attempt has one already.
@@ -52,6 +58,30 @@ class TrialFolder:
             os.mkdir(self.system_directory, 0o700)
         except FileExistsError:
             return False
+        return True
+
+    def create_with(self, files: Dict[str, Dict[str, Any]]) -> bool:
+        """Creates the folder with JSON files in it, all at once; returns False when the attempt has one.
+
+        Args:
+            files: Their contents, by name.
+
+        Raises:
+            OSError: It cannot be created.
+        """
+        unfinished = f"{self.system_directory}.{os.getpid()}.tmp"
+        os.makedirs(unfinished, mode=0o700, exist_ok=True)
+        for name, content in files.items():
+            _write(os.path.join(unfinished, name), content)
+        try:
+            os.rename(unfinished, self.system_directory)  # replaces an empty folder, which is not begun
+        except OSError:
+            for name in files:
+                os.remove(os.path.join(unfinished, name))
+            os.rmdir(unfinished)
+            if self.exists():
+                return False
+            raise
         return True
 
     def exists(self) -> bool:
@@ -69,13 +99,7 @@ def write_json(path: str, content: Dict[str, Any]) -> None:
         OSError: It cannot be written.
     """
     unfinished = f"{path}.{os.getpid()}.tmp"
-    descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    try:
-        data = json.dumps(content).encode("ascii")
-        while data:
-            data = data[os.write(descriptor, data) :]
-    finally:
-        os.close(descriptor)
+    _write(unfinished, content)
     os.replace(unfinished, path)
 
 
@@ -94,3 +118,13 @@ def read_json(path: str) -> Optional[Dict[str, Any]]:
     if not isinstance(content, dict):
         raise ValueError(f"{path}: not a JSON object")
     return content
+
+
+def _write(path: str, content: Dict[str, Any]) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    try:
+        data = json.dumps(content).encode("ascii")
+        while data:
+            data = data[os.write(descriptor, data) :]
+    finally:
+        os.close(descriptor)

@@ -8,6 +8,19 @@ from typing import Any
 from nni_manager.engine.limits import Limits
 from nni_manager.engine.statuses import MetricKind
 
+_LATEST = 253402300799.0  # the last second of the year 9999, beyond which many programs know no time
+
+
+def time_or(seconds: float, received_at: float) -> float:
+    """Returns a time that somebody told, or that of its receipt if it is none that can be kept.
+
+    Args:
+        seconds: The time told, seconds since the epoch; NaN, infinities and times before 1970 or after the
+            year 9999 are not kept.
+        received_at: The time of receipt.
+    """
+    return seconds if 0 <= seconds <= _LATEST else received_at
+
 
 @dataclass(frozen=True, slots=True)
 class TrialStarted:

@@ -175,6 +175,7 @@ class ExperimentRunner:
 
     async def _carry_out(self, steps: list[StepResult]) -> dict[int, int]:
         """Stores, then acts. Returns how many late results were stored for each step, by its id()."""
+        had_ended = self.has_ended
         await self._commit([write for step in steps for write in step.writes])
         late_counts: dict[int, int] = {}
         for step in steps:
@@ -183,6 +184,8 @@ class ExperimentRunner:
         for step in steps:
             for action in step.actions:
                 self._act(action)
+        if self.has_ended and not had_ended and self._training is not None:
+            self._training.release()
         return late_counts
 
     async def _store_late(self, event: TrialReported) -> int:

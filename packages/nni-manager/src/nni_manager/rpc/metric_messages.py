@@ -7,7 +7,7 @@ import time
 from nni_proto import resource_names
 from nni_proto.v1 import metric_pb2
 
-from nni_manager.engine.events import Report
+from nni_manager.engine.events import Report, time_or
 from nni_manager.engine.statuses import MetricKind
 from nni_manager.experiments.errors import InvalidArgumentError
 from nni_manager.rpc import requests
@@ -44,18 +44,26 @@ def kind_from_message(kind: int, field: str) -> MetricKind:
 
 
 def report_from_message(message: metric_pb2.MetricReport, field: str) -> Report:
-    """Returns a report; one without a time gets the present one.
+    """Returns a report; one without a time, or with an impossible one, gets the present one.
 
     Raises:
         InvalidArgumentError: A field of it is missing or out of range.
     """
     if not message.reporter:
         raise InvalidArgumentError(f"{field}.reporter: required")
-    reported_at = seconds_since_1970(message.report_time) if message.HasField("report_time") else time.time()
     return Report(
         kind=kind_from_message(message.kind, f"{field}.kind"),
         reporter=message.reporter,
         number=requests.not_negative(message.number, f"{field}.number"),
         value=requests.value(message.value, f"{field}.value"),
-        reported_at=reported_at,
+        reported_at=_report_time(message, time.time()),
     )
+
+
+def _report_time(message: metric_pb2.MetricReport, received_at: float) -> float:
+    if not message.HasField("report_time"):
+        return received_at
+    try:
+        return time_or(seconds_since_1970(message.report_time), received_at)
+    except ValueError:
+        return received_at

@@ -105,4 +105,5 @@ def _make_training_service(
         trial_gpu_number=local.trial_gpu_number,
         stop_signal=signal.Signals[config.trial_stop_signal or "SIGINT"],
         grace_seconds=_GRACE_SECONDS if grace is None else parse_duration(grace),
+        reuse_mode=local.reuse_mode,
     )

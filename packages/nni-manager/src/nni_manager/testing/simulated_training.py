@@ -22,6 +22,7 @@ class SimulatedTrainingService:
         runs: Every run that was submitted, by trial.
         canceled: The trials that were told to stop.
         acknowledged: The position acknowledged of each trial.
+        released: How often it was said that no trial is coming.
         closed: Whether the service was let go.
     """
 
@@ -35,6 +36,7 @@ class SimulatedTrainingService:
         self.runs: dict[str, TrialRun] = {}
         self.canceled: list[str] = []
         self.acknowledged: dict[str, int] = {}
+        self.released = 0
         self.closed = False
         self._emit = emit
         self._behaviour = behaviour
@@ -59,6 +61,10 @@ class SimulatedTrainingService:
     def acknowledge(self, trial_id: str, attempt: int, offset: int) -> None:
         """Notes the position."""
         self.acknowledged[trial_id] = offset
+
+    def release(self) -> None:
+        """Counts."""
+        self.released += 1
 
     def output_directory(self, trial_id: str) -> str:
         """Returns a folder that does not exist."""

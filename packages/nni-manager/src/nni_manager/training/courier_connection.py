@@ -22,7 +22,9 @@ READY_SECONDS = 60.0
 MAX_DEATHS = 5
 """How many couriers may die one after another, none of which did anything, before we give up."""
 
-_END_SECONDS = 5.0
+END_SECONDS = 5.0
+"""How long a courier may take to end, when no process is to be stopped before."""
+
 _FIRST_PAUSE = 0.1
 _LONGEST_PAUSE = 5.0
 
@@ -76,6 +78,7 @@ class CourierConnection:
         self._unfinished = b""
         self._trials: dict[tuple[str, int], _Watched] = {}
         self._deaths = 0
+        self._released = False
         self._task: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
@@ -97,6 +100,7 @@ class CourierConnection:
         """Starts a trial, by a LaunchTrial command."""
         if (trial_id, attempt) not in self._trials:
             self._trials[trial_id, attempt] = _Watched(launch=command)
+            self._released = False
             self._send(command)
 
     def adopt(self, trial_id: str, attempt: int, acknowledged_offset: int) -> None:
@@ -117,18 +121,34 @@ class CourierConnection:
         if (trial_id, attempt) in self._trials:
             self._send(messages.acknowledge(trial_id, attempt, offset))
 
-    async def close(self) -> None:
-        """Ends the courier. Trials go on."""
+    def release(self) -> None:
+        """Says that no trial is coming; that holds until one is launched."""
+        self._released = True
+        self._send(messages.release())
+
+    async def close(self, patience: float = END_SECONDS, *, may_have_waiting: bool = False) -> None:
+        """Ends the courier. Trials go on.
+
+        Args:
+            patience: The seconds after which the courier is killed.
+            may_have_waiting: Processes may wait for a trial; they are stopped, by another courier if the last
+                one has just died.
+        """
         if self._task is None:
             return
         self._task.cancel()
         with suppress(asyncio.CancelledError):
             await self._task
         self._task = None
-        if self._process is not None:
-            self._send(messages.shut_down())
-            process, self._process = self._process, None
-            await process.stop(_END_SECONDS)
+        process, self._process = self._process, None
+        if process is None and may_have_waiting:
+            try:
+                process = await self._open_ready()
+            except (OSError, ValueError, TrainingServiceError) as error:
+                logger.error("processes that wait for a trial cannot be stopped: %s", error)
+        if process is not None:
+            process.write(messages.shut_down())
+            await process.stop(patience)
 
     def _send(self, command: bytes) -> None:
         if self._process is not None:
@@ -148,7 +168,7 @@ class CourierConnection:
             await process.stop(0)
             raise
         if line is None:
-            raise TrainingServiceError(await process.stop(_END_SECONDS))
+            raise TrainingServiceError(await process.stop(END_SECONDS))
         name, content = messages.parse_event(line)
         if name != "ready":
             await process.stop(0)
@@ -172,7 +192,7 @@ class CourierConnection:
             self._tell_trials()
             try:
                 await self._listen(process)
-                how = await process.stop(_END_SECONDS)
+                how = await process.stop(END_SECONDS)
             except (ValueError, KeyError, TypeError) as error:
                 logger.exception("the courier sent what cannot be understood")
                 how = f"it sent what cannot be understood ({error}) and was ended: {await process.stop(0)}"
@@ -209,6 +229,8 @@ class CourierConnection:
             self._send(watched.launch or messages.adopt(trial_id, attempt, watched.position))
             if watched.cancel is not None:
                 self._send(watched.cancel)
+        if self._released:
+            self._send(messages.release())
 
     async def _listen(self, process: CourierProcess) -> None:
         parts = [self._unfinished]

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import math
+import time
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-from nni_manager.engine.events import Report, TrialEnded, TrialReported, TrialStarted
+from nni_manager.engine.events import Report, TrialEnded, TrialReported, TrialStarted, time_or
 from nni_manager.engine.statuses import MetricKind
 from nni_manager.training.interface import TrialRun
 
@@ -61,6 +62,11 @@ def acknowledge(trial_id: str, attempt: int, offset: int) -> bytes:
     return _line("acknowledge", {"trialId": trial_id, "attempt": attempt, "offset": str(offset)})
 
 
+def release() -> bytes:
+    """Returns the ReleaseSlots command."""
+    return _line("release", {})
+
+
 def shut_down() -> bytes:
     """Returns the ShutDownCourier command."""
     return _line("shutDown", {})
@@ -102,14 +108,15 @@ def ended_event(content: Message) -> TrialEnded:
 
 
 def reported_event(content: Message) -> TrialReported:
-    """Returns the event for a TrialRunReported."""
+    """Returns the event for a TrialRunReported; what has an impossible time gets the present one."""
+    received_at = time.time()
     reports = tuple(
         Report(
             kind=_KINDS[report["kind"]],
             reporter=report.get("reporter", ""),
             number=int(report.get("number", 0)),
             value=value_from_json(report["value"]),
-            reported_at=_seconds(report["reportTime"]),
+            reported_at=_report_time(report.get("reportTime"), received_at),
         )
         for report in content.get("reports", ())
     )
@@ -147,6 +154,13 @@ def value_from_json(message: Message) -> Any:
 
 def _line(name: str, content: Message) -> bytes:
     return json.dumps({name: content}).encode("ascii") + b"\n"
+
+
+def _report_time(timestamp: Any, received_at: float) -> float:
+    try:
+        return time_or(_seconds(timestamp), received_at)
+    except (ValueError, AttributeError, OverflowError):
+        return received_at
 
 
 def _seconds(timestamp: str) -> float:

@@ -11,7 +11,10 @@ Rules, held by tests/contract for every implementation:
 4. `cancel` stops every process that the trial started. It returns at once; the end is told as TrialEnded.
    Canceling what has ended or was never submitted does nothing.
 5. Trials outlive the manager: `close` leaves running ones alone.
-6. `emit` is called in the event loop's thread and returns at once.
+6. A process may run one trial after another (reuse mode). A trial of it ends when the process asks for the
+   next one, and what ends the process ends only the trial that it runs then. `release` lets processes that
+   wait end, until something is submitted; after `close` none is left that runs no trial.
+7. `emit` is called in the event loop's thread and returns at once.
 """
 
 from __future__ import annotations
@@ -79,8 +82,11 @@ class TrainingService(Protocol):
     def acknowledge(self, trial_id: str, attempt: int, offset: int) -> None:
         """Says that a trial's results are stored up to this position of its report file."""
 
+    def release(self) -> None:
+        """Says that no trial is coming: processes that wait for one may end."""
+
     def output_directory(self, trial_id: str) -> str:
         """Returns the folder of a trial's output, as the machine it runs on names it."""
 
     async def close(self) -> None:
-        """Lets the place go. Running trials go on."""
+        """Lets the place go. Running trials go on; processes that wait for one are stopped."""

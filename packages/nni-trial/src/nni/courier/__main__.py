@@ -6,6 +6,7 @@ import argparse
 import os
 
 from nni.courier.courier import Courier
+from nni.courier.launching import Place
 
 
 def main() -> None:
@@ -16,9 +17,11 @@ def main() -> None:
     parser.add_argument("--experiment-id", required=True)
     parser.add_argument("--experiment-directory", required=True)
     parser.add_argument("--grace-seconds", type=float, default=5.0)
+    parser.add_argument("--socket", default="", help="keep processes that ask here for more trials")
     options = parser.parse_args()
     directory = os.path.abspath(options.experiment_directory)
-    Courier(options.experiment_id, directory, options.grace_seconds, source=0, target=1).run()
+    place = Place(options.experiment_id, directory, options.grace_seconds, options.socket)
+    Courier(place, source=0, target=1).run()
 
 
 if __name__ == "__main__":

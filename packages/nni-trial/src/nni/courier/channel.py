@@ -43,8 +43,11 @@ class LineReader:
                 self._unfinished = [more[-1]]
 
 
+_FLUSH_BYTES = 1 << 15
+
+
 class LineWriter:
-    """Writes lines to a descriptor and keeps what does not fit yet."""
+    """Writes lines to a descriptor, several at once, and keeps what does not fit yet."""
 
     def __init__(self, descriptor: int) -> None:
         """Makes the descriptor non-blocking."""
@@ -58,14 +61,15 @@ class LineWriter:
         return len(self._waiting)
 
     def write(self, line: str) -> None:
-        """Sends a line, now or as soon as there is room.
+        """Sends a line with the next `flush`, or before if that is much already.
 
         Raises:
             ManagerGoneError: Nobody reads it.
         """
         self._waiting += line.encode("ascii")
         self._waiting += b"\n"
-        self.flush()
+        if len(self._waiting) > _FLUSH_BYTES:
+            self.flush()
 
     def flush(self) -> None:
         """Sends what there is room for.

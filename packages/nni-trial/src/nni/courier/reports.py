@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from typing import Any, Dict, List, NamedTuple, Tuple
 
 from nni.courier.values import text, timestamp, value_text
@@ -107,5 +108,13 @@ def _message(report: Dict[str, Any]) -> str:
         raise ValueError(f"number {number!r}")
     return (
         f'{{"kind":"{_KINDS[report["k"]]}","reporter":{text(report["r"])},"number":"{number}",'
-        f'"value":{value_text(report["v"])},"reportTime":"{timestamp(report["t"])}"}}'
+        f'"value":{value_text(report["v"])},"reportTime":"{_time_text(report.get("t"))}"}}'
     )
+
+
+def _time_text(seconds: Any) -> str:
+    """Returns a timestamp, that of now for what is not a time: a clock gone wrong must cost no result."""
+    try:
+        return timestamp(seconds)
+    except (ValueError, TypeError):
+        return timestamp(time.time())

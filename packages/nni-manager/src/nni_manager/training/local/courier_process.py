@@ -63,7 +63,11 @@ class LocalCourierProcess:
 
 
 async def open_courier(
-    experiment_id: str, experiment_directory: Path, grace_seconds: float, environment: Mapping[str, str]
+    experiment_id: str,
+    experiment_directory: Path,
+    grace_seconds: float,
+    environment: Mapping[str, str],
+    socket_path: str = "",
 ) -> LocalCourierProcess:
     """Starts a courier in a session of its own, where Ctrl-C in a terminal does not reach it.
 
@@ -72,6 +76,7 @@ async def open_courier(
         experiment_directory: Its folder.
         grace_seconds: How long processes that a trial left behind have after SIGTERM.
         environment: Its environment, and but for what is added the trials'.
+        socket_path: Where processes may ask for more trials, "" when each runs one.
 
     Raises:
         OSError: It cannot be started.
@@ -84,6 +89,7 @@ async def open_courier(
         f"--experiment-id={experiment_id}",
         f"--experiment-directory={experiment_directory}",
         f"--grace-seconds={grace_seconds}",
+        f"--socket={socket_path}",
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import os
 import signal
 from importlib.util import find_spec
 from pathlib import Path
 
+from nni_config.private_files import runtime_directory
+
 from nni_manager.training import courier_messages as messages
-from nni_manager.training.courier_connection import CourierConnection
+from nni_manager.training.courier_connection import END_SECONDS, CourierConnection
 from nni_manager.training.interface import Emit, TrainingServiceError, TrialRun
 from nni_manager.training.local.courier_process import LocalCourierProcess, open_courier
 from nni_manager.training.trial_environment import path_with_own_interpreter, python_path, trial_environment
+
+_MAX_SOCKET_PATH = 95  # the system allows 107, 103 on macOS; the courier puts its process id behind it
 
 
 class LocalTrainingService:
@@ -30,6 +35,7 @@ class LocalTrainingService:
         trial_gpu_number: int | None = None,
         stop_signal: int = signal.SIGINT,
         grace_seconds: float = 5.0,
+        reuse_mode: bool = False,
     ) -> None:
         """Makes a service that has done nothing yet.
 
@@ -43,6 +49,7 @@ class LocalTrainingService:
             trial_gpu_number: How many GPUs a trial uses, None if that is not said.
             stop_signal: The first signal to a trial that is to stop.
             grace_seconds: How long a trial has after it, and after the SIGTERM that follows.
+            reuse_mode: Whether a process that asks for another trial gets one.
         """
         self._experiment_id = experiment_id
         self._directory = experiment_directory.absolute()
@@ -51,6 +58,8 @@ class LocalTrainingService:
         self._number_required = number_required
         self._stop_signal = int(stop_signal)
         self._grace_seconds = grace_seconds
+        self._reuse_mode = reuse_mode
+        self._socket_path = ""
         self._environment = trial_environment("local", self._code_directory, trial_gpu_number)
         self._connection = CourierConnection(self._open_courier, emit)
 
@@ -64,6 +73,8 @@ class LocalTrainingService:
             await asyncio.to_thread(_link_sdk, self._directory / "sdk")
         except OSError as error:
             raise TrainingServiceError(f"the trials' SDK cannot be put in place: {error}") from error
+        if self._reuse_mode:
+            self._socket_path = await asyncio.to_thread(_socket_path, self._directory)
         await self._connection.open()
 
     def submit(self, run: TrialRun) -> None:
@@ -85,19 +96,45 @@ class LocalTrainingService:
         """Says that a trial's results are stored up to this position of its report file."""
         self._connection.acknowledge(trial_id, attempt, offset)
 
+    def release(self) -> None:
+        """Says that no trial is coming: processes that wait for one may end."""
+        if self._reuse_mode:
+            self._connection.release()
+
     def output_directory(self, trial_id: str) -> str:
         """Returns the folder of a trial's output."""
         return str(self._directory / "trials" / trial_id)
 
     async def close(self) -> None:
-        """Ends the courier. Running trials go on."""
-        await self._connection.close()
+        """Ends the courier, and processes that wait for a trial. Running trials go on."""
+        if self._reuse_mode:
+            # A process that waits has two grace periods before it is killed.
+            await self._connection.close(END_SECONDS + 2 * self._grace_seconds + 10.0, may_have_waiting=True)
+        else:
+            await self._connection.close()
 
     async def _open_courier(self) -> LocalCourierProcess:
         environment = dict(os.environ)
         environment["PATH"] = path_with_own_interpreter(environment)
         environment["PYTHONPATH"] = python_path(self._directory / "sdk", environment)
-        return await open_courier(self._experiment_id, self._directory, self._grace_seconds, environment)
+        return await open_courier(
+            self._experiment_id, self._directory, self._grace_seconds, environment, self._socket_path
+        )
+
+
+def _socket_path(experiment_directory: Path) -> str:
+    """Returns the path of an experiment's socket, always the same: its processes outlive a courier."""
+    name = hashlib.sha256(os.fsencode(experiment_directory)).hexdigest()[:16]
+    try:
+        path = runtime_directory() / f"courier-{name}"
+    except OSError as error:
+        raise TrainingServiceError(f"reuse_mode: the socket for its processes: {error}") from error
+    if len(os.fsencode(path)) > _MAX_SOCKET_PATH:
+        raise TrainingServiceError(
+            f"reuse_mode: {path} is too long for a socket, {_MAX_SOCKET_PATH} bytes are allowed; "
+            "name a folder with a shorter path in the environment variable NNI_RUNTIME_DIR"
+        )
+    return str(path)
 
 
 def _link_sdk(folder: Path) -> None:

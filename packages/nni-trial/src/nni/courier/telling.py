@@ -1,0 +1,57 @@
+"""What the courier says of trials."""
+
+from __future__ import annotations
+
+from typing import Any, Dict, Optional
+
+from nni.courier import events
+from nni.courier.channel import LineWriter
+from nni.courier.output import stderr_tail
+from nni.courier.reports import Batch
+from nni.courier.trials import Trial
+
+
+class Teller:
+    """Tells the manager."""
+
+    def __init__(self, writer: LineWriter) -> None:
+        """Makes one that writes there."""
+        self._writer = writer
+
+    def problem(self, message: str) -> None:
+        """Tells what went wrong."""
+        self._writer.write(events.problem(message))
+
+    def started(self, trial: Trial, record: Optional[Dict[str, Any]] = None) -> None:
+        """Tells that a trial has started, once its run.json says so, and only once.
+
+        Args:
+            trial: The trial.
+            record: The content of run.json, if that is known.
+        """
+        if trial.started:
+            return
+        if record is None:
+            record = trial.run_record()
+        if "started_at" in record:
+            trial.started = True
+            self._writer.write(
+                events.started(trial.trial_id, trial.attempt, record["started_at"], record["command"]["pid"])
+            )
+
+    def reported(self, trial: Trial, batch: Batch) -> None:
+        """Tells what a trial reported."""
+        self._writer.write(events.reported(trial.trial_id, trial.attempt, batch.reports, batch.end))
+
+    def ended(self, trial: Trial) -> None:
+        """Tells that a trial has ended, as its outcome says."""
+        outcome = trial.outcome or {}
+        self.started(trial)
+        if outcome.get("survivors"):
+            self.problem(
+                f"trial {trial.trial_id}: these processes could not be stopped: {outcome['survivors']}"
+            )
+        tail = ""
+        if outcome.get("exit_code") != 0:
+            tail = stderr_tail(trial.folder.stderr, trial.run_record().get("stderr_offset", 0))
+        self._writer.write(events.ended(trial.trial_id, trial.attempt, outcome, tail))

@@ -95,7 +95,11 @@ class Stage:
     def run(self, body: str, timeout: float = 100.0) -> str:
         """Runs a script that begins with the prologue, and returns its output; it is to exit with 0."""
         with self.start(body) as process:
-            output, _ = process.communicate(timeout=timeout)
+            try:
+                output, _ = process.communicate(timeout=timeout)
+            except BaseException:
+                process.kill()  # else it would be waited for without an end
+                raise
         assert process.returncode == 0, output
         return output
 

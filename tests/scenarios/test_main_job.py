@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-DIGITS = Path(__file__).parents[2] / "examples" / "digits"
+EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
 def test_a_script_runs_to_its_end(stage, id_in):
@@ -179,7 +179,7 @@ def test_a_terminal_shows_one_view_in_its_place(stage):
 
 def test_the_digits_example(stage):
     """The script of the README, with fewer trials."""
-    for path in DIGITS.iterdir():
+    for path in (EXAMPLES / "digits").iterdir():
         shutil.copy(path, stage.folder)
     search = stage.folder / "search.py"
     source = search.read_text()
@@ -197,6 +197,21 @@ def test_the_digits_example(stage):
     assert "3/3 done" in done.stdout
     objective = re.search(r"objective   (0\.\d+|1), the highest is best", done.stdout)
     assert objective is not None and float(objective[1]) > 0.05
+    assert stage.is_quiet(), stage.processes()
+
+
+def test_the_control_example(stage):
+    done = subprocess.run(
+        [sys.executable, str(EXAMPLES / "control" / "control.py")],
+        env=stage.environment,
+        cwd=stage.home,
+        capture_output=True,
+        text=True,
+        timeout=110,
+    )
+    assert done.returncode == 0, done.stderr
+    assert len(re.findall(r"^\d SUCCEEDED \{'x': ", done.stdout, re.MULTILINE)) == 6
+    assert "best: {'x': " in done.stdout
     assert stage.is_quiet(), stage.processes()
 
 

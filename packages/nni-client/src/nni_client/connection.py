@@ -111,12 +111,18 @@ def grpc_is_safe() -> bool:
 def grpc_transport(address: ManagerAddress) -> GrpcTransport:
     """Opens a gRPC channel; only where `grpc_is_safe`."""
     global _grpc_process
-    with _quiet_grpc():
-        # Here and not at the top: importing grpc takes long, and a script may never call anything.
-        from nni_client.grpc_transport import GrpcTransport
+    load_grpc()
+    from nni_client.grpc_transport import GrpcTransport
 
     _grpc_process = os.getpid()
     return GrpcTransport(address)
+
+
+def load_grpc() -> None:
+    """Imports gRPC, if this process may use it. That takes long, and a script may never call anything."""
+    if grpc_is_safe():
+        with _quiet_grpc():
+            import nni_client.grpc_transport  # noqa: F401
 
 
 @contextmanager

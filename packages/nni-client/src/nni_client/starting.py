@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from nni_config import ExperimentConfig
@@ -14,7 +16,7 @@ from nni_proto.v1.experiment_service_pb2 import (
     StartExperimentRequest,
 )
 
-from nni_client.connection import Connection
+from nni_client.connection import Connection, load_grpc
 from nni_client.errors import ManagerUnreachableError
 from nni_client.interrupts import Interrupts
 from nni_client.launch import StartError, launch
@@ -65,7 +67,10 @@ def start_experiment(
     """
     message = config_to_message(config)
     manager = launch(
-        command, inherit_output=inherit_output, timeout=start_timeout, waiting=interrupts.raised_here
+        command,
+        inherit_output=inherit_output,
+        timeout=start_timeout,
+        waiting=lambda: _making_ready(interrupts),
     )
     name = experiment_name(command.experiment_id)
     try:
@@ -90,3 +95,10 @@ def start_experiment(
         manager.end()
         raise
     return StartedExperiment(manager, connection, code.url)
+
+
+@contextmanager
+def _making_ready(interrupts: Interrupts) -> Iterator[None]:
+    load_grpc()  # the manager takes longer to start than this
+    with interrupts.raised_here():
+        yield

@@ -41,18 +41,26 @@ def test_values_are_those_of_the_protocol(value: Any) -> None:
     assert json.dumps(back) == json.dumps(value)
 
 
-@given(json_values, text, st.integers(0, 2**31 - 1), st.none() | st.integers(0, 2**63 - 1), st.booleans())
+@given(
+    json_values,
+    text,
+    st.integers(0, 2**31 - 1),
+    st.none() | st.integers(0, 2**63 - 1),
+    st.sets(st.sampled_from(MetricKind)),
+)
 def test_launch(
-    parameters: Any, content: str, number: int, parameter_id: int | None, number_required: bool
+    parameters: Any, content: str, number: int, parameter_id: int | None, kinds: set[MetricKind]
 ) -> None:
     run = TrialRun("abcde", number, number, parameter_id, parameters, {"B": content})
-    launch = command(messages.launch(run, content, content, {"A": "a", "B": "b"}, number_required)).launch
+    launch = command(messages.launch(run, content, content, {"A": "a", "B": "b"}, kinds)).launch
     assert (launch.trial_id, launch.attempt, launch.sequence_number) == ("abcde", number, number)
     assert (launch.command, launch.working_directory) == (content, content)
     assert {variable.name: variable.value for variable in launch.environment} == {"A": "a", "B": content}
     assert json.dumps(values.from_message(launch.parameters)) == json.dumps(parameters)
     assert (launch.parameter_id if launch.HasField("parameter_id") else None) == parameter_id
-    assert (launch.metric_requirement == courier_pb2.METRIC_REQUIREMENT_NUMBER) is number_required
+    assert {metric_pb2.MetricKind.Name(kind) for kind in launch.numeric_kinds} == {
+        f"METRIC_KIND_{kind.value}" for kind in kinds
+    }
 
 
 def test_other_commands() -> None:

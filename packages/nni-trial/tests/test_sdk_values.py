@@ -217,20 +217,32 @@ def test_a_number_is_required_where_a_tuner_needs_one(
     value: Any, report: Any, inside: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     nni.get_next_parameter()
-    monkeypatch.setenv("NNI_METRIC_REQUIREMENT", "number")
+    monkeypatch.setenv("NNI_NUMERIC_RESULTS", "intermediate,final")
     with pytest.raises(
         ValueError, match=f"nni.{report.__name__}: the experiment's tuner or assessor needs a number"
     ):
         report(value)
     assert inside.reports() == []
-    monkeypatch.setenv("NNI_METRIC_REQUIREMENT", "any")
+    monkeypatch.setenv("NNI_NUMERIC_RESULTS", "")
     report(value)
     assert [line["v"] for line in inside.reports()] == [value]
 
 
+@pytest.mark.parametrize(("kind", "free"), [("intermediate", "final"), ("final", "intermediate")])
+def test_only_the_results_that_an_algorithm_reads_have_to_be_numbers(
+    kind: str, free: str, inside: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nni.get_next_parameter()
+    monkeypatch.setenv("NNI_NUMERIC_RESULTS", kind)
+    with pytest.raises(ValueError, match="needs a number"):
+        getattr(nni, f"report_{kind}_result")({"acc": 1})
+    getattr(nni, f"report_{free}_result")({"acc": 1})
+    assert [line["v"] for line in inside.reports()] == [{"acc": 1}]
+
+
 def test_the_keys_there_are_are_named(inside: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     nni.get_next_parameter()
-    monkeypatch.setenv("NNI_METRIC_REQUIREMENT", "number")
+    monkeypatch.setenv("NNI_NUMERIC_RESULTS", "intermediate,final")
     with pytest.raises(ValueError, match="This is a dict; its keys are 'acc', 'loss'"):
         nni.report_final_result({"acc": 1, "loss": 2})
     nni.report_final_result({"default": np.float32(0.5), "loss": 2})

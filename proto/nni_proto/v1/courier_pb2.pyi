@@ -7,40 +7,13 @@ import builtins
 import collections.abc
 import google.protobuf.descriptor
 import google.protobuf.internal.containers
-import google.protobuf.internal.enum_type_wrapper
 import google.protobuf.message
 import google.protobuf.timestamp_pb2
 import nni_proto.v1.metric_pb2
 import nni_proto.v1.value_pb2
-import sys
 import typing
 
-if sys.version_info >= (3, 10):
-    import typing as typing_extensions
-else:
-    import typing_extensions
-
 DESCRIPTOR: google.protobuf.descriptor.FileDescriptor
-
-class _MetricRequirement:
-    ValueType = typing.NewType("ValueType", builtins.int)
-    V: typing_extensions.TypeAlias = ValueType
-
-class _MetricRequirementEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._EnumTypeWrapper[_MetricRequirement.ValueType], builtins.type):
-    DESCRIPTOR: google.protobuf.descriptor.EnumDescriptor
-    METRIC_REQUIREMENT_UNSPECIFIED: _MetricRequirement.ValueType  # 0
-    """Any value that JSON can hold."""
-    METRIC_REQUIREMENT_NUMBER: _MetricRequirement.ValueType  # 1
-    """A number, or an object with a number under "default"."""
-
-class MetricRequirement(_MetricRequirement, metaclass=_MetricRequirementEnumTypeWrapper):
-    """MetricRequirement says which values the SDK accepts in the trial's report calls."""
-
-METRIC_REQUIREMENT_UNSPECIFIED: MetricRequirement.ValueType  # 0
-"""Any value that JSON can hold."""
-METRIC_REQUIREMENT_NUMBER: MetricRequirement.ValueType  # 1
-"""A number, or an object with a number under "default"."""
-global___MetricRequirement = MetricRequirement
 
 @typing.final
 class CourierCommand(google.protobuf.message.Message):
@@ -162,7 +135,7 @@ class LaunchTrial(google.protobuf.message.Message):
     ENVIRONMENT_FIELD_NUMBER: builtins.int
     PARAMETERS_FIELD_NUMBER: builtins.int
     PARAMETER_ID_FIELD_NUMBER: builtins.int
-    METRIC_REQUIREMENT_FIELD_NUMBER: builtins.int
+    NUMERIC_KINDS_FIELD_NUMBER: builtins.int
     trial_id: builtins.str
     """The trial's id."""
     attempt: builtins.int
@@ -175,8 +148,6 @@ class LaunchTrial(google.protobuf.message.Message):
     """The folder to run it in."""
     parameter_id: builtins.int
     """The tuner's number for these parameters. Unset for customized ones."""
-    metric_requirement: global___MetricRequirement.ValueType
-    """Which values the trial may report as its result."""
     @property
     def environment(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___EnvironmentVariable]:
         """What is added to the environment."""
@@ -184,6 +155,10 @@ class LaunchTrial(google.protobuf.message.Message):
     @property
     def parameters(self) -> nni_proto.v1.value_pb2.Value:
         """The parameters, as the trial gets them."""
+
+    @property
+    def numeric_kinds(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[nni_proto.v1.metric_pb2.MetricKind.ValueType]:
+        """The kinds of results that have to be a number, or an object with a number under "default"."""
 
     def __init__(
         self,
@@ -196,10 +171,10 @@ class LaunchTrial(google.protobuf.message.Message):
         environment: collections.abc.Iterable[global___EnvironmentVariable] | None = ...,
         parameters: nni_proto.v1.value_pb2.Value | None = ...,
         parameter_id: builtins.int | None = ...,
-        metric_requirement: global___MetricRequirement.ValueType = ...,
+        numeric_kinds: collections.abc.Iterable[nni_proto.v1.metric_pb2.MetricKind.ValueType] | None = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["_parameter_id", b"_parameter_id", "parameter_id", b"parameter_id", "parameters", b"parameters"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["_parameter_id", b"_parameter_id", "attempt", b"attempt", "command", b"command", "environment", b"environment", "metric_requirement", b"metric_requirement", "parameter_id", b"parameter_id", "parameters", b"parameters", "sequence_number", b"sequence_number", "trial_id", b"trial_id", "working_directory", b"working_directory"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["_parameter_id", b"_parameter_id", "attempt", b"attempt", "command", b"command", "environment", b"environment", "numeric_kinds", b"numeric_kinds", "parameter_id", b"parameter_id", "parameters", b"parameters", "sequence_number", b"sequence_number", "trial_id", b"trial_id", "working_directory", b"working_directory"]) -> None: ...
     def WhichOneof(self, oneof_group: typing.Literal["_parameter_id", b"_parameter_id"]) -> typing.Literal["parameter_id"] | None: ...
 
 global___LaunchTrial = LaunchTrial

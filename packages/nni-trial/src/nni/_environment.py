@@ -25,6 +25,13 @@ def system_file(name: str) -> str:
     return os.path.join(folder, name)
 
 
-def needs_number() -> bool:
-    """Returns whether the experiment's tuner or assessor needs a number in every result."""
-    return os.environ.get("NNI_METRIC_REQUIREMENT") == "number"
+def needs_number(kind: str) -> bool:
+    """Returns whether the experiment's tuner or assessor needs a number in results of this kind.
+
+    NNI_NUMERIC_RESULTS names the kinds: "intermediate", "final", or both with a comma between.
+
+    Args:
+        kind: "i" for intermediate results, "f" for final ones.
+    """
+    name = "final" if kind == "f" else "intermediate"
+    return name in os.environ.get("NNI_NUMERIC_RESULTS", "").split(",")

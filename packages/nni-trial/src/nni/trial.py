@@ -208,7 +208,7 @@ def _report(kind: str, function: str, metric: Any) -> None:
         raise AssertionError(f"{function}: nni.get_next_parameter() has returned None, there is no trial")
     if not _somebody_asked():
         raise AssertionError(f"nni.get_next_parameter() needs to be called before {function}")
-    if needs_number() and not has_number(value):
+    if needs_number(kind) and not has_number(value):
         keys = f"; its keys are {', '.join(map(repr, value)) or 'none'}" if isinstance(value, dict) else ""
         raise ValueError(
             f"nni.{function}: the experiment's tuner or assessor needs a number, or a dict with a number "

@@ -11,6 +11,7 @@ from typing import Protocol
 
 from nni_config import ExperimentConfig, LocalConfig, parse_duration
 
+from nni_manager.engine.statuses import MetricKind
 from nni_manager.experiments.errors import ExperimentServiceError
 from nni_manager.experiments.interface import ExperimentCalls
 from nni_manager.experiments.parts import Parts
@@ -93,7 +94,6 @@ def _make_training_service(
             f"training_service: {platforms} is not available in this version; local is"
         )
     local = services[0]
-    algorithms = [algorithm for algorithm in (config.tuner, config.assessor) if algorithm is not None]
     grace = config.trial_stop_grace_period
     return LocalTrainingService(
         experiment_id=experiment_id,
@@ -101,9 +101,15 @@ def _make_training_service(
         code_directory=Path(local.trial_code_directory or config.trial_code_directory),
         command=local.trial_command or config.trial_command or "",
         emit=emit,
-        number_required=any(algorithm.name is not None for algorithm in algorithms),
+        numeric_kinds=_numeric_kinds(config),
         trial_gpu_number=local.trial_gpu_number,
         stop_signal=signal.Signals[config.trial_stop_signal or "SIGINT"],
         grace_seconds=_GRACE_SECONDS if grace is None else parse_duration(grace),
         reuse_mode=local.reuse_mode,
     )
+
+
+def _numeric_kinds(config: ExperimentConfig) -> list[MetricKind]:
+    """Returns the results that an algorithm of ours reads; one of the user's own gets any value."""
+    readers = ((config.tuner, MetricKind.FINAL), (config.assessor, MetricKind.INTERMEDIATE))
+    return [kind for algorithm, kind in readers if algorithm is not None and algorithm.name is not None]

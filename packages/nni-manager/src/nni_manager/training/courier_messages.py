@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import datetime
 from typing import Any
 
@@ -17,7 +17,11 @@ Message = dict[str, Any]
 
 
 def launch(
-    run: TrialRun, command: str, working_directory: str, environment: dict[str, str], number_required: bool
+    run: TrialRun,
+    command: str,
+    working_directory: str,
+    environment: dict[str, str],
+    numeric_kinds: Collection[MetricKind],
 ) -> bytes:
     """Returns the LaunchTrial command.
 
@@ -26,7 +30,7 @@ def launch(
         command: The command, run by a shell.
         working_directory: The folder to run it in.
         environment: What is added to the environment of every trial.
-        number_required: Whether only numbers, or objects with one under "default", may be reported.
+        numeric_kinds: The kinds of results that have to be numbers, or objects with one under "default".
     """
     variables = {**environment, **run.environment}
     content: Message = {
@@ -40,8 +44,8 @@ def launch(
     }
     if run.parameter_id is not None:
         content["parameterId"] = str(run.parameter_id)
-    if number_required:
-        content["metricRequirement"] = "METRIC_REQUIREMENT_NUMBER"
+    if numeric_kinds:
+        content["numericKinds"] = sorted(f"METRIC_KIND_{kind.value}" for kind in numeric_kinds)
     return _line("launch", content)
 
 

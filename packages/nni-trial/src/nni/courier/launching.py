@@ -88,9 +88,9 @@ def trial_variables(experiment_id: str, trial: Trial, command: Optional[Dict[str
     if command is None:
         variables["NNI_TRIAL_SEQ_ID"] = str(trial.parameters_record().get("sequence_number", 0))
         return variables
-    number_required = command.get("metricRequirement") == "METRIC_REQUIREMENT_NUMBER"
+    kinds = [kind[len("METRIC_KIND_") :].lower() for kind in command.get("numericKinds", ())]
     variables["NNI_TRIAL_SEQ_ID"] = str(command.get("sequenceNumber", 0))
-    variables["NNI_METRIC_REQUIREMENT"] = "number" if number_required else "any"
+    variables["NNI_NUMERIC_RESULTS"] = ",".join(kinds)
     for variable in command.get("environment", ()):
         variables[variable["name"]] = variable.get("value", "")
     return variables

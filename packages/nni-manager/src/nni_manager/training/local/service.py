@@ -6,11 +6,13 @@ import asyncio
 import hashlib
 import os
 import signal
+from collections.abc import Collection
 from importlib.util import find_spec
 from pathlib import Path
 
 from nni_config.private_files import runtime_directory
 
+from nni_manager.engine.statuses import MetricKind
 from nni_manager.training import courier_messages as messages
 from nni_manager.training.courier_connection import END_SECONDS, CourierConnection
 from nni_manager.training.interface import Emit, TrainingServiceError, TrialRun
@@ -31,7 +33,7 @@ class LocalTrainingService:
         code_directory: Path,
         command: str,
         emit: Emit,
-        number_required: bool = False,
+        numeric_kinds: Collection[MetricKind] = (),
         trial_gpu_number: int | None = None,
         stop_signal: int = signal.SIGINT,
         grace_seconds: float = 5.0,
@@ -45,7 +47,7 @@ class LocalTrainingService:
             code_directory: The trials' working directory.
             command: The trials' command, run by a shell.
             emit: Gets the events.
-            number_required: Whether trials may report only numbers, or dicts with one under "default".
+            numeric_kinds: The kinds of results that have to be numbers, or dicts with one under "default".
             trial_gpu_number: How many GPUs a trial uses, None if that is not said.
             stop_signal: The first signal to a trial that is to stop.
             grace_seconds: How long a trial has after it, and after the SIGTERM that follows.
@@ -55,7 +57,7 @@ class LocalTrainingService:
         self._directory = experiment_directory.absolute()
         self._code_directory = str(code_directory.absolute())
         self._command = command
-        self._number_required = number_required
+        self._numeric_kinds = numeric_kinds
         self._stop_signal = int(stop_signal)
         self._grace_seconds = grace_seconds
         self._reuse_mode = reuse_mode
@@ -80,7 +82,7 @@ class LocalTrainingService:
     def submit(self, run: TrialRun) -> None:
         """Starts a trial soon."""
         command = messages.launch(
-            run, self._command, self._code_directory, self._environment, self._number_required
+            run, self._command, self._code_directory, self._environment, self._numeric_kinds
         )
         self._connection.launch(run.trial_id, run.attempt, command)
 

@@ -8,10 +8,14 @@ from collections.abc import Mapping
 from pathlib import Path
 
 FOREIGN_NNI_MESSAGE = (
-    "import://this_trial_imported_the_nni_package_of_Microsoft."
-    "_It_cannot_report_to_this_experiment._Remove_it_from_this_environment_by_pip_uninstall_nni"
+    "import://this_trial_imported_the_nni_package_of_Microsoft"
+    "__which_cannot_report_to_this_experiment__remove_it_from_this_environment_by__pip_uninstall_nni"
+    ".channel"
 )
-"""Microsoft's nni tries to import this as a module and fails at once, with this sentence in its error."""
+"""Microsoft's nni tries to import this as a module and fails at once, with this sentence in its error.
+
+One name before the last dot: of a dotted one the error says the first part only.
+"""
 
 
 def trial_environment(platform: str, code_directory: str, trial_gpu_number: int | None) -> dict[str, str]:

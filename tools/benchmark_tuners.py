@@ -1,6 +1,6 @@
 """Compares TPE with random search on three standard functions, and times its suggestions.
 
-    python tools/benchmark_tuners.py [--seeds 20] [--trials 120] [--parallel 1]
+    .venv/bin/python tools/benchmark_tuners.py [--seeds 20] [--trials 120] [--parallel 1]
 
 The first table has, for each function, how far the best trial is from the optimum on average (regret), and
 the ratio of the two. The second one has the time of a suggestion by the number of finished trials.

@@ -172,7 +172,7 @@ def test_locale_clock_and_file_of_a_trial(stage):
 
 
 def test_parameters_in_the_parent_and_reports_in_a_child(stage):
-    """Row 66, rule T8: any process of the trial reports, and gets the same parameters."""
+    """Rows 66 and 199, rule T8: any process of the trial reports, and gets the same parameters."""
     stage.write(
         "trial.py",
         """

@@ -1,0 +1,217 @@
+"""Field reports on many results and many trials, and on forks while results are on their way."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+HELPERS = """
+import json, time
+from pathlib import Path
+import psutil
+
+class Memory:
+    "The memory of a manager and its courier in MiB, without what they share."
+
+    def __init__(self, experiment):
+        folder = Path(experiment.get_experiment_profile()["logDir"])
+        manager = psutil.Process(json.loads((folder / "manager.json").read_text())["pid"])
+        (courier,) = (each for each in manager.children() if "nni.courier" in each.cmdline())
+        self._processes = {"manager": manager, "courier": courier}
+        self.samples = {name: [] for name in self._processes}
+
+    def sample(self):
+        for name, process in self._processes.items():
+            self.samples[name].append(process.memory_full_info().uss / 2**20)
+
+    def growth(self, name):
+        "By how much more it ever had than in its first tenth."
+        samples = self.samples[name]
+        return max(samples) - max(samples[: len(samples) // 10 + 1])
+"""
+
+
+@pytest.mark.parametrize(
+    "count",
+    [
+        pytest.param(5_000, id="quick"),
+        pytest.param(200_000, id="full", marks=[pytest.mark.slow, pytest.mark.timeout(1800)]),
+    ],
+)
+def test_results_without_a_pause(stage, count):
+    """Row 20: eight trials report as fast as they can; all of it is stored in order, in bounded memory."""
+    stage.write("helpers.py", HELPERS)
+    stage.write(
+        "trial.py",
+        f"""
+        import nni
+        nni.get_next_parameter()
+        for step in range({count}):
+            nni.report_intermediate_result(step)
+        nni.report_final_result({count})
+        """,
+    )
+    output = stage.run(
+        f"""
+        from helpers import Memory
+        experiment = make(trials=8, concurrency=8)
+        experiment.start(0)
+        memory = Memory(experiment)
+        while experiment.get_status() not in ("DONE", "ERROR"):
+            memory.sample()
+            time.sleep(0.2)
+        jobs = experiment.list_trial_jobs()
+        assert [job.status for job in jobs] == ["SUCCEEDED"] * 8
+        assert [job.finalMetricData[0].data for job in jobs] == [{count}] * 8
+        for job in jobs:
+            metrics = experiment.get_job_metrics(job.trialJobId)[job.trialJobId]
+            assert [metric.data for metric in metrics] == list(range({count} + 1))
+            assert [metric.sequence for metric in metrics] == [*range({count}), 0]
+            del metrics
+        print("MEMORY", {{name: (max(each), memory.growth(name)) for name, each in memory.samples.items()}})
+        assert max(memory.samples["manager"]) < 150 and max(memory.samples["courier"]) < 60
+        if {count} > 10_000:
+            assert memory.growth("manager") < 40 and memory.growth("courier") < 20
+        """,
+        timeout=1700,
+    )
+    assert "MEMORY" in output
+    assert stage.is_quiet(), stage.processes()
+
+
+@pytest.mark.parametrize(
+    "count",
+    [
+        pytest.param(60, id="quick"),
+        pytest.param(3_000, id="full", marks=[pytest.mark.slow, pytest.mark.timeout(900)]),
+    ],
+)
+def test_many_trials(stage, count):
+    """Row 21: the memory of the manager does not grow with the trials that have ended."""
+    stage.write("helpers.py", HELPERS)
+    line = '{"k":"%s","r":"%s","n":%s,"t":1.0,"v":0.5}\\n'
+    stage.write(
+        "trial.sh",
+        f"for n in 0 1 2 3 4; do printf '{line}' i $$ $n; done > $NNI_SYS_DIR/reports.jsonl\n"
+        f"printf '{line}' f $$ 5 >> $NNI_SYS_DIR/reports.jsonl\n",
+    )
+    stage.run(
+        f"""
+        from helpers import Memory
+        experiment = make("source ./trial.sh", trials={count}, concurrency=4)
+        experiment.start(0)
+        memory = Memory(experiment)
+        while experiment.get_status() not in ("DONE", "ERROR"):
+            memory.sample()
+            time.sleep(0.2)
+        jobs = experiment.list_trial_jobs()
+        assert [job.sequenceId for job in jobs] == list(range({count}))
+        assert {{job.status for job in jobs}} == {{"SUCCEEDED"}}
+        metrics = experiment.get_job_metrics()
+        assert {{len(each) for each in metrics.values()}} == {{6}} and len(metrics) == {count}
+        if {count} > 1000:
+            assert memory.growth("manager") < 20 and memory.growth("courier") < 10, memory.samples
+        """,
+        timeout=800,
+    )
+    assert stage.is_quiet(), stage.processes()
+
+
+FORKING = """
+import os, sys, threading, time, nni
+{imports}
+nni.get_next_parameter()
+{before}
+ending = threading.Event()
+count = 0
+
+def report():
+    global count
+    while not ending.is_set():
+        nni.report_intermediate_result({{"default": count, "from": "parent"}})
+        count += 1
+
+threads = [threading.Thread(target=report)]
+threads[0].start()
+for number in range(200):
+    child = os.fork()
+    if child == 0:
+        for step in range(3):
+            nni.report_intermediate_result({{"default": step, "from": number}})
+        if number % 3:
+            os._exit(0)
+        sys.stdout.flush()
+        sys.exit(0)
+    {between}
+    assert os.waitpid(child, 0) == (child, 0), number
+ending.set()
+threads[0].join()
+nni.report_final_result(count)
+{after}
+"""
+
+GRPC = {
+    "imports": "import grpc\nfrom concurrent import futures",
+    "before": """
+class Echo(grpc.GenericRpcHandler):
+    def service(self, details):
+        return grpc.unary_unary_rpc_method_handler(lambda request, context: request)
+
+server = grpc.server(futures.ThreadPoolExecutor(2), handlers=[Echo()])
+port = server.add_insecure_port("127.0.0.1:0")
+server.start()
+channel = grpc.insecure_channel(f"127.0.0.1:{port}")
+call = channel.unary_unary("/echo.Echo/Echo")
+assert call(b"before", timeout=30) == b"before"
+print("grpcio", grpc.__version__)
+""",
+    "between": "",
+    "after": "os._exit(0)",
+}
+NONE = dict.fromkeys(GRPC, "")
+
+
+def _forks(stage, python, parts):
+    stage.write("trial.py", FORKING.format(**parts))
+    stage.environment["PYTHONWARNINGS"] = "default"
+    stage.environment.pop("PYTHONPATH", None)
+    return stage.run(
+        f"""
+        experiment = make("{python} trial.py", trials=2)
+        experiment.start(0)
+        while experiment.get_status() not in ("DONE", "ERROR"):
+            time.sleep(0.05)
+        for job in experiment.list_trial_jobs():
+            assert job.status == "SUCCEEDED", Path(job.logPath, "stderr").read_text()[-3000:]
+            print(Path(job.logPath, "stdout").read_text())
+            *steps, final = [m.data for m in experiment.get_job_metrics(job.trialJobId)[job.trialJobId]]
+            for number in range(200):
+                assert [m["default"] for m in steps if m["from"] == number] == [0, 1, 2], number
+            parents = [m["default"] for m in steps if m["from"] == "parent"]
+            assert parents == list(range(final)) and len(steps) == final + 600, (final, len(steps))
+        """,
+        timeout=500,
+    )
+
+
+def test_forks_while_reporting(stage):
+    """Rule T10: a process may fork at any moment; no process hangs and no result is lost or doubled."""
+    _forks(stage, sys.executable, NONE)
+    assert stage.is_quiet(), stage.processes()
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("requirement", ["grpcio==1.71.2", "grpcio"], ids=["oldest", "newest"])
+def test_forks_of_a_process_that_uses_grpc(stage, tmp_path, requirement):
+    """Rule T10: the same when the trial itself has a gRPC channel and a server open."""
+    environment = tmp_path / "environment"
+    subprocess.run([sys.executable, "-m", "venv", str(environment)], check=True)
+    python = environment / "bin" / "python"
+    subprocess.run([str(python), "-m", "pip", "install", "-q", requirement], check=True)
+    output = _forks(stage, python, GRPC)
+    version = requirement.partition("==")[2] or "1."
+    assert output.count(f"grpcio {version}") == 2, output
+    assert stage.is_quiet(), stage.processes()

@@ -29,11 +29,11 @@ class TestTpe(TunerContract):
 
 
 class TestTpeWithoutStartup(TunerContract):
-    """The model is used from the third result on, and running trials count as bad."""
+    """The model is used from the third result on, and running trials count as good."""
 
     @pytest.fixture
     def make(self) -> MakeTuner:
         def made(mode: str) -> Tuner:
-            return TpeTuner(mode, seed=7, tpe_args={"n_startup_jobs": 2, "constant_liar_type": "worst"})
+            return TpeTuner(mode, seed=7, tpe_args={"n_startup_jobs": 2, "constant_liar_type": "best"})
 
         return made

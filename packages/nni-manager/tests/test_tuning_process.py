@@ -149,6 +149,24 @@ async def test_what_is_not_returned_is_refused_and_may_come_later_from_any_threa
     assert "99 are ignored" in harness.log.read_text()
 
 
+async def test_what_came_by_callback_is_not_refused(make: Make) -> None:
+    harness = make(
+        code="""
+        class MyTuner(Base):
+            def generate_multiple_parameters(self, parameter_id_list, **kwargs):
+                kwargs["st_callback"](parameter_id_list[1], {"by": "callback"})
+                return [{"by": "return"}]
+        """
+    )
+    await harness.process.start()
+    events = await harness.ask(0, 1, 2)
+    assert [(event.parameter_id, event.parameters["by"]) for event in events[:2]] == [
+        (1, "callback"),
+        (0, "return"),
+    ]
+    assert events[2].parameter_ids == (2,)
+
+
 async def test_no_more_trials(make: Make) -> None:
     harness = make(
         code="""

@@ -149,10 +149,12 @@ class MyTuner(Tuner):
     def by_fork(self, kwargs):
         reader, writer = os.pipe()
         if os.fork() == 0:
+            links = [os.readlink(entry) for entry in os.scandir("/proc/self/fd") if os.path.islink(entry)]
+            sockets = [link for link in links if link.startswith("socket")]
             try:
                 kwargs["st_callback"](0, {"from": "child"})
             except RuntimeError as error:
-                os.write(writer, str(error).encode())
+                os.write(writer, f"{sockets} {error}".encode())
             os._exit(0)
         os.wait()
         return os.read(reader, 1000).decode()
@@ -179,4 +181,4 @@ async def test_a_forked_child_has_no_voice(make: Make) -> None:
     process.tell(RequestParameters(1, (0,)))
     event = await events.get()
     assert not isinstance(event, AlgorithmFailed)
-    assert "not a child of it" in event.parameters["result"]
+    assert event.parameters["result"].startswith("[] only the process of the algorithm itself")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 import os
 import signal
 import textwrap
@@ -225,6 +226,32 @@ async def test_a_tuner_is_called_as_nni_calls_it(make: Make, tmp_path: Path) -> 
     ]
 
 
+async def test_what_the_protocol_cannot_carry_is_changed_and_told(make: Make) -> None:
+    harness = make(
+        code="""
+        class MyTuner(Base):
+            def receive_trial_result(self, parameter_id, parameters, value, **kwargs):
+                self.value = value
+            def generate_parameters(self, parameter_id, **kwargs):
+                return self.value
+        """
+    )
+    await harness.process.start()
+    deep: Any = 1
+    for _ in range(50):
+        deep = [deep]
+    value = {"big": 2**70, "huge": -(10**400), "text": "\ud800", "\ud800": deep, "fine": [1, 1.5, None, True]}
+    harness.tell(TellFinalResult, "abc", 0, {}, value, False)
+    await harness.until(TunerProcessed)
+    (told,) = await harness.parameters(0)
+    assert (told["big"], told["huge"], told["text"]) == (2.0**70, -math.inf, "?")
+    assert told["fine"] == [1, 1.5, None, True]
+    depth, inner = 0, told["?"]
+    while inner:
+        depth, inner = depth + 1, inner[0]
+    assert (depth, inner) == (29, None)
+
+
 async def test_customized_results_reach_a_tuner_that_accepts_them(make: Make) -> None:
     harness = make(
         code="""
@@ -360,6 +387,12 @@ async def test_changing_the_search_space(make: Make) -> None:
     assert await harness.parameters(0) == [{"good": 1}]
     harness.tell(TellSearchSpace, {"bad": 1})
     assert (await harness.until(TunerProcessed))[-1].number == 4
+    with pytest.raises(
+        AlgorithmError, match=r"the search space cannot be told: x: .* does not fit in 64 bits"
+    ):
+        await harness.process.change_search_space(5, {"x": 2**70})
+    assert (await harness.until(TunerProcessed))[-1].number == 5
+    harness.number = 5
     assert await harness.parameters(1) == [{"good": 1}]
 
 

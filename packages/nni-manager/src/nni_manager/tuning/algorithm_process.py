@@ -70,7 +70,11 @@ class AlgorithmProcess:
 
     def tell(self, call: TunerCall | AssessorCall) -> None:
         """Tells the algorithm something soon; nothing once it failed."""
-        number = self._send(request_of(call))
+        try:
+            number = self._send(request_of(call))
+        except ValueError as error:
+            self._fail(f"it cannot be told something: {error}", "")
+            return
         if self._settings.kind == "tuner" and not isinstance(call, TellIntermediateResult):
             self._call_numbers[number] = call.number
 
@@ -80,7 +84,12 @@ class AlgorithmProcess:
         Raises:
             AlgorithmError: The algorithm cannot; it goes on with the old one.
         """
-        await self._ask(request_of(TellSearchSpace(number, search_space)), number)
+        try:
+            request = request_of(TellSearchSpace(number, search_space))
+        except (TypeError, ValueError) as error:
+            self._tell_manager(TunerProcessed(number, time.time()))
+            raise AlgorithmError(f"the search space cannot be told: {error}") from error
+        await self._ask(request, number)
 
     async def close(self, grace_seconds: float = _SECONDS_TO_EXIT) -> None:
         """Ends the algorithm: asks, waits, kills. Emits nothing any more."""

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import logging
+import math
+import sys
 from functools import singledispatch
 from pathlib import Path
 from typing import Any
 
 from nni_proto import values
-from nni_proto.v1 import algorithm_pb2
+from nni_proto.v1 import algorithm_pb2, value_pb2
 from nni_proto.v1.algorithm_pb2 import AlgorithmRequest, InitializeAlgorithm
 from nni_proto.v1.trial_pb2 import Trial
 
 from nni_manager.engine import effects
 from nni_manager.tuning.interface import AlgorithmSettings
 
+_logger = logging.getLogger(__name__)
+
+_INT64 = range(-(2**63), 2**63)
 _KINDS = {
     "tuner": InitializeAlgorithm.ALGORITHM_KIND_TUNER,
     "assessor": InitializeAlgorithm.ALGORITHM_KIND_ASSESSOR,
@@ -47,7 +53,16 @@ def terminate_request() -> AlgorithmRequest:
 
 @singledispatch
 def request_of(call: Any) -> AlgorithmRequest:
-    """Returns the message of a call."""
+    """Returns the message of a call.
+
+    What a trial reported and the protocol cannot carry is changed as little as possible: an integer beyond
+    64 bits becomes a float, text that is not valid Unicode gets question marks, and what is nested too deep
+    becomes None.
+
+    Raises:
+        TypeError: It is not a call.
+        ValueError: It holds a search space that is nested too deep, or similar; the text names where.
+    """
     raise TypeError(f"an algorithm cannot be told {call!r}")
 
 
@@ -63,8 +78,8 @@ def _(call: effects.TellFinalResult) -> AlgorithmRequest:
     message = algorithm_pb2.TellFinalResult(
         parameter_id=call.parameter_id,
         trial_id=call.trial_id,
-        parameters=values.to_message(call.parameters),
-        value=values.to_message(call.value),
+        parameters=_carried(call.parameters),
+        value=_carried(call.value),
         customized=call.customized,
     )
     return AlgorithmRequest(final_result=message)
@@ -75,7 +90,7 @@ def _(call: effects.TellIntermediateResult) -> AlgorithmRequest:
     message = algorithm_pb2.TellIntermediateResult(
         trial_id=call.trial_id,
         index=call.index,
-        value=values.to_message(call.value),
+        value=_carried(call.value),
         parameter_id=call.parameter_id,
     )
     return AlgorithmRequest(intermediate_result=message)
@@ -95,3 +110,26 @@ def _(call: effects.TellTrialEnd) -> AlgorithmRequest:
 def _(call: effects.TellSearchSpace) -> AlgorithmRequest:
     message = algorithm_pb2.TellSearchSpace(search_space=values.to_message(call.search_space))
     return AlgorithmRequest(search_space=message)
+
+
+def _carried(value: Any) -> value_pb2.Value:
+    try:
+        return values.to_message(value)
+    except ValueError as error:
+        _logger.warning("A trial's value is changed to be told to the algorithm: %s", error)
+        return values.to_message(_reduced(value, values.MAX_DEPTH))
+
+
+def _reduced(value: Any, levels: int) -> Any:
+    if isinstance(value, (dict, list, tuple)) and levels == 0:
+        return None
+    if isinstance(value, dict):
+        return {_reduced(key, 0): _reduced(element, levels - 1) for key, element in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_reduced(element, levels - 1) for element in value]
+    if isinstance(value, str):
+        return value.encode(errors="replace").decode()
+    if isinstance(value, int) and value not in _INT64:
+        infinity = math.inf if value > 0 else -math.inf
+        return float(value) if abs(value) <= sys.float_info.max else infinity
+    return value

@@ -15,8 +15,11 @@ import numpy.typing as npt
 
 from nni_manager.algorithms.parzen.dimensions import Array, Dimensions
 
+Single = npt.NDArray[np.float32]
+
 _LOG_SQRT_2PI = 0.5 * math.log(2 * math.pi)
 _BLOCK = 512
+_FAR = 5.5
 
 
 class Kernels:
@@ -52,42 +55,41 @@ class Kernels:
             self._coefficients[:, place] = self._coefficients_of(block).T
         self.count = count
 
-    def log_densities(self, points: Array) -> npt.NDArray[np.float32]:
+    def log_densities(self, points: Array) -> Single:
         """Returns the logarithm of each kernel (columns) at each point (rows)."""
-        result: npt.NDArray[np.float32] = (
-            self._dimensions.features(points) @ self._coefficients[:, : self.count]
-        )
+        result: Single = self._dimensions.features(points) @ self._coefficients[:, : self.count]
         return result
 
-    def _coefficients_of(self, rows: Array) -> Array:
+    def _coefficients_of(self, rows: Array) -> Single:
         blocks = [self._number_coefficients(rows[:, self._dimensions.numeric])]
         for index in self._dimensions.categorical:
             option_count = self._dimensions.columns[index].option_count
             blocks.append(self._choice_coefficients(rows[:, index], option_count))
         return np.concatenate(blocks, axis=1)
 
-    def _number_coefficients(self, numbers: Array) -> Array:
+    def _number_coefficients(self, rows: Array) -> Single:
         is_bounded = self._dimensions.is_bounded
-        has_number = ~np.isnan(numbers)
-        numbers = np.where(has_number, numbers, 0.0)
+        has_number = ~np.isnan(rows)
+        numbers = np.where(has_number, rows, 0.0).astype(np.float32)
         precision = 1 / self.width**2
         mass = 1 - _upper_tail(numbers / self.width) - _upper_tail((1 - numbers) / self.width)
-        log_mass = np.where(is_bounded, np.log(np.where(is_bounded, mass, 1.0)), 0.0)
-        constant = -0.5 * precision * numbers**2 - math.log(self.width) - _LOG_SQRT_2PI - log_mass
+        constant = -0.5 * precision * numbers**2 - math.log(self.width) - _LOG_SQRT_2PI
+        constant -= np.log(np.where(is_bounded, mass, np.float32(1)))
         # The density without a value: 1 within the bounds, the standard normal one without bounds.
-        square_without = np.where(is_bounded, 0.0, -0.5)
-        constant_without = np.where(is_bounded, 0.0, -_LOG_SQRT_2PI)
+        square_without = np.where(is_bounded, np.float32(0), np.float32(-0.5))
+        constant_without = np.where(is_bounded, np.float32(0), np.float32(-_LOG_SQRT_2PI))
         blocks = [
-            np.where(has_number, -0.5 * precision, square_without),
-            numbers * precision,
+            np.where(has_number, np.float32(-0.5 * precision), square_without),
+            numbers * np.float32(precision),
             np.where(has_number, constant, constant_without),
         ]
         return np.concatenate(blocks, axis=1)
 
-    def _choice_coefficients(self, chosen: Array, option_count: int) -> Array:
+    def _choice_coefficients(self, chosen: Array, option_count: int) -> Single:
         other = self.spread / option_count
         is_chosen = chosen[:, None] == np.arange(option_count)
-        result = np.where(is_chosen, math.log(1 - self.spread + other), math.log(other))
+        same = np.float32(math.log(1 - self.spread + other))
+        result = np.where(is_chosen, same, np.float32(math.log(other)))
         result[np.isnan(chosen)] = -math.log(option_count)
         return result
 
@@ -129,11 +131,12 @@ def _draw_inside(rng: np.random.Generator, centers: Array, width: float, drawn: 
         todo = todo[~is_inside]
 
 
-def _upper_tail(x: Array) -> Array:
+def _upper_tail(x: Single) -> Single:
     """Returns the standard normal probability above |x|, to 1e-7 (Abramowitz and Stegun, 26.2.17)."""
-    x = np.abs(x)
+    result = np.zeros_like(x)
+    is_near = np.abs(x) < _FAR
+    x = np.abs(x[is_near])
     t = 1 / (1 + 0.2316419 * x)
-    tail = t * np.exp(-0.5 * x * x - _LOG_SQRT_2PI)
-    return tail * (
-        0.319381530 + t * (-0.356563782 + t * (1.781477937 + t * (-1.821255978 + t * 1.330274429)))
-    )
+    polynomial = 0.319381530 + t * (-0.356563782 + t * (1.781477937 + t * (-1.821255978 + t * 1.330274429)))
+    result[is_near] = t * np.exp(-0.5 * x * x - _LOG_SQRT_2PI) * polynomial
+    return result

@@ -114,6 +114,13 @@ async def test_a_whole_experiment_is_recorded(make_bench):
     assert all(run.environment == {"TOKEN": one} for one, run in bench.training.runs.items())
 
 
+@pytest.mark.parametrize(("indices", "visible"), [(None, ""), ([1, 3], "1,3")])
+async def test_a_tuner_sees_the_gpus_it_was_given_and_no_others(make_bench, indices, visible):
+    bench = make_bench()
+    await bench.run(max_trial_number=1, tuner_gpu_indices=indices)
+    assert bench.tuner.settings.environment["CUDA_VISIBLE_DEVICES"] == visible
+
+
 async def test_an_exhausted_tuner_ends_the_experiment(make_bench):
     bench = make_bench(proposals=iter([{"x": 1}, {"x": 2}, {"x": 3}]))
     await bench.run()

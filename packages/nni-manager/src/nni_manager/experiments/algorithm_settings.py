@@ -26,9 +26,9 @@ def algorithm_settings(
         experiment_id: The experiment.
         folder: The experiment's folder.
     """
-    environment = {"NNI_EXP_ID": experiment_id}
-    if kind == "tuner" and config.tuner_gpu_indices is not None:
-        environment["CUDA_VISIBLE_DEVICES"] = ",".join(map(str, config.tuner_gpu_indices))
+    # GPUs are for the trials: an algorithm sees those it was given, and no others.
+    gpus = (config.tuner_gpu_indices or []) if kind == "tuner" else []
+    environment = {"NNI_EXP_ID": experiment_id, "CUDA_VISIBLE_DEVICES": ",".join(map(str, gpus))}
     class_name = getattr(algorithm, "class_name", None)
     code_directory = getattr(algorithm, "code_directory", None)
     return AlgorithmSettings(

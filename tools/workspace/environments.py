@@ -36,6 +36,12 @@ def interpreter(venv: Path) -> Path:
     return venv / "bin" / "python"
 
 
+def prepare_packages() -> Path:
+    """Installs the packages, and what the example needs, into .venv; returns its Python."""
+    prepare(VENV, "packages", [*EDITABLE, "scikit-learn>=1.3"])
+    return interpreter(VENV)
+
+
 def prepare(venv: Path, purpose: str, arguments: Sequence[str], python: str = sys.executable) -> bool:
     """Makes an environment and installs into it, unless that was done and nothing has changed since.
 

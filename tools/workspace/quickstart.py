@@ -7,7 +7,7 @@ import socket
 import subprocess
 from collections.abc import Sequence
 
-from workspace.environments import EDITABLE, ROOT, VENV, interpreter, prepare
+from workspace.environments import ROOT, prepare_packages
 
 EXAMPLE = ROOT / "examples" / "digits" / "search.py"
 PORT = 8080
@@ -18,14 +18,14 @@ def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="tools/quickstart", description=__doc__)
     parser.add_argument("--install-only", action="store_true", help="do not run the example")
     options = parser.parse_args(arguments)
-    prepare(VENV, "quickstart", [*EDITABLE, "scikit-learn>=1.3"])
+    python = prepare_packages()
     if options.install_only:
         return 0
     port = usable_port(PORT)
     if port != PORT:
         print(f"port {PORT} is taken, so the example gets a free one")
     print(f"running {EXAMPLE.relative_to(ROOT)}")
-    return subprocess.run([str(interpreter(VENV)), str(EXAMPLE), str(port)]).returncode
+    return subprocess.run([str(python), str(EXAMPLE), str(port)]).returncode
 
 
 def usable_port(wanted: int) -> int:

@@ -7,7 +7,7 @@ import os
 import subprocess
 from collections.abc import Sequence
 
-from workspace.environments import EDITABLE, ROOT, VENV, interpreter, prepare
+from workspace.environments import ROOT, prepare_packages
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -17,8 +17,7 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--concurrency", type=int, default=2, help="how many at a time (2)")
     parser.add_argument("--nni", metavar="PYTHON", help="an interpreter that has NNI 3.0, to compare with")
     options = parser.parse_args(arguments)
-    prepare(VENV, "packages", EDITABLE)
-    python = str(interpreter(VENV))
+    python = str(prepare_packages())
     interpreters = [python, options.nni] if options.nni else [python]
     command = [python, "-m", "workspace.benchmark.measure", str(options.trials), str(options.concurrency)]
     return subprocess.run(

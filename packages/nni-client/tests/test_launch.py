@@ -186,6 +186,21 @@ def test_windows_is_refused(command, fake_manager, monkeypatch):
     assert not command.log_directory.exists()
 
 
+@pytest.mark.parametrize(("directory", "cause"), [("/proc/nni", "No such file"), ("taken", "File exists")])
+def test_a_folder_that_cannot_be_made_is_named(home, fake_manager, directory, cause):
+    fake_manager()
+    (home / "taken").write_text("not a folder")
+    with pytest.raises(StartError) as caught:
+        launch(ManagerCommand(home / directory, "abc"))
+    folder = home / directory / "abc"
+    for text in (
+        f"The experiment's folder {folder} cannot be made or written to",
+        cause,
+        "working_directory",
+    ):
+        assert text in str(caught.value)
+
+
 def test_how_it_ended_in_words():
     assert describe_exit(3) == "exit code 3"
     assert describe_exit(-9) == "signal 9 (SIGKILL)"

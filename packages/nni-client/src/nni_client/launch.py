@@ -45,15 +45,17 @@ def launch(
         waiting: The block in which it is waited for; KeyboardInterrupt may be raised within.
 
     Raises:
-        StartError: It ended before it was ready, or took too long; the text has its own reason, its exit
-            code, the last lines of its logs and where these are.
+        StartError: The experiment's folder cannot be made or written to; or the manager ended before it was
+            ready, or took too long, and the text has its own reason, its exit code, the last lines of its
+            logs and where these are.
         ValueError: NNI_START_TIMEOUT is not a number above 0.
     """
     limit = timeout or seconds_from_environment(START_TIMEOUT, None)
     if sys.platform == "win32":
         raise StartError("Experiments do not run on Windows itself. Run the script in WSL2, where they do.")
+    opened = _open_output(command, inherit_output)
     reading, writing = os.pipe()
-    with os.fdopen(reading, "rb") as pipe, ManagerOutput(command, inherit_output) as output:
+    with os.fdopen(reading, "rb") as pipe, opened as output:
         with os.fdopen(writing, "wb"):
             process = LastingProcess(
                 command.arguments(writing),
@@ -76,6 +78,21 @@ def launch(
             raise StartError(_failure(process, answer, limit, output))
     address = ManagerAddress(host_to_call(command.bind), int(answer["port"]), str(answer["token"]))
     return ManagerProcess(process, address, str(answer.get("version", "")), command.log_directory)
+
+
+def _open_output(command: ManagerCommand, inherit: bool) -> ManagerOutput:
+    try:
+        return ManagerOutput(command, inherit)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        if error.filename is not None:
+            reason += f": {error.filename}"
+        if command.view:
+            raise StartError(f"No temporary file can be made: {reason}") from error
+        raise StartError(
+            f"The experiment's folder {command.log_directory.parent} cannot be made or written to: {reason}."
+            " experiment_working_directory is the folder that it goes into."
+        ) from error
 
 
 def _ready_answer(

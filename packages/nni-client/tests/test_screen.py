@@ -32,6 +32,7 @@ def make(done=0, running=0, failed=0, best=None, status=Experiment.STATUS_RUNNIN
         name=NAME,
         status=status,
         config=ExperimentConfig(max_trial_number=20),
+        trial_count=done + running,
         trial_counts=[TrialCount(status=key, count=count) for key, count in counts.items()],
     )
     if best is not None:
@@ -65,6 +66,42 @@ def test_plain_lines_come_when_something_changed(capsys, clock):
         "2/20 done, 2 running, 1 failed, best 0.5 (trial b: lr=0.5)",
         "3/20 done, 2 running, 1 failed, best 0.5",
     ]
+
+
+def test_no_plain_line_comes_twice(capsys, clock):
+    plain, progress = screen.PlainScreen(), Progress(make())
+    for status in (Experiment.STATUS_RUNNING, Experiment.STATUS_NO_MORE_TRIAL, Experiment.STATUS_DONE):
+        progress.apply(WatchExperimentResponse(experiment=make(20, 0, status=status)))
+        plain.show(progress)
+        clock[0] += 100
+    assert lines(capsys) == ["20/20 done, 0 running, 0 failed"]
+
+
+def test_the_wait_for_the_last_trials_is_explained(capsys, clock):
+    plain, progress = screen.PlainScreen(), Progress(make(3, 2))
+    plain.show(progress)
+    clock[0] += 100
+    limited = make(3, 2, status=Experiment.STATUS_NO_MORE_TRIAL)
+    limited.end_reason.message = "max_experiment_duration (3 s) is reached"
+    progress.apply(WatchExperimentResponse(experiment=limited))
+    plain.show(progress)
+    assert lines(capsys) == [
+        "3/20 done, 2 running, 0 failed",
+        "3/20 done, 2 running, 0 failed, no new trials: max_experiment_duration (3 s) is reached",
+    ]
+    assert "no new trials: max_experiment_duration (3 s) is reached" in drawn(progress)
+
+
+def drawn(progress):
+    with pytest.MonkeyPatch.context() as context:
+        terminal = Terminal()
+        context.setattr("sys.stdout", terminal)
+        context.setenv("TERM", "xterm")
+        context.setenv("COLUMNS", "120")
+        view = screen.open_screen("page")
+        view.show(progress)
+        view.close()
+    return re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", terminal.getvalue())
 
 
 def test_plain_lines_are_few(capsys, clock):

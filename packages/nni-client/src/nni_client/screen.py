@@ -69,8 +69,9 @@ class PlainScreen:
 
         running, failed = progress.count(Trial.STATUS_RUNNING), progress.count(Trial.STATUS_FAILED)
         best = words.best(progress.experiment)
+        waiting = words.waiting(progress)
         # Not how many run: that changes with every trial that makes room for the next one.
-        state = (progress.experiment.status, progress.done, failed, running > 0, best)
+        state = (progress.done, failed, running > 0, best, waiting)
         now = time.monotonic()
         pause = min(max(_PAUSE_PART * progress.seconds, _SHORTEST_PAUSE_SECONDS), _LONGEST_PAUSE_SECONDS)
         if state == self._shown or (now - self._shown_at < pause and not progress.has_ended):
@@ -80,6 +81,8 @@ class PlainScreen:
         if best:
             parts.append(f"best {best if best != self._best else words.best_value(progress.experiment)}")
             self._best = best
+        if waiting:
+            parts.append(waiting)
         say(f"[{time.strftime('%Y-%m-%d %H:%M:%S')}] {', '.join(parts)}")
 
     def say(self, text: str) -> None:
@@ -139,8 +142,10 @@ def _view(progress: Progress, page: str) -> RenderableType:
         Text(words.duration(progress.seconds)),
     )
     best = words.best(experiment)
+    waiting = words.waiting(progress)
     return Group(
         line,
+        *([Text(waiting)] if waiting else []),
         Text(f"best {best}" if best else "no result yet", style="green" if best else "", overflow="fold"),
         Text(page, style="dim"),
     )

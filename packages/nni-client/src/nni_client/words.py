@@ -18,6 +18,8 @@ STDERR_LINES = 20
 
 _LONGEST_VALUE = 60
 
+_NO_NEW_TRIALS = frozenset({Experiment.STATUS_NO_MORE_TRIAL, Experiment.STATUS_TUNER_NO_MORE_TRIAL})
+
 _ORDER = (
     Trial.STATUS_SUCCEEDED,
     Trial.STATUS_FAILED,
@@ -103,6 +105,15 @@ def best_value(experiment: Experiment) -> str:
 def done(progress: Progress) -> str:
     """Returns how many trials are done, as "3/20 done"."""
     return f"{progress.done}{'' if progress.total is None else f'/{progress.total}'} done"
+
+
+def waiting(progress: Progress) -> str:
+    """Returns why only the running trials are waited for, "" when new ones start or the counts tell it."""
+    experiment = progress.experiment
+    is_full = progress.total is not None and experiment.trial_count >= progress.total
+    if experiment.status not in _NO_NEW_TRIALS or is_full:
+        return ""
+    return f"no new trials: {experiment.end_reason.message}"
 
 
 def failure(trial: Trial, command: str) -> str:

@@ -112,6 +112,7 @@ async def test_a_whole_experiment_is_recorded(make_bench):
     assert len(ends) == len(results) == 10
     assert all(bench.training.acknowledged[one] == 2 for one in trials)
     assert all(run.environment == {"TOKEN": one} for one, run in bench.training.runs.items())
+    assert bench.training.released == 1
 
 
 @pytest.mark.parametrize(("indices", "visible"), [(None, ""), ([1, 3], "1,3")])
@@ -213,6 +214,7 @@ async def test_canceling_stopping_and_late_results(make_bench):
     assert final.record.status is ExperimentStatus.STOPPED and final.record.end_reason.actor is Actor.USER
     assert final.trial_counts[TrialStatus.USER_CANCELED] == sum(final.trial_counts.values()) - 1
     assert third in bench.training.canceled
+    assert bench.training.released == 1
     assert bench.tuner.closed and bench.training.closed and bench.service.closed.is_set()
     with pytest.raises(errors.ShuttingDownError):
         await bench.service.get("e1")
@@ -238,6 +240,7 @@ async def test_limits_change_while_it_runs_and_after_it_is_done(make_bench):
         lambda experiment, trials, _: len(trials) == 6 and experiment.status is ExperimentStatus.DONE
     )
     assert {one.status for one in trials.values()} == {TrialStatus.SUCCEEDED}
+    assert bench.training.released == 2
     for bad in (ExperimentUpdate(trial_concurrency=0), ExperimentUpdate(max_experiment_duration="soon")):
         with pytest.raises(errors.InvalidArgumentError):
             await bench.service.update("e1", bad)
@@ -374,3 +377,14 @@ async def test_what_can_never_be_stored_ends_the_experiment_and_names_the_cause(
     await bench.until_status(ExperimentStatus.ERROR)
     view = await bench.service.get("e1")
     assert "JSON" in view.record.errors[-1] and "manager" in view.record.end_reason.message
+
+
+async def test_a_record_that_is_deleted_ends_the_experiment_and_says_so(make_bench, tmp_path):
+    bench = make_bench()
+    await bench.run()
+    await bench.until(lambda experiment, trials, metrics: len(trials) > 3)
+    (tmp_path / "e1" / "db").rename(tmp_path / "gone")
+    await bench.until_status(ExperimentStatus.ERROR)
+    record = (await bench.service.get("e1")).record
+    assert f"{tmp_path / 'e1' / 'db' / 'experiment.sqlite'} was deleted or moved" in record.end_reason.message
+    assert len(record.errors) == 1

@@ -506,7 +506,8 @@ class NextTrialResponse(google.protobuf.message.Message):
     @property
     def environment(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___EnvironmentVariable]:
         """What changes in the environment of the process, NNI_TRIAL_JOB_ID and NNI_SYS_DIR
-        among it. Empty when there are no more trials.
+        among it. Empty when there are no more trials. A process takes the trial by making
+        the file "asked" in NNI_SYS_DIR; one that ends before leaves it to another.
         """
 
     def __init__(

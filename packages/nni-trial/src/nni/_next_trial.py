@@ -55,7 +55,7 @@ def _ask(path: str, request: bytes) -> dict[str, str]:
             connection.sendall(request)
             answer = _read_line(connection)
             if answer is not None:
-                return {each["name"]: each["value"] for each in json.loads(answer)["environment"]}
+                return {each["name"]: each["value"] for each in json.loads(answer).get("environment", ())}
             heard, pause = time.monotonic(), _FIRST_PAUSE
         except OSError as error:
             if isinstance(error, PermissionError) or not os.path.isdir(os.path.dirname(path)):

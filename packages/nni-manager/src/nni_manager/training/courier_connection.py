@@ -29,6 +29,10 @@ _FIRST_PAUSE = 0.1
 _LONGEST_PAUSE = 5.0
 
 
+CLEAN_END = "exit code 0"
+"""What a courier's end begins with, in words, that was as it should be."""
+
+
 class CourierProcess(Protocol):
     """A running courier's standard input and output."""
 
@@ -39,7 +43,10 @@ class CourierProcess(Protocol):
         """Sends to it; what a dead one would get is lost."""
 
     async def stop(self, patience: float) -> str:
-        """Waits until it has ended, kills it after so many seconds, and returns how it ended, in words."""
+        """Waits until it has ended, kills it after so many seconds, and returns how it ended, in words.
+
+        They begin with CLEAN_END if it ended by itself as it should.
+        """
 
 
 OpenCourier = Callable[[], Awaitable[CourierProcess]]
@@ -141,14 +148,18 @@ class CourierConnection:
             await self._task
         self._task = None
         process, self._process = self._process, None
-        if process is None and may_have_waiting:
+        if process is not None and await self._shut_down(process, patience):
+            return
+        if may_have_waiting:
             try:
-                process = await self._open_ready()
+                await self._shut_down(await self._open_ready(), patience)
             except (OSError, ValueError, TrainingServiceError) as error:
                 logger.error("processes that wait for a trial cannot be stopped: %s", error)
-        if process is not None:
-            process.write(messages.shut_down())
-            await process.stop(patience)
+
+    async def _shut_down(self, process: CourierProcess, patience: float) -> bool:
+        """Ends a courier. Returns whether it ended by itself, with all done."""
+        process.write(messages.shut_down())
+        return (await process.stop(patience)).startswith(CLEAN_END)
 
     def _send(self, command: bytes) -> None:
         if self._process is not None:

@@ -186,7 +186,8 @@ class Courier:
     def _pump(self, trial: Trial) -> bool:
         """Sends what a trial reported, then its end. Returns whether there was anything."""
         complete = trial.outcome is not None
-        if trial.slot is None and not complete:
+        self._teller.started(trial)  # a quick script reports before its runner has told that it runs
+        if not trial.started and not complete:
             return False
         busy = False
         while True:

@@ -45,7 +45,10 @@ class ExperimentFolder:
 
     def exists(self) -> bool:
         """Whether there is an experiment in it."""
-        return self.database.exists()
+        try:
+            return self.database.exists()
+        except OSError:
+            return True  # it cannot be looked at, which is no sign that it is gone
 
 
 def make_folder(folder: ExperimentFolder) -> None:

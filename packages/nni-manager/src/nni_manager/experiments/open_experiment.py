@@ -51,7 +51,7 @@ class OpenExperiment:
         """Opens an experiment that is stored and was not started."""
         self.config = config
         self.runner = ExperimentRunner(
-            record, limits_from_config(config), storage, has_assessor=config.assessor is not None
+            record, limits_from_config(config), storage, folder, has_assessor=config.assessor is not None
         )
         self.reader = ExperimentReader(
             storage, str(folder.path), lambda: self.runner.committed, self._output_directory

@@ -26,6 +26,7 @@ from nni_manager.engine.limits import Limits
 from nni_manager.engine.records import ExperimentRecord
 from nni_manager.engine.statuses import ExperimentStatus
 from nni_manager.experiments.event_queue import EventQueue, QueuedEvent
+from nni_manager.experiments.folder import ExperimentFolder
 from nni_manager.experiments.late_reports import late_metrics
 from nni_manager.storage.interface import BatchRefusedError, Storage, StorageError
 from nni_manager.training.interface import TrainingService, TrialRun
@@ -44,12 +45,20 @@ class ExperimentRunner:
     """
 
     def __init__(
-        self, record: ExperimentRecord, limits: Limits, storage: Storage, *, has_assessor: bool
+        self,
+        record: ExperimentRecord,
+        limits: Limits,
+        storage: Storage,
+        folder: ExperimentFolder,
+        *,
+        has_assessor: bool,
     ) -> None:
-        """Makes the runner of an experiment whose record is stored."""
+        """Makes the runner of an experiment whose record is stored in its folder."""
         self.queue = EventQueue()
         self._engine = Engine(record, limits, has_assessor=has_assessor)
         self._storage = storage
+        self._folder = folder
+        self._is_recorded = True
         self._committed = (record, storage.revision())
         self._writer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="commit")
         self._changed = asyncio.Event()
@@ -206,7 +215,7 @@ class ExperimentRunner:
         loop = asyncio.get_running_loop()
         while True:
             try:
-                revision = await loop.run_in_executor(self._writer, self._storage.commit, writes)
+                revision, is_recorded = await loop.run_in_executor(self._writer, self._store, writes)
                 break
             except BatchRefusedError:
                 raise
@@ -220,6 +229,15 @@ class ExperimentRunner:
         self._committed = (record, revision)
         self._changed.set()
         self._changed = asyncio.Event()
+        if self._is_recorded and not is_recorded:
+            # A deleted file can still be written to, and all of it is lost when the manager ends.
+            self._is_recorded = False
+            message = f"{self._folder.database} was deleted or moved while the experiment ran"
+            _LOG.error("the record is lost: %s", message)
+            self.queue.put(AlgorithmFailed("record", message, "", time.time()))
+
+    def _store(self, writes: list[Write]) -> tuple[int, bool]:
+        return self._storage.commit(writes), self._folder.exists()
 
     def _act(self, action: Action) -> None:
         training, tuner = self._training, self._tuner

@@ -123,7 +123,7 @@ def test_locale_clock_and_file_of_a_trial(stage):
         number = nni.get_sequence_id()
         assert nni.get_next_parameter()["größe"] == "größer €"
         if number == 1:
-            clock = iter([4102444800.0, 1.5, 0.0, 2e9, 3.0, 1e9])
+            clock = iter([4102444800.0, -1.5, 1e300, 2e9, -1e300, 0.0])
             time.time = lambda: next(clock)
         reports = os.path.join(os.environ["NNI_SYS_DIR"], "reports.jsonl")
         for step in range(5):
@@ -132,9 +132,13 @@ def test_locale_clock_and_file_of_a_trial(stage):
                 shutil.copy(reports, reports + ".copy")
                 os.replace(reports + ".copy", reports)
             if number == 3 and step == 2:
-                time.sleep(0.5)
-                os.truncate(reports, 0)
-                time.sleep(0.5)
+                with open(reports, "rb+") as file:
+                    content = file.read()
+                    time.sleep(0.5)
+                    file.truncate(0)
+                    time.sleep(0.5)
+                    file.seek(0)
+                    file.write(content)
         nni.report_final_result({"default": 9, "größe": "€"})
         """,
     )

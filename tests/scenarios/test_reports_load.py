@@ -136,6 +136,7 @@ def report():
 threads = [threading.Thread(target=report)]
 threads[0].start()
 for number in range(200):
+    nni.report_intermediate_result({{"default": number, "from": "main"}})
     child = os.fork()
     if child == 0:
         for step in range(3):
@@ -176,7 +177,6 @@ NONE = dict.fromkeys(GRPC, "")
 def _forks(stage, python, parts):
     stage.write("trial.py", FORKING.format(**parts))
     stage.environment["PYTHONWARNINGS"] = "default"
-    stage.environment.pop("PYTHONPATH", None)
     return stage.run(
         f"""
         experiment = make("{python} trial.py", trials=2)
@@ -190,7 +190,8 @@ def _forks(stage, python, parts):
             for number in range(200):
                 assert [m["default"] for m in steps if m["from"] == number] == [0, 1, 2], number
             parents = [m["default"] for m in steps if m["from"] == "parent"]
-            assert parents == list(range(final)) and len(steps) == final + 600, (final, len(steps))
+            assert parents == list(range(final)) and len(steps) == final + 800, (final, len(steps))
+            assert [m["default"] for m in steps if m["from"] == "main"] == list(range(200))
         """,
         timeout=500,
     )

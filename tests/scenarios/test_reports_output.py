@@ -35,6 +35,13 @@ EXPECTED = (
 )
 
 
+@pytest.fixture
+def stage(stage):
+    """A stage on which Python buffers as it does by itself."""
+    stage.environment.pop("PYTHONUNBUFFERED", None)
+    return stage
+
+
 @pytest.mark.parametrize(
     "ending", ["", "os.kill(os.getpid(), 11)", "os._exit(3)", "os.abort()", "raise ValueError('E4')"]
 )

@@ -57,7 +57,7 @@ def test_a_report_file_that_cannot_be_read(stage):
                 b"\\xff\\xfe\\x00 not text\\n",
                 b'{"k":"i"',
                 b'{"k":"i","r":"x","n":-1,"t":1,"v":1}\\n[]\\nnull\\n',
-                b'{"k":"f","r":"x","n":0,"t":"yesterday","v":1}\\n',
+                b'{"k":"f","r":"x","n":"first","t":1,"v":1}\\n',
                 b'{"k":"i","r":"y","n":0,"t":1,"v":' + b"[" * 5000,
                 b"",
                 b"\\n\\n\\n",

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
 import ast
+import os
+import signal
+import subprocess
 import sys
 from pathlib import Path
 
@@ -49,3 +52,20 @@ def test_a_tool_that_cannot_go_on_ends_with_one_line(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(launch.sys.stdout, "reconfigure", lambda **_: None, raising=False)
     with pytest.raises(SystemExit, match=r"^error: no room$"):
         launch.run("anything")
+
+
+def test_ctrl_c_can_be_tested_in_the_background(tmp_path: Path) -> None:
+    (tmp_path / "shown.py").write_text(
+        "import signal\n\ndef main(arguments):\n    print(signal.getsignal(signal.SIGINT) is signal.SIG_IGN)\n"
+    )
+    code = "from workspace.launch import run; run('shown')"
+    for ignored in (True, False):
+        shown = subprocess.run(
+            [sys.executable, "-c", code],
+            env={**os.environ, "PYTHONPATH": f"{TOOLS}{os.pathsep}{tmp_path}"},
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_IGN if ignored else signal.SIG_DFL),
+            stdout=subprocess.PIPE,
+            text=True,
+            check=True,
+        )
+        assert shown.stdout == "False\n"

@@ -7,6 +7,7 @@ Python 3.6 understands.
 import importlib
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from typing import Optional
@@ -23,6 +24,8 @@ def run(module: str) -> None:
     """Runs `main(arguments)` of a module of this package and ends the process with its exit code."""
     if sys.version_info < MINIMUM:
         _start_again_with_newest_python()
+    # A shell starts what it runs in the background with SIGINT ignored, and so would be every test of Ctrl-C.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
     try:
         sys.exit(importlib.import_module(module).main(sys.argv[1:]))

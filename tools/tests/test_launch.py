@@ -54,18 +54,16 @@ def test_a_tool_that_cannot_go_on_ends_with_one_line(monkeypatch: pytest.MonkeyP
         launch.run("anything")
 
 
-def test_ctrl_c_can_be_tested_in_the_background(tmp_path: Path) -> None:
-    (tmp_path / "shown.py").write_text(
-        "import signal\n\ndef main(arguments):\n    print(signal.getsignal(signal.SIGINT) is signal.SIG_IGN)\n"
+@pytest.mark.parametrize("inherited", [signal.SIG_IGN, signal.SIG_DFL])
+def test_ctrl_c_can_be_tested_in_the_background(tmp_path: Path, inherited: signal.Handlers) -> None:
+    shown = "print(signal.getsignal(signal.SIGINT) is signal.SIG_IGN)"
+    (tmp_path / "shown.py").write_text(f"import signal\n\ndef main(arguments):\n    {shown}\n")
+    finished = subprocess.run(
+        [sys.executable, "-c", "from workspace.launch import run; run('shown')"],
+        env={**os.environ, "PYTHONPATH": f"{TOOLS}{os.pathsep}{tmp_path}"},
+        preexec_fn=lambda: signal.signal(signal.SIGINT, inherited),
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
     )
-    code = "from workspace.launch import run; run('shown')"
-    for ignored in (True, False):
-        shown = subprocess.run(
-            [sys.executable, "-c", code],
-            env={**os.environ, "PYTHONPATH": f"{TOOLS}{os.pathsep}{tmp_path}"},
-            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_IGN if ignored else signal.SIG_DFL),
-            stdout=subprocess.PIPE,
-            text=True,
-            check=True,
-        )
-        assert shown.stdout == "False\n"
+    assert finished.stdout == "False\n"

@@ -11,7 +11,7 @@ from nni_config import ExperimentConfig
 from nni_manager.engine.effects import SaveExperiment, TellFinalResult, TellSearchSpace, TellTrialEnd
 from nni_manager.engine.events import Report
 from nni_manager.engine.statuses import Actor, ExperimentStatus, MetricKind, TrialStatus
-from nni_manager.experiments import errors
+from nni_manager.experiments import errors, runner
 from nni_manager.experiments.parts import Parts
 from nni_manager.experiments.service import ExperimentService
 from nni_manager.experiments.view_service import open_view
@@ -388,3 +388,29 @@ async def test_a_record_that_is_deleted_ends_the_experiment_and_says_so(make_ben
     record = (await bench.service.get("e1")).record
     assert f"{tmp_path / 'e1' / 'db' / 'experiment.sqlite'} was deleted or moved" in record.end_reason.message
     assert len(record.errors) == 1
+
+
+async def test_a_disk_that_stays_full_is_told_to_who_asks_and_a_stop_is_done_later(tmp_path, monkeypatch):
+    monkeypatch.setattr(runner, "_STORAGE_RETRY_SECONDS", 0.01)
+    faulty = []
+
+    def open_faulty(path):
+        faulty.append(FaultyStorage(open_sqlite_storage(path)))
+        return faulty[-1]
+
+    bench = Bench(tmp_path, open_faulty, None)
+    await bench.run()
+    await bench.until_running(2)
+    faulty[0].failing_commits = range(10**6)
+    with pytest.raises(errors.StorageFailedError, match="cannot be written"):
+        await bench.service.stop("e1")
+    assert "cannot be written" in (await bench.service.get("e1")).record.errors[-1]
+    assert not bench.service.closed.is_set()
+    with pytest.raises(errors.StorageFailedError, match="cannot be written"):
+        await bench.service.stop("e1")
+    faulty[0].failing_commits = ()
+    await bench.until_status(ExperimentStatus.STOPPED)
+    final = await bench.service.stop("e1")
+    assert final.record.status is ExperimentStatus.STOPPED and not final.record.errors
+    assert final.trial_counts == {TrialStatus.USER_CANCELED: 2}
+    assert bench.service.closed.is_set()

@@ -53,9 +53,7 @@ class OpenExperiment:
         self.runner = ExperimentRunner(
             record, limits_from_config(config), storage, folder, has_assessor=config.assessor is not None
         )
-        self.reader = ExperimentReader(
-            storage, str(folder.path), lambda: self.runner.committed, self._output_directory
-        )
+        self.reader = ExperimentReader(storage, str(folder.path), self._shown, self._output_directory)
         self._folder = folder
         self._storage = storage
         self._parts = parts
@@ -158,6 +156,12 @@ class OpenExperiment:
         for result in results:
             if isinstance(result, BaseException):
                 _LOG.error("a part of the experiment did not close", exc_info=result)
+
+    def _shown(self) -> tuple[ExperimentRecord, int]:
+        """Returns the experiment as last stored, with what keeps it from being stored now."""
+        record, revision = self.runner.committed
+        trouble = self.runner.trouble
+        return (replace(record, errors=(*record.errors, trouble)) if trouble else record), revision
 
     def _output_directory(self, trial_id: str) -> str:
         if self._training is not None:

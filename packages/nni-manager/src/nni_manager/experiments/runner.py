@@ -28,6 +28,7 @@ from nni_manager.engine.statuses import ExperimentStatus
 from nni_manager.experiments.event_queue import EventQueue, QueuedEvent
 from nni_manager.experiments.folder import ExperimentFolder
 from nni_manager.experiments.late_reports import late_metrics
+from nni_manager.experiments.storage_trouble import StorageTrouble
 from nni_manager.storage.interface import BatchRefusedError, Storage, StorageError
 from nni_manager.training.interface import TrainingService, TrialRun
 from nni_manager.tuning.interface import Algorithm
@@ -62,6 +63,7 @@ class ExperimentRunner:
         self._committed = (record, storage.revision())
         self._writer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="commit")
         self._changed = asyncio.Event()
+        self._trouble = StorageTrouble()
         self._training: TrainingService | None = None
         self._tuner: Algorithm | None = None
         self._assessor: Algorithm | None = None
@@ -72,6 +74,11 @@ class ExperimentRunner:
     def record(self) -> ExperimentRecord:
         """The experiment as last stored."""
         return self._committed[0]
+
+    @property
+    def trouble(self) -> str:
+        """Why the record cannot be written at the moment, "" when it can."""
+        return self._trouble.message
 
     @property
     def committed(self) -> tuple[ExperimentRecord, int]:
@@ -112,13 +119,13 @@ class ExperimentRunner:
         """Stores results and returns, once they are durable, how many were new."""
         stored: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         self.queue.put(TrialReported(trial_id, attempt, tuple(reports)), stored)
-        return await stored
+        return await self._trouble.wait_for(stored)
 
     async def settle(self, event: Event) -> None:
         """Tells the engine something and returns once what it changes is stored."""
         stored: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         self.queue.put(event, stored)
-        await stored
+        await self._trouble.wait_for(stored)
 
     async def save(self, record: ExperimentRecord) -> None:
         """Stores the experiment as it is, outside the engine; only while it does not run."""
@@ -129,9 +136,9 @@ class ExperimentRunner:
         return self._changed
 
     async def wait_until_ended(self) -> None:
-        """Returns once the experiment is over."""
+        """Returns once the experiment is over; raises StorageFailedError when its end cannot be stored."""
         while not self.has_ended:
-            await self.next_change().wait()
+            await self._trouble.wait_for(self.next_change().wait())
 
     async def close(self) -> None:
         """Stops driving the engine. What was told before is dealt with first."""
@@ -220,8 +227,10 @@ class ExperimentRunner:
             except BatchRefusedError:
                 raise
             except StorageError as error:
+                self._trouble.failed(str(error))
                 _LOG.error("the record cannot be written, trying again in 1 s: %s", error)
                 await asyncio.sleep(_STORAGE_RETRY_SECONDS)
+        self._trouble.over()
         record = self.record
         for write in writes:
             if isinstance(write, SaveExperiment):

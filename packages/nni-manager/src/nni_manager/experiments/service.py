@@ -111,7 +111,11 @@ class ExperimentService:
         # Whoever asked may go away meanwhile, which cancels this call: the stopping goes on all the same.
         if self._stopping is None:
             self._stopping = asyncio.create_task(self.close(by_user=True, message="stopped by the user"))
-        view = await asyncio.shield(self._stopping)
+        try:
+            view = await asyncio.shield(self._stopping)
+        except errors.StorageFailedError:
+            self._stopping = None  # so that it can be asked for again
+            raise
         if view is None:
             raise errors.ShuttingDownError("the manager is shutting down")
         return view
@@ -137,8 +141,13 @@ class ExperimentService:
                 self.closed.set()
                 await self._experiment.close()
                 return view
+        except errors.StorageFailedError:
+            # Ending now would lose what is not stored: the manager stays until it is.
+            self._closing = False
+            raise
         finally:
-            self.closed.set()
+            if self._closing:
+                self.closed.set()
 
     async def watch(
         self, experiment_id: str, after_revision: int, include_metrics: bool

@@ -17,6 +17,7 @@ from nni_config.local_state import ManagerRecord, remove_manager_record, write_m
 from nni_config.private_files import runtime_directory
 from nni_config.processes import process_start_time
 
+from nni_manager.experiments.errors import StorageFailedError
 from nni_manager.rpc.access import Role
 from nni_manager.rpc.calls import guarded_calls
 from nni_manager.server.addresses import local_address, page_url, reachable_host
@@ -37,6 +38,7 @@ _LOGGER = logging.getLogger(__name__)
 
 _VERSION = importlib.metadata.version("nni-manager")
 _LONGEST_SOCKET_FOLDER = 90
+_CLOSE_AGAIN_SECONDS = 1.0
 
 MakeApplication = Callable[[Surroundings], Application]
 
@@ -149,8 +151,19 @@ async def _until_closed(application: Application, ending: asyncio.Future[signal.
     await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
     if ending.done():
         message = f"the manager was told to end by {ending.result().name}"
-        await application.close(by_user=False, message=message)
+        await _close(application, message)
     await closed
+
+
+async def _close(application: Application, message: str) -> None:
+    """Ends the application; while its record cannot be written it is asked again."""
+    while True:
+        try:
+            await application.close(by_user=False, message=message)
+            return
+        except StorageFailedError as error:
+            _LOGGER.error("the manager cannot end yet: %s", error)
+            await asyncio.sleep(_CLOSE_AGAIN_SECONDS)
 
 
 @contextmanager

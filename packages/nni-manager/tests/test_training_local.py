@@ -317,3 +317,9 @@ def test_inherited_python_path_stays_behind_the_sdk() -> None:
 @pytest.mark.parametrize(("number", "expected"), [(None, None), (0, ""), (1, None)])
 def test_visible_gpus(number: int | None, expected: str | None) -> None:
     assert trial_environment("local", "/code", number).get("CUDA_VISIBLE_DEVICES") == expected
+
+
+async def test_a_service_that_is_closed_at_once_leaves_no_courier(make: MakeService) -> None:
+    async with started(make("true")):
+        opened = courier()
+    assert not opened.is_running()

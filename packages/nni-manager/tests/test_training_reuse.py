@@ -97,7 +97,7 @@ async def at_random_moments(act: Callable[[], None]) -> AsyncIterator[None]:
 
     async def keep_acting() -> None:
         while True:
-            await asyncio.sleep(dice.uniform(0.0, 0.4))
+            await asyncio.sleep(dice.uniform(0.0, 0.3))
             act()
 
     task = asyncio.create_task(keep_acting())
@@ -139,7 +139,7 @@ async def test_killed_couriers_lose_and_double_nothing(
 
     async with started(service), at_random_moments(kill_courier):
         await keep_two_running(service, listener, 120)
-    assert len(kills) > 2
+    assert len(kills) > 1
     for number in range(120):
         name = f"t{number}"
         assert [event.exit_code for event in listener.of(name, TrialEnded)] == [0]
@@ -161,10 +161,10 @@ async def test_killed_processes_lose_and_double_nothing(
                     child.kill()
 
     async with started(service), at_random_moments(kill_process):
-        await keep_two_running(service, listener, 100)
-    assert len(victims) > 2
+        await keep_two_running(service, listener, 150)
+    assert len(victims) > 1
     outcomes = set()
-    for number in range(100):
+    for number in range(150):
         name = f"t{number}"
         (ended,) = listener.of(name, TrialEnded)
         assert len(listener.of(name, TrialStarted)) == 1

@@ -100,6 +100,7 @@ class CourierConnection:
             raise TrainingServiceError(
                 f"the courier, which runs the trials, cannot be started: {error}"
             ) from error
+        self._process = process
         self._task = asyncio.create_task(self._serve(process), name="courier connection")
         self._task.add_done_callback(self._on_served)
 

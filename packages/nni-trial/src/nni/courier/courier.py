@@ -7,6 +7,7 @@ import json
 import os
 import selectors
 import signal
+import time
 from typing import Any, Callable, Dict, Optional, Tuple
 
 from nni import processes
@@ -47,6 +48,7 @@ class Courier:
         self._trials: Dict[Tuple[str, int], Trial] = {}
         self._slots = Slots(place, self._selector, self._trials, self._teller)
         self._poll_seconds = SHORTEST_POLL
+        self._look_at = 0.0
         self._commands = {
             "launch": self._launch,
             "adopt": self._adopt,
@@ -99,22 +101,36 @@ class Courier:
         return listener.remove
 
     def _step(self) -> None:
-        self._writer.flush()
+        seconds = self._writer.flush_due()
         self._watch_output()
-        idle = not self._trials and not self._slots.must_be_watched
-        for key, _ in self._selector.select(None if idle else self._poll_seconds):
+        if self._trials or self._slots.must_be_watched:
+            seconds = min(seconds, max(0.0, self._look_at - time.monotonic()))
+        for key, _ in self._selector.select(None if seconds == float("inf") else seconds):
             key.data()
+        if time.monotonic() >= self._look_at:
+            self._look()
+        else:
+            for trial in [trial for trial in self._trials.values() if trial.is_due or trial.outcome]:
+                self._pump(trial)
+
+    def _look(self) -> None:
+        """Looks at everything of which nobody tells."""
         self._slots.look()
         busy = False
         for trial in list(self._trials.values()):
             busy |= self._pump(trial)
         self._poll_seconds = SHORTEST_POLL if busy else min(self._poll_seconds * 1.5, LONGEST_POLL)
+        self._look_at = time.monotonic() + self._poll_seconds
+
+    def _look_soon(self, seconds: float) -> None:
+        self._poll_seconds = SHORTEST_POLL
+        self._look_at = min(self._look_at, time.monotonic() + seconds)
 
     def _watch_output(self) -> None:
         watched = self._writer.descriptor in self._selector.get_map()
-        if self._writer.waiting_bytes and not watched:
+        if self._writer.is_blocked and not watched:
             self._selector.register(self._writer.descriptor, selectors.EVENT_WRITE, self._writer.flush)
-        elif watched and not self._writer.waiting_bytes:
+        elif watched and not self._writer.is_blocked:
             self._selector.unregister(self._writer.descriptor)
 
     # Commands
@@ -133,19 +149,20 @@ class Courier:
         if trial is not None:
             trial.command = command
             self._slots.launch(trial)
+            self._look_soon(SHORTEST_POLL if trial.slot is None or trial.slot.is_child else 0.0)
 
     def _adopt(self, command: Dict[str, Any]) -> None:
         trial = self._new_trial(command)
         if trial is not None:
             trial.position = int(command.get("acknowledgedOffset", 0))
             self._slots.adopt(trial)
+            self._look_soon(0.0)
 
     def _new_trial(self, command: Dict[str, Any]) -> Optional[Trial]:
         key = _key(command)
         if key in self._trials:
             return None
         trial = self._trials[key] = Trial(TrialFolder(self._place.experiment_directory, *key))
-        self._poll_seconds = SHORTEST_POLL
         return trial
 
     def _cancel(self, command: Dict[str, Any]) -> None:
@@ -163,12 +180,14 @@ class Courier:
             and int(command["offset"]) >= trial.outstanding
         ):
             trial.outstanding = None
+            trial.is_due = True
 
     def _release(self, command: Dict[str, Any]) -> None:
         self._slots.release()
 
     def _shut_down(self, command: Dict[str, Any]) -> None:
         self._slots.end()
+        self._look_soon(0.0)
 
     # What happens to trials
 
@@ -185,6 +204,7 @@ class Courier:
 
     def _pump(self, trial: Trial) -> bool:
         """Sends what a trial reported, then its end. Returns whether there was anything."""
+        trial.is_due = False
         complete = trial.outcome is not None
         self._teller.started(trial)  # a quick script reports before its runner has told that it runs
         if not trial.started and not complete:
@@ -196,6 +216,7 @@ class Courier:
                     self._end(trial)
                 return busy
             if self._writer.waiting_bytes >= MAX_WAITING_BYTES:
+                trial.is_due = True
                 return busy
             batch = self._next_batch(trial, complete)
             if batch.end == trial.position:

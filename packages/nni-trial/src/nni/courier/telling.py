@@ -27,16 +27,20 @@ class Teller:
 
         Args:
             trial: The trial.
-            record: The content of run.json, if that is known.
+            record: The content of run.json, for a trial given to a process that runs already.
         """
         if trial.started:
             return
+        # A trial given to a process that waited may be over in a moment; to tell all at once costs the
+        # manager one commit instead of two.
+        at_leisure = record is not None
         if record is None:
             record = trial.run_record()
         if "started_at" in record:
             trial.started = True
             self._writer.write(
-                events.started(trial.trial_id, trial.attempt, record["started_at"], record["command"]["pid"])
+                events.started(trial.trial_id, trial.attempt, record["started_at"], record["command"]["pid"]),
+                at_leisure,
             )
 
     def reported(self, trial: Trial, batch: Batch) -> None:

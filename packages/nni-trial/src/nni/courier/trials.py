@@ -29,6 +29,7 @@ class Trial:
         handed: Whether a process that ran another trial before got it.
         position: The position in its report file up to which results were sent.
         outstanding: The position whose acknowledgement is waited for, None if none is.
+        is_due: Whether its report file is to be looked at now and not in its turn.
         started: Whether its start was told.
         outcome: How it ended, as in exit.json, once it has.
         problem: What was last told to be wrong with its report file.
@@ -40,6 +41,7 @@ class Trial:
     handed: bool = False
     position: int = 0
     outstanding: Optional[int] = None
+    is_due: bool = False
     started: bool = False
     outcome: Optional[Dict[str, Any]] = None
     problem: str = ""

@@ -211,19 +211,28 @@ def test_reading_after_the_end(stage):
         first = read(experiment)
         assert len(first[0]) == len(first[1]) == len(first[2]) == 2 and experiment.get_status() == "DONE"
         experiment.stop()
-        assert read(experiment) == first
+        assert experiment.export_data() == first[0]
 
         Path(__file__).with_name("trial.py").write_text(
             "import time, nni\\nnni.report_final_result(nni.get_next_parameter()['x'])\\ntime.sleep(1000)\\n"
         )
         experiment = make(trials=5)
         signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where tests run in the background
-        threading.Timer(2.5, os.kill, (os.getpid(), signal.SIGINT)).start()
+
+        def interrupt():
+            folder = Path.home() / "nni-experiments" / experiment.id
+            while not list(folder.glob("trials/*/.nni/*/reports.jsonl")):
+                time.sleep(0.05)
+            os.kill(os.getpid(), signal.SIGINT)
+
+        threading.Thread(target=interrupt).start()
         assert experiment.run(0) is None
-        exported, jobs, metrics, *_ = read(experiment)
+        exported, jobs = experiment.export_data(), experiment.list_trial_jobs()
         assert experiment.get_status() == "STOPPED"
         assert {job.status for job in jobs} <= {"USER_CANCELED"}
-        assert [result.trialJobId for result in exported] == list(metrics)
+        assert [result.trialJobId for result in exported] == [
+            job.trialJobId for job in jobs if job.finalMetricData
+        ]
         for change, value in ((experiment.update_trial_concurrency, 3), (experiment.kill_trial_job, "abcde")):
             try:
                 change(value)

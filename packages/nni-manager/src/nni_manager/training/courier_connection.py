@@ -265,8 +265,9 @@ class CourierConnection:
         if watched is None:
             return
         self._deaths = 0
+        # Whatever is told of a trial, it was launched: another courier is to go on where this one was.
+        watched.launch = None
         if name == "started":
-            watched.launch = None
             if not watched.started:
                 watched.started = True
                 self._emit(messages.started_event(content))

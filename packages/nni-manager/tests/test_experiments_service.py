@@ -195,8 +195,8 @@ async def test_canceling_stopping_and_late_results(make_bench):
     bench.training.report(first, 0.5)
     bench.training.end(first)
     await bench.service.cancel_trial("e1", second)
-    await bench.until(lambda _, trials, __: trials[second].status is TrialStatus.USER_CANCELED)
-    await bench.until(lambda _, trials, __: trials[first].status is TrialStatus.SUCCEEDED)
+    await bench.until(lambda _, trials, __: second in trials and trials[second].status.is_final)
+    await bench.until(lambda _, trials, __: first in trials and trials[first].status.is_final)
     view = await bench.service.trial("e1", second)
     assert view.output_directory == f"/simulated/{second}"
     again = await bench.service.cancel_trial("e1", first)
@@ -287,6 +287,12 @@ async def test_creating_checks_everything_first_and_can_be_retried(make_bench, t
     other = make_bench()
     with pytest.raises(errors.ExperimentAlreadyExistsError):
         await other.service.create(make_config(), "e1", "r3")
+
+
+async def test_a_setting_that_nothing_obeys_is_refused(make_bench):
+    bench = make_bench()
+    with pytest.raises(errors.InvalidConfigError, match="snapshot_code"):
+        await bench.service.create(make_config(snapshot_code=True), "e1", "r1")
 
 
 async def test_an_algorithm_that_cannot_be_made_is_an_error_of_the_configuration(make_bench):

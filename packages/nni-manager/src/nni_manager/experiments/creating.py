@@ -19,6 +19,10 @@ def check_config(config: ExperimentConfig) -> None:
     except InvalidConfigError as error:
         raise errors.InvalidConfigError(str(error)) from error
     problems: list[str] = []
+    if config.snapshot_code:
+        problems.append(
+            "snapshot_code: not available in this version; trials run in trial_code_directory itself"
+        )
     for kind, algorithm in (("tuner", config.tuner), ("assessor", config.assessor)):
         if algorithm is not None and algorithm.name is not None:
             problems += check_algorithm(kind, algorithm.name, algorithm.class_args, config.search_space)

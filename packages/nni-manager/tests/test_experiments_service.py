@@ -289,10 +289,13 @@ async def test_creating_checks_everything_first_and_can_be_retried(make_bench, t
         await other.service.create(make_config(), "e1", "r3")
 
 
-async def test_a_setting_that_nothing_obeys_is_refused(make_bench):
+@pytest.mark.parametrize(("name", "value"), [("snapshot_code", True), ("trial_gpu_number", 1)])
+async def test_a_setting_that_nothing_obeys_is_refused(make_bench, name, value):
     bench = make_bench()
-    with pytest.raises(errors.InvalidConfigError, match="snapshot_code"):
-        await bench.service.create(make_config(snapshot_code=True), "e1", "r1")
+    config = make_config(**{name: value})
+    config.training_service.use_active_gpu = True
+    with pytest.raises(errors.InvalidConfigError, match=name):
+        await bench.service.create(config, "e1", "r1")
 
 
 async def test_an_algorithm_that_cannot_be_made_is_an_error_of_the_configuration(make_bench):

@@ -156,8 +156,16 @@ def test_the_first_failure_is_shown_at_once(stage):
 
 
 def test_a_terminal_shows_one_view_in_its_place(stage):
+    stage.write(
+        "patient.py",
+        "import os, time, nni\n"
+        "nni.get_next_parameter()\n"
+        "while not os.path.exists('seen'):\n"
+        "    time.sleep(0.05)\n"
+        "nni.report_final_result(1)\n",
+    )
     master, terminal = pty.openpty()
-    process = stage.start("make().run(0)", stdout=terminal, stderr=terminal)
+    process = stage.start("make('python3 patient.py').run(0)", stdout=terminal, stderr=terminal)
     os.close(terminal)
     shown = b""
     while True:
@@ -168,6 +176,8 @@ def test_a_terminal_shows_one_view_in_its_place(stage):
         if not part:
             break
         shown += part
+        if b"2 running" in shown:
+            stage.write("seen", "")
     os.close(master)
     assert process.wait(60) == 0
     text = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", shown.decode())

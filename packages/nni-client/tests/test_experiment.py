@@ -249,6 +249,7 @@ def test_a_second_interrupt_stops_the_waiting(experiment, fake_manager, ctrl_c, 
     assert re.search(r"Not waiting\. The manager \(process \d+\) goes on", shown)
     (left,) = managers()
     os.kill(left, signal.SIGKILL)
+    os.waitpid(left, 0)
 
 
 def test_an_interrupt_of_start_is_raised(experiment, fake_manager, ctrl_c):

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import resource
 import signal
 import stat
+import subprocess
 import sys
 import threading
 from contextlib import contextmanager
@@ -199,6 +201,18 @@ def test_a_folder_that_cannot_be_made_is_named(home, fake_manager, directory, ca
         "working_directory",
     ):
         assert text in str(caught.value)
+
+
+def test_a_manager_that_nobody_holds_any_more_leaves_no_zombie(command, fake_manager):
+    fake_manager()
+    manager = launch(command)
+    pid = manager.pid
+    del manager
+    gc.collect()
+    os.kill(pid, signal.SIGKILL)
+    os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+    subprocess.run(["true"], check=True)
+    assert not Path(f"/proc/{pid}").exists()
 
 
 def test_how_it_ended_in_words():

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from nni_config.processes import process_start_time
 from nni_manager.engine.events import TrialEnded, TrialStarted
 from nni_manager.testing.reuse_mode import LOOP, StoringListener, run
 from nni_manager.testing.training_service import PATIENCE, PYTHON, started
@@ -72,7 +73,9 @@ def pid(system: Callable[[int], Path]) -> Callable[[int], int]:
 
 
 def courier() -> psutil.Process:
-    (found,) = [child for child in psutil.Process().children() if "nni.courier" in child.cmdline()]
+    (found,) = [
+        child for child in psutil.Process().children() if runs(child) and "nni.courier" in child.cmdline()
+    ]
     return found
 
 
@@ -278,7 +281,7 @@ async def test_cancel_reaches_a_handed_trial_whose_courier_was_killed(
         courier().kill()
         service.cancel("t1", 0)
         ended = await listener.next("t1", TrialEnded)
-        assert not psutil.pid_exists(pid(0))
+        assert process_start_time(pid(0)) is None
         service.submit(run(2))
         assert (await listener.next("t2", TrialEnded)).exit_code == 0
     assert ended.exit_code != 0
@@ -306,7 +309,7 @@ async def test_release_reaches_what_waits_though_the_courier_has_just_died(
         await listener.next("t0", TrialEnded)
         courier().kill()
         service.release()
-        await until(lambda: not psutil.pid_exists(pid(0)))
+        await until(lambda: process_start_time(pid(0)) is None)
 
 
 async def test_a_manager_that_was_killed_finds_everything_again(
@@ -335,7 +338,7 @@ async def test_a_manager_that_was_killed_finds_everything_again(
             assert again.values(f"t{number}") == [f"t{number}", again.values(f"t{number}")[1]]
         pids = {pid(number) for number in range(4)}
     assert len(pids) == 2
-    assert not any(psutil.pid_exists(pid) for pid in pids)
+    assert not any(process_start_time(pid) for pid in pids)
 
 
 async def test_only_the_user_may_use_the_socket(

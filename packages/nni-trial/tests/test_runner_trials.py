@@ -188,11 +188,14 @@ def test_a_process_started_by_another_with_our_environment_is_found(start: Any) 
         subprocess.Popen(["sleep", "1000"], env=environment) as stranger,
         subprocess.Popen(["sleep", "1000"], env=other_environment) as other,
     ):
-        trial.cancel()
-        assert stranger.wait(30) == -signal.SIGINT
-        trial.end()
-        assert other.poll() is None
-        other.kill()
+        try:
+            trial.cancel()
+            assert stranger.wait(30) == -signal.SIGINT
+            trial.end()
+            assert other.poll() is None
+        finally:
+            stranger.kill()
+            other.kill()
 
 
 @pytest.mark.parametrize("first", [signal.SIGINT, signal.SIGTERM])

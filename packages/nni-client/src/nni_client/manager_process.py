@@ -8,7 +8,6 @@ import subprocess
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from nni_config.processes import process_start_time
 
@@ -18,11 +17,16 @@ _BEFORE_KILL_SECONDS = 120.0
 _POLL_SECONDS = 0.02
 
 
+def _say_nothing(*_: object, **__: object) -> None:
+    """Stands where Popen has `warnings.warn`."""
+
+
 class LastingProcess(subprocess.Popen[bytes]):
     """A process that may outlive the object, and the process that started it."""
 
-    def __del__(self, _warn: Any = None) -> None:
-        """Does nothing, where Popen warns that its process still runs."""
+    def __del__(self) -> None:
+        """Has it waited for later, so that no zombie is left, without Popen's warning that it still runs."""
+        super().__del__(_warn=_say_nothing)  # type: ignore[call-arg]
 
 
 @dataclass(frozen=True)

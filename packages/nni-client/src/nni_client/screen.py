@@ -133,9 +133,13 @@ def _view(progress: Progress, page: str) -> RenderableType:
     total = progress.total
     failed = progress.count(Trial.STATUS_FAILED)
     line = Table.grid(padding=(0, 2))
+    line.add_column(no_wrap=True)
+    line.add_column(max_width=24)  # the bar gives way where the terminal is narrow
+    for _ in range(4):
+        line.add_column(no_wrap=True)
     line.add_row(
         Text(words.experiment_status(experiment.status), style="bold"),
-        ProgressBar(total=total or 100, completed=progress.done if total else 0, width=24, pulse=not total),
+        ProgressBar(total=total or 100, completed=progress.done if total else 0, pulse=not total),
         Text(words.done(progress)),
         Text(f"{progress.count(Trial.STATUS_RUNNING)} running"),
         Text(f"{failed} failed", style="red" if failed else ""),

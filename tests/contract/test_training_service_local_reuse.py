@@ -1,12 +1,12 @@
 """The training-service contracts for trials on this machine, with reuse mode on."""
 
-import os
 import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-import psutil
 import pytest
+from nni_config.processes import process_start_time
 from nni_manager.testing.reuse_mode import ReuseModeContract
 from nni_manager.testing.training_service import GRACE_SECONDS, TrainingServiceContract
 from nni_manager.training.interface import Emit, TrainingService
@@ -45,19 +45,17 @@ class ReusingPlace:
         return (self.experiment / "trials" / trial_id / name).read_bytes()
 
     def is_alive(self, pid: int) -> bool:
-        try:
-            return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
-        except psutil.NoSuchProcess:
-            return False
+        return process_start_time(pid) is not None
 
 
 @pytest.fixture
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ReusingPlace]:
-    runtime = Path(f"/tmp/nni-test-{os.getpid()}")  # short, since a socket lies in it
+    runtime = Path(tempfile.mkdtemp(dir="/tmp"))  # short, since a socket lies in it
     monkeypatch.setenv("NNI_RUNTIME_DIR", str(runtime))
     yield ReusingPlace(tmp_path)
-    assert list(runtime.iterdir()) == []
-    runtime.rmdir()
+    left = list(runtime.iterdir())
+    shutil.rmtree(runtime)
+    assert left == []
 
 
 class TestLoopingScripts(ReuseModeContract):

@@ -2,10 +2,11 @@
 
 import asyncio
 import json
-import os
 import random
+import shutil
 import signal
 import stat
+import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -25,12 +26,12 @@ MakeService = Callable[..., LocalTrainingService]
 
 @pytest.fixture
 def runtime(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    folder = Path(f"/tmp/nni-test-{os.getpid()}")  # short, since a socket lies in it
+    folder = Path(tempfile.mkdtemp(dir="/tmp"))  # short, since a socket lies in it
     monkeypatch.setenv("NNI_RUNTIME_DIR", str(folder))
     yield folder
-    if folder.exists():
-        assert list(folder.iterdir()) == []
-        folder.rmdir()
+    left = list(folder.iterdir())
+    shutil.rmtree(folder)
+    assert left == []
 
 
 @pytest.fixture

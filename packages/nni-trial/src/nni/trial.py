@@ -5,11 +5,11 @@ Outside a trial the same calls work without a manager: there are no parameters, 
 
 from __future__ import annotations
 
-import json
 import os
 
 from nni._environment import in_trial, needs_number, system_file
 from nni._exports import load
+from nni._json_text import dumps, loads
 from nni._reports import append
 from nni._values import has_number, plain
 
@@ -175,7 +175,7 @@ def _read_record() -> dict[str, Any]:
     path = system_file("parameters.json")
     try:
         with open(path, encoding="utf-8") as file:
-            record: dict[str, Any] = json.load(file)
+            record: dict[str, Any] = loads(file.read())
     except (OSError, ValueError) as error:
         raise RuntimeError(f"the parameters of this trial cannot be read from {path}: {error}") from error
     _note_asking()
@@ -214,4 +214,4 @@ def _report(kind: str, function: str, metric: Any) -> None:
             f"nni.{function}: the experiment's tuner or assessor needs a number, or a dict with a number "
             f"under 'default'. This is a {type(value).__name__}{keys}"
         )
-    append(kind, json.dumps(value, separators=(",", ":")))
+    append(kind, dumps(value))

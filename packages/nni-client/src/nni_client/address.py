@@ -16,11 +16,15 @@ class ManagerAddress:
         host: A host name or an IP address.
         port: The port.
         token: The manager's token; left out of the repr.
+        ca_file: The file with the certificates that verify it, PEM; "" for one that listens without TLS.
+        tls_name: The name that its certificate has, "" for the host.
     """
 
     host: str
     port: int
     token: str = field(repr=False)
+    ca_file: str = ""
+    tls_name: str = ""
 
     @property
     def authority(self) -> str:

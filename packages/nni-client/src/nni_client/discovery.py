@@ -29,17 +29,22 @@ class FoundManager:
 
 def from_record(record: ManagerRecord) -> FoundManager:
     """Returns the manager that left a record on this machine."""
-    address = ManagerAddress(host_to_call(record.bind), record.port, record.token)
+    address = ManagerAddress(
+        host_to_call(record.bind), record.port, record.token, record.ca_file, record.tls_name
+    )
     return FoundManager(address, record.experiment_id, Path(record.directory).parent, record)
 
 
-def find_manager(port: int | str, token: str | None, experiment_id: str | None) -> FoundManager:
+def find_manager(
+    port: int | str, token: str | None, experiment_id: str | None, ca_file: str = ""
+) -> FoundManager:
     """Returns the manager behind a port of this machine, or of another machine.
 
     Args:
         port: The port, or "HOST:PORT".
         token: The manager's token; None looks for it on this machine.
         experiment_id: The experiment; needed with a token.
+        ca_file: With a token, the certificates that verify a manager that listens with TLS.
 
     Raises:
         ValueError: The port is malformed, or only one of token and id is given.
@@ -51,7 +56,7 @@ def find_manager(port: int | str, token: str | None, experiment_id: str | None) 
             raise ValueError(
                 "a token needs the id of its experiment: connect(..., token=..., experiment_id=...)"
             )
-        return FoundManager(ManagerAddress(host, number, token), experiment_id)
+        return FoundManager(ManagerAddress(host, number, token, ca_file), experiment_id)
     is_here = ManagerAddress(host, number, "").is_loopback
     record = find_manager_by_port(number) if is_here else None
     if record is None:

@@ -180,7 +180,12 @@ class Experiment(ReadableExperiment):
 
     @classmethod
     def connect(
-        cls, port: int | str, *, token: str | None = None, experiment_id: str | None = None
+        cls,
+        port: int | str,
+        *,
+        token: str | None = None,
+        experiment_id: str | None = None,
+        ca_file: str | Path | None = None,
     ) -> Experiment:
         """Returns the running experiment behind a port of this machine, or of another one.
 
@@ -188,6 +193,7 @@ class Experiment(ReadableExperiment):
             port: The port, or "HOST:PORT".
             token: The manager's token. None reads it from the experiment's folder on this machine.
             experiment_id: The experiment's id; needed with a token only.
+            ca_file: With a token, the file of certificates (PEM) that verify a manager that listens with TLS.
 
         Raises:
             ValueError: The port is malformed, or one of token and id is missing.
@@ -195,7 +201,7 @@ class Experiment(ReadableExperiment):
         """
         from nni_client.discovery import find_manager
 
-        found = find_manager(port, token, experiment_id)
+        found = find_manager(port, token, experiment_id, "" if ca_file is None else str(ca_file))
         experiment = cls(None, id=found.experiment_id)
         experiment._manager = AttachedManager(Connection(found.address), record=found.record)
         experiment._experiments_directory = found.experiments_directory

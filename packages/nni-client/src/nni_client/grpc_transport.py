@@ -17,6 +17,7 @@ from nni_client.errors import (
 )
 from nni_client.methods import Method, Request, Response
 from nni_client.settings import CALL_TIMEOUT
+from nni_client.trust import trusted_certificates
 
 MESSAGE_LIMIT = 64 * 1024 * 1024
 """How many bytes a message may have, both ways."""
@@ -37,7 +38,7 @@ class GrpcTransport:
     def __init__(self, address: ManagerAddress) -> None:
         self._address = address
         self._metadata = (("authorization", f"Bearer {address.token}"),)
-        self._channel = grpc.insecure_channel(address.authority, options=_OPTIONS)
+        self._channel = _channel(address)
 
     def call(self, method: Method[Request, Response], request: Request, timeout: float | None) -> Response:
         """Makes a call; raises what `errors` has."""
@@ -93,3 +94,11 @@ class GrpcTransport:
         if code is grpc.StatusCode.UNIMPLEMENTED:
             return CallError(f"The manager at {where} does not know {name}: it is of another version.")
         return CallError(f"{name} failed at {where}: {code.name}: {details}")
+
+
+def _channel(address: ManagerAddress) -> grpc.Channel:
+    if not address.ca_file:
+        return grpc.insecure_channel(address.authority, options=_OPTIONS)
+    credentials = grpc.ssl_channel_credentials(trusted_certificates(address).encode("latin-1"))
+    options = [*_OPTIONS, ("grpc.ssl_target_name_override", address.tls_name or address.host)]
+    return grpc.secure_channel(address.authority, credentials, options=options)

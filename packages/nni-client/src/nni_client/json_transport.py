@@ -9,6 +9,7 @@ import base64
 import binascii
 import http.client
 import json
+import ssl
 from collections.abc import Mapping
 from typing import Any
 
@@ -19,6 +20,7 @@ from nni_client.address import ManagerAddress
 from nni_client.errors import CallError, CallTimeoutError, ManagerUnreachableError, error_for_reason
 from nni_client.methods import Method, Request, Response
 from nni_client.settings import CALL_TIMEOUT
+from nni_client.trust import trusted_certificates
 
 # Each of the 30 levels that a value may have takes three messages.
 _MOST_NESTED_MESSAGES = 200
@@ -29,7 +31,11 @@ class JsonTransport:
 
     def __init__(self, address: ManagerAddress) -> None:
         self._address = address
-        self._connection = http.client.HTTPConnection(address.host, address.port)
+        self._connection = (
+            _TlsConnection(address)
+            if address.ca_file
+            else http.client.HTTPConnection(address.host, address.port)
+        )
         self._headers = {
             "Authorization": f"Bearer {address.token}",
             "Content-Type": "application/json",
@@ -79,6 +85,24 @@ class JsonTransport:
             if reason is not None:
                 return error_for_reason(reason, message)
         return CallError(f"{name} failed at {self._address.authority}: {message}")
+
+
+class _TlsConnection(http.client.HTTPConnection):
+    """Verifies the manager by the certificates and the name of its address alone."""
+
+    def __init__(self, address: ManagerAddress) -> None:
+        super().__init__(address.host, address.port)
+        self._name = address.tls_name or address.host
+        self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        self._context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+        try:
+            self._context.load_verify_locations(cadata=trusted_certificates(address))
+        except (ssl.SSLError, ValueError) as error:
+            raise CallError(f"{address.ca_file} does not hold certificates in PEM: {error}") from error
+
+    def connect(self) -> None:
+        super().connect()
+        self.sock = self._context.wrap_socket(self.sock, server_hostname=self._name)
 
 
 def _reason(detail: Any) -> str | None:

@@ -42,6 +42,8 @@ class ManagerRecord:
         url_prefix: What the paths of its page begin with, "" for nothing.
         token: The secret that gives full access; keep it out of logs.
         directory: The experiment's folder.
+        ca_file: The file with the certificates that verify it, PEM; "" for one that listens without TLS.
+        tls_name: The name that its certificate has; "" without TLS.
     """
 
     experiment_id: str
@@ -52,6 +54,8 @@ class ManagerRecord:
     url_prefix: str
     token: str = field(repr=False)
     directory: str
+    ca_file: str = ""
+    tls_name: str = ""
 
 
 def write_manager_record(record: ManagerRecord, experiment_directory: Path) -> None:
@@ -147,7 +151,7 @@ def _read(path: Path) -> ManagerRecord | None:
     if not isinstance(values, dict) or not _has_right_types(values):
         _logger.warning("The file %s is not the record of a manager", path)
         return None
-    return ManagerRecord(**{name: values[name] for name in _TYPES})
+    return ManagerRecord(**{name: values[name] for name in (*_TYPES, *_LATER_TEXTS) if name in values})
 
 
 _TYPES: dict[str, type | tuple[type, ...]] = {
@@ -161,9 +165,14 @@ _TYPES: dict[str, type | tuple[type, ...]] = {
     "directory": str,
 }
 
+_LATER_TEXTS = ("ca_file", "tls_name")
+"""Fields that a manager of an earlier version leaves out."""
+
 
 def _has_right_types(values: dict[str, Any]) -> bool:
-    return all(isinstance(values.get(name), kind) for name, kind in _TYPES.items())
+    return all(isinstance(values.get(name), kind) for name, kind in _TYPES.items()) and all(
+        isinstance(values.get(name, ""), str) for name in _LATER_TEXTS
+    )
 
 
 def _remove_if_of(path: Path, record: ManagerRecord) -> None:

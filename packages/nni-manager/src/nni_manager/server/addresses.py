@@ -22,7 +22,12 @@ def reachable_host(bind: str, address: str) -> str:
 
 def local_address(address: str, port: int) -> str:
     """Returns host:port for programs on this machine."""
-    return f"{bracketed(_ANY.get(address, address))}:{port}"
+    return f"{bracketed(local_host(address))}:{port}"
+
+
+def local_host(address: str) -> str:
+    """Returns the host for programs on this machine."""
+    return _ANY.get(address, address)
 
 
 def page_url(host: str, port: int, url_prefix: str, secure: bool) -> str:

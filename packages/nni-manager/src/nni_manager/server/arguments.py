@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
+from nni_manager.server.certificates import Verification, verification
 from nni_manager.server.logs import LEVELS
 from nni_manager.server.problems import StartProblem
 
@@ -31,6 +32,7 @@ class Arguments:
         log_level: One of logs.LEVELS.
         tls_certificate: The file with the certificate chain (PEM).
         tls_key: The file with its private key (PEM).
+        tls_ca: The file with the certificates that clients are to trust (PEM); None for the chain itself.
         allow_plaintext: Whether to listen beyond loopback without TLS.
     """
 
@@ -44,6 +46,7 @@ class Arguments:
     log_level: str
     tls_certificate: Path | None
     tls_key: Path | None
+    tls_ca: Path | None
     allow_plaintext: bool
 
     def tls(self) -> ssl.SSLContext | None:
@@ -53,6 +56,8 @@ class Arguments:
             StartProblem: Only one of the files was named, or they cannot be used.
         """
         if self.tls_certificate is None and self.tls_key is None:
+            if self.tls_ca is not None:
+                raise StartProblem("--tls-ca is set without --tls-certificate and --tls-key")
             return None
         if self.tls_certificate is None or self.tls_key is None:
             raise StartProblem("--tls-certificate and --tls-key go together; one is missing")
@@ -67,6 +72,19 @@ class Arguments:
         # Browsers offer both and get HTTP/1.1, which the page needs; gRPC offers h2 alone.
         context.set_alpn_protocols(["http/1.1", "h2"])
         return context
+
+    def verification(self, tls: ssl.SSLContext | None, names: Sequence[str]) -> Verification | None:
+        """Returns what clients need to verify the manager, None without TLS.
+
+        Args:
+            tls: The TLS settings.
+            names: Names of this machine, the preferred one first.
+
+        Raises:
+            StartProblem: Clients cannot verify it.
+        """
+        trusted = self.tls_ca or self.tls_certificate
+        return None if tls is None or trusted is None else verification(tls, trusted, names)
 
 
 def parse_arguments(words: Sequence[str]) -> Arguments:
@@ -86,6 +104,7 @@ def parse_arguments(words: Sequence[str]) -> Arguments:
     parser.add_argument("--log-level", default="info", choices=sorted(LEVELS))
     parser.add_argument("--tls-certificate", type=Path)
     parser.add_argument("--tls-key", type=Path)
+    parser.add_argument("--tls-ca", type=Path, help="what clients are to trust; the certificate if left out")
     parser.add_argument("--allow-plaintext", action="store_true", help="listen beyond loopback without TLS")
     parser.add_argument("--ready-fd", type=int, help="the pipe that is told when the manager is ready")
     found = vars(parser.parse_args(list(words)))

@@ -7,6 +7,7 @@ import importlib.metadata
 import logging
 import os
 import signal
+import socket
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -14,14 +15,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nni_config.local_state import ManagerRecord, remove_manager_record, write_manager_record
-from nni_config.private_files import runtime_directory
+from nni_config.private_files import runtime_directory, write_private_file
 from nni_config.processes import process_start_time
 
 from nni_manager.experiments.errors import StorageFailedError
 from nni_manager.rpc.access import Role
 from nni_manager.rpc.calls import guarded_calls
-from nni_manager.server.addresses import local_address, page_url, reachable_host
+from nni_manager.server.addresses import local_address, local_host, page_url, reachable_host
 from nni_manager.server.arguments import Arguments, parse_arguments
+from nni_manager.server.certificates import Verification
 from nni_manager.server.composition import Application, Surroundings, make_application
 from nni_manager.server.front import serving
 from nni_manager.server.home import ManagerHome, manager_home
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
 _LOGGER = logging.getLogger(__name__)
 
 _VERSION = importlib.metadata.version("nni-manager")
+_CA_FILE = "manager-ca.pem"
 _LONGEST_SOCKET_FOLDER = 90
 _CLOSE_AGAIN_SECONDS = 1.0
 
@@ -80,12 +83,18 @@ async def _run(arguments: Arguments, home: ManagerHome, pipe: ReadyPipe, make: M
         host = reachable_host(arguments.bind, address)
         url = page_url(host, port, arguments.url_prefix, tls is not None)
         tokens, codes = Tokens(home.secret), OneTimeCodes(url)
+        verification = arguments.verification(tls, (local_host(address), host, socket.gethostname()))
+        ca_file = home.path / _CA_FILE
 
         def trial_environment(_experiment_id: str, trial_id: str) -> dict[str, str]:
-            return {
+            environment = {
                 "NNI_MANAGER_ADDRESS": local_address(address, port),
                 "NNI_TRIAL_TOKEN": tokens.trial(trial_id),
             }
+            if verification is not None:
+                environment["NNI_MANAGER_CA_FILE"] = str(ca_file)
+                environment["NNI_MANAGER_TLS_NAME"] = verification.name
+            return environment
 
         def make_app() -> ASGIApp:
             from nni_manager.web.app import WebSettings, make_app
@@ -112,10 +121,12 @@ async def _run(arguments: Arguments, home: ManagerHome, pipe: ReadyPipe, make: M
             url_prefix=arguments.url_prefix,
             token=tokens.manager(),
             directory=str(home.path),
+            ca_file="" if verification is None else str(ca_file),
+            tls_name="" if verification is None else verification.name,
         )
         async with serving(listener, tls, sockets, calls, make_app):
             if not arguments.view:
-                stack.enter_context(_recorded(record, home.path))
+                stack.enter_context(_recorded(record, verification, home.path))
             pipe.ready(
                 port=port,
                 pid=os.getpid(),
@@ -167,8 +178,10 @@ async def _close(application: Application, message: str) -> None:
 
 
 @contextmanager
-def _recorded(record: ManagerRecord, folder: Path) -> Iterator[None]:
+def _recorded(record: ManagerRecord, verification: Verification | None, folder: Path) -> Iterator[None]:
     try:
+        if verification is not None:
+            write_private_file(folder / _CA_FILE, verification.certificates)
         write_manager_record(record, folder)
     except OSError as error:
         raise StartProblem(f"the manager cannot note its address: {error}") from error

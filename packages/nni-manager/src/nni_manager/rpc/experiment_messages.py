@@ -10,11 +10,12 @@ from nni_config import ExperimentConfig, wire
 from nni_proto import resource_names
 from nni_proto.v1 import experiment_config_pb2, experiment_pb2
 
+from nni_manager.engine.records import ExperimentOrigin
 from nni_manager.experiments.errors import InvalidArgumentError, InvalidConfigError
 from nni_manager.experiments.views import ExperimentUpdate, ExperimentView
 from nni_manager.rpc import requests
-from nni_manager.rpc.times import duration, timestamp
-from nni_manager.rpc.trial_messages import end_reason_to_message, status_to_message, trial_to_message
+from nni_manager.rpc.times import duration, optional_timestamp, timestamp
+from nni_manager.rpc.trial_messages import optional_end_reason, status_to_message, trial_to_message
 
 
 class ExperimentMessages:
@@ -24,14 +25,22 @@ class ExperimentMessages:
         self._config: dict[str, Any] | None = None
         self._config_message = experiment_config_pb2.ExperimentConfig()
 
-    def to_message(self, view: ExperimentView) -> experiment_pb2.Experiment:
-        """Returns an experiment as a message."""
+    def to_message(self, view: ExperimentView, *, with_packages: bool = True) -> experiment_pb2.Experiment:
+        """Returns an experiment as a message.
+
+        Args:
+            view: The experiment.
+            with_packages: Whether it names the packages of its origin, which may be hundreds.
+        """
         record = view.record
         message = experiment_pb2.Experiment(
             name=resource_names.experiment_name(record.experiment_id),
             status=experiment_pb2.Experiment.Status.Value(f"STATUS_{record.status.value}"),
             config=self._config_to_message(record.config),
             create_time=timestamp(record.created_at),
+            start_time=optional_timestamp(record.started_at),
+            end_time=optional_timestamp(record.ended_at),
+            end_reason=optional_end_reason(record.end_reason),
             running_time=duration(view.running_seconds),
             trial_counts=[
                 experiment_pb2.TrialCount(status=status_to_message(status), count=count)
@@ -42,13 +51,9 @@ class ExperimentMessages:
             optimize_mode=record.optimize_mode,
             directory=view.directory,
             revision=view.revision,
+            origin=_origin_to_message(record.origin, with_packages),
+            warnings=record.warnings,
         )
-        if record.started_at is not None:
-            message.start_time.CopyFrom(timestamp(record.started_at))
-        if record.ended_at is not None:
-            message.end_time.CopyFrom(timestamp(record.ended_at))
-        if record.end_reason is not None:
-            message.end_reason.CopyFrom(end_reason_to_message(record.end_reason))
         if view.best_trial is not None:
             message.best_trial.CopyFrom(trial_to_message(record.experiment_id, view.best_trial))
         return message
@@ -58,6 +63,16 @@ class ExperimentMessages:
             self._config_message = wire.config_to_message(ExperimentConfig(**config))
             self._config = config
         return self._config_message
+
+
+def _origin_to_message(origin: ExperimentOrigin, with_packages: bool) -> experiment_pb2.ExperimentOrigin:
+    return experiment_pb2.ExperimentOrigin(
+        git_commit=origin.git_commit,
+        git_is_dirty=origin.git_is_dirty,
+        code_hash=origin.code_hash,
+        package_versions=origin.package_versions if with_packages else None,
+        seed=origin.seed,
+    )
 
 
 def config_from_message(message: experiment_config_pb2.ExperimentConfig) -> ExperimentConfig:

@@ -13,6 +13,11 @@ def timestamp(seconds: float) -> Timestamp:
     return message
 
 
+def optional_timestamp(seconds: float | None) -> Timestamp | None:
+    """Returns a time that may be unknown; None leaves a message's field unset."""
+    return None if seconds is None else timestamp(seconds)
+
+
 def seconds_since_1970(message: Timestamp) -> float:
     """Returns a time in seconds."""
     return message.ToMicroseconds() / 1e6

@@ -12,7 +12,7 @@ from nni_manager.engine.records import EndReason
 from nni_manager.engine.statuses import TrialStatus
 from nni_manager.experiments.errors import InvalidArgumentError
 from nni_manager.experiments.views import TrialView
-from nni_manager.rpc.times import timestamp
+from nni_manager.rpc.times import optional_timestamp, timestamp
 
 
 def trial_to_message(experiment_id: str, view: TrialView) -> trial_pb2.Trial:
@@ -29,18 +29,15 @@ def trial_to_message(experiment_id: str, view: TrialView) -> trial_pb2.Trial:
         ),
         parameters=any_value(record.parameters),
         create_time=timestamp(record.created_at),
+        start_time=optional_timestamp(record.started_at),
+        end_time=optional_timestamp(record.ended_at),
+        end_reason=optional_end_reason(record.end_reason),
         objective=record.objective,
         intermediate_count=stored.intermediate_count,
         output_directory=view.output_directory,
         waiting_reason=record.waiting_reason,
         revision=stored.revision,
     )
-    if record.started_at is not None:
-        message.start_time.CopyFrom(timestamp(record.started_at))
-    if record.ended_at is not None:
-        message.end_time.CopyFrom(timestamp(record.ended_at))
-    if record.end_reason is not None:
-        message.end_reason.CopyFrom(end_reason_to_message(record.end_reason))
     if record.has_final_result:
         message.final_result.CopyFrom(any_value(record.final_result))
     if stored.intermediate_count:
@@ -48,8 +45,10 @@ def trial_to_message(experiment_id: str, view: TrialView) -> trial_pb2.Trial:
     return message
 
 
-def end_reason_to_message(reason: EndReason) -> trial_pb2.EndReason:
-    """Returns who ended something, and why, as a message."""
+def optional_end_reason(reason: EndReason | None) -> trial_pb2.EndReason | None:
+    """Returns who ended something, and why, as a message; None leaves a message's field unset."""
+    if reason is None:
+        return None
     return trial_pb2.EndReason(
         actor=trial_pb2.EndReason.Actor.Value(f"ACTOR_{reason.actor.value}"),
         message=reason.message,

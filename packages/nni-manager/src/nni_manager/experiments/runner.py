@@ -68,6 +68,7 @@ class ExperimentRunner:
         self._tuner: Algorithm | None = None
         self._assessor: Algorithm | None = None
         self._trial_environment: Callable[[str], dict[str, str]] = lambda trial_id: {}
+        self._submitted: Callable[[], None] = lambda: None
         self._loop_task: asyncio.Task[None] | None = None
 
     @property
@@ -98,6 +99,10 @@ class ExperimentRunner:
         """Whether the experiment is over, as stored."""
         return self.record.status in _ENDED
 
+    def is_active(self, trial_id: str) -> bool:
+        """Whether there is a trial of this id that has not ended."""
+        return self._engine.active_trial(trial_id) is not None
+
     def reserve_call_number(self) -> int:
         """Returns the number for a call to the tuner that is made beside the engine."""
         return self._engine.reserve_call_number()
@@ -108,10 +113,19 @@ class ExperimentRunner:
         tuner: Algorithm,
         assessor: Algorithm | None,
         trial_environment: Callable[[str], dict[str, str]],
+        submitted: Callable[[], None],
     ) -> None:
-        """Starts the experiment on parts that are ready; returns once that is stored."""
+        """Starts the experiment on parts that are ready; returns once that is stored.
+
+        Args:
+            training: Where its trials run.
+            tuner: Proposes parameters.
+            assessor: Judges trials, None when nobody does.
+            trial_environment: Returns what is added to the environment of a trial.
+            submitted: Called after each trial that is submitted.
+        """
         self._training, self._tuner, self._assessor = training, tuner, assessor
-        self._trial_environment = trial_environment
+        self._trial_environment, self._submitted = trial_environment, submitted
         await self._carry_out([self._engine.start(time.time())])
         self._loop_task = asyncio.create_task(self._run(), name="experiment")
 
@@ -264,6 +278,7 @@ class ExperimentRunner:
                         environment=self._trial_environment(action.trial_id),
                     )
                 )
+                self._submitted()
             case CancelTrial():
                 training.cancel(action.trial_id, action.attempt)
             case AcknowledgeReports():

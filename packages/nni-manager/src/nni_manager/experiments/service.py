@@ -209,7 +209,8 @@ class ExperimentService:
     ) -> int:
         """Stores results and returns, once they are durable, how many were new."""
         experiment = self._find(experiment_id)
-        await experiment.reader.trial(trial_id)
+        if not experiment.runner.is_active(trial_id):
+            await experiment.reader.trial(trial_id)  # refuses one that never was
         return await experiment.runner.report(trial_id, attempt, reports)
 
     def _find(self, experiment_id: str) -> OpenExperiment:

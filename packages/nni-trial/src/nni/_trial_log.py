@@ -60,6 +60,9 @@ class _TrialLog(logging.FileHandler):
         except OSError:  # from opening the file, which the base class does unguarded
             self.handleError(record)
 
+    def _open(self) -> Any:
+        return open(self.baseFilename, self.mode, encoding=self.encoding, opener=_open_private)
+
     def move(self, path: str) -> None:
         """Goes on in another file, which appears with the first line."""
         self.acquire()
@@ -71,6 +74,10 @@ class _TrialLog(logging.FileHandler):
                 stream.close()
         finally:
             self.release()
+
+
+def _open_private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
 
 
 class _Level(int):

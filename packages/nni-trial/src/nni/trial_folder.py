@@ -53,7 +53,7 @@ class TrialFolder:
         Raises:
             OSError: It cannot be created.
         """
-        os.makedirs(os.path.dirname(self.system_directory), mode=0o700, exist_ok=True)
+        make_private_folder(os.path.dirname(self.system_directory))
         try:
             os.mkdir(self.system_directory, 0o700)
         except FileExistsError:
@@ -70,7 +70,7 @@ class TrialFolder:
             OSError: It cannot be created.
         """
         unfinished = f"{self.system_directory}.{os.getpid()}.tmp"
-        os.makedirs(unfinished, mode=0o700, exist_ok=True)
+        make_private_folder(unfinished)
         for name, content in files.items():
             _write(os.path.join(unfinished, name), content)
         try:
@@ -90,6 +90,22 @@ class TrialFolder:
 
     def _file(self, name: str) -> str:
         return os.path.join(self.system_directory, name)
+
+
+def make_private_folder(path: str) -> None:
+    """Creates a folder unless it is there, and those above it that are missing, each for its owner alone.
+
+    Raises:
+        OSError: One cannot be created.
+    """
+    if os.path.isdir(path):
+        return
+    make_private_folder(os.path.dirname(path))
+    try:
+        os.mkdir(path, 0o700)
+    except FileExistsError:
+        if not os.path.isdir(path):
+            raise
 
 
 def write_json(path: str, content: Dict[str, Any]) -> None:

@@ -13,7 +13,7 @@ from nni.courier import launching
 from nni.courier.launching import Place
 from nni.courier.telling import Teller
 from nni.courier.trials import Slot, Trial, home_of, lost_outcome, shell
-from nni.trial_folder import TrialFolder, write_json
+from nni.trial_folder import TrialFolder, make_private_folder, write_json
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -243,7 +243,7 @@ class Slots:
                 break
         else:
             return False
-        os.makedirs(trial.folder.output_directory, mode=0o700, exist_ok=True)
+        make_private_folder(trial.folder.output_directory)
         _touch(trial.folder.stdout)
         record = {
             **slot.run_record(),

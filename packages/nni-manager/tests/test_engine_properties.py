@@ -19,7 +19,7 @@ from nni_manager.engine.effects import (
 )
 from nni_manager.engine.engine import Engine, StepResult
 from nni_manager.engine.limits import Limits
-from nni_manager.engine.records import ExperimentRecord
+from nni_manager.engine.records import ExperimentOrigin, ExperimentRecord
 from nni_manager.engine.statuses import ExperimentStatus, MetricKind, TrialStatus
 
 ENDED = (ExperimentStatus.DONE, ExperimentStatus.STOPPED, ExperimentStatus.ERROR)
@@ -178,6 +178,14 @@ class World(RuleBasedStateMachine):
     @rule(data=st.data())
     def assessor_judges(self, data):
         self.tell(events.TrialJudgedBad(self.pick(data, "submitted", "running", "ended"), "bad", self.now))
+
+    @rule(message=st.sampled_from(["first", "second"]))
+    def something_is_found_out(self, message):
+        warnings = self.state.experiment.warnings
+        origin = ExperimentOrigin(code_hash=message)
+        self.tell(events.OriginFound(origin), events.WarningRaised(message))
+        assert self.state.experiment.origin == origin
+        assert self.state.experiment.warnings == (warnings if message in warnings else (*warnings, message))
 
     @rule(concurrency=st.integers(1, 4), max_trials=st.none() | st.integers(1, 15))
     def user_changes_limits(self, concurrency, max_trials):

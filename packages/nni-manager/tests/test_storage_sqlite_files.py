@@ -6,12 +6,14 @@ import sqlite3
 import stat
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
 import psutil
 import pytest
-from nni_manager.engine.effects import SaveTrial
+from nni_manager.engine.effects import SaveExperiment, SaveTrial
+from nni_manager.engine.records import ExperimentOrigin
 from nni_manager.storage.interface import StorageError
 from nni_manager.storage.sqlite import open_sqlite_storage, schema
 from nni_manager.storage.sqlite.files import open_for_writing
@@ -92,7 +94,7 @@ def test_a_record_is_marked_and_every_commit_is_flushed(path: Path) -> None:
     connection = open_for_writing(path)
     assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
     assert connection.execute("PRAGMA synchronous").fetchone() == (2,)
-    assert connection.execute("PRAGMA user_version").fetchone() == (1,)
+    assert connection.execute("PRAGMA user_version").fetchone() == (2,)
     assert connection.execute("PRAGMA application_id").fetchone() == (0x4E4E4934,)
     connection.close()
 
@@ -154,7 +156,7 @@ def test_a_newer_version_is_refused_by_naming_both(path: Path) -> None:
         connection.execute("PRAGMA user_version = 7")
     connection.close()
     for read_only in (False, True):
-        with pytest.raises(StorageError, match=r"experiment\.sqlite has version 7 .* up to 1:"):
+        with pytest.raises(StorageError, match=r"experiment\.sqlite has version 7 .* up to 2:"):
             open_sqlite_storage(path, read_only)
 
 
@@ -209,15 +211,34 @@ def test_migrations_go_forward_wholly_or_not_at_all(path: Path, monkeypatch: pyt
     connection = sqlite3.connect(path, isolation_level=None)
     with pytest.raises(sqlite3.OperationalError, match="already exists"):
         schema.migrate(connection, path, broken)
-    assert schema.check(connection, path) == 1
+    assert schema.check(connection, path) == len(good) - 1
     assert "note" not in [row[1] for row in connection.execute("PRAGMA table_info(trials)")]
     monkeypatch.setattr(schema, "MIGRATIONS", good)
     with pytest.raises(StorageError, match="older version"):
         open_sqlite_storage(path, read_only=True)
     schema.migrate(connection, path, good)
-    assert schema.check(connection, path, good) == 2
+    assert schema.check(connection, path, good) == len(good)
     assert connection.execute("SELECT count(note), count(*) FROM trials").fetchone() == (0, 3)
     connection.close()
+
+
+def test_a_record_of_the_first_version_is_brought_forward(path: Path) -> None:
+    path.parent.mkdir()
+    connection = sqlite3.connect(path, isolation_level=None)
+    schema.migrate(connection, path, schema.MIGRATIONS[:1])
+    old = (1, "abcd1234", "DONE", "minimize", 1.0, 2.0, 3.0, 1.0, None, None, "[]", 4, 5, "request", 6)
+    connection.execute(f"INSERT INTO experiment VALUES ({', '.join('?' * len(old))})", old)
+    connection.execute("INSERT INTO experiment_config VALUES (1, '{}')")
+    connection.close()
+    storage = open_sqlite_storage(path)
+    experiment = storage.experiment()
+    assert experiment is not None
+    assert (experiment.experiment_id, experiment.create_request_id) == ("abcd1234", "request")
+    assert (experiment.origin, experiment.warnings) == (ExperimentOrigin(), ())
+    changed = replace(experiment, warnings=("one",), origin=ExperimentOrigin("c0ffee", False))
+    storage.commit([SaveExperiment(changed)])
+    assert storage.experiment() == changed
+    storage.close()
 
 
 def test_no_write_ahead_log_on_a_network_file_system(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -248,6 +248,15 @@ def _config_changed(state: State, step: Step, event: events.ConfigChanged) -> No
         )
 
 
+def _origin_found(state: State, step: Step, event: events.OriginFound) -> None:
+    step.change_experiment(origin=event.origin)
+
+
+def _warning_raised(state: State, step: Step, event: events.WarningRaised) -> None:
+    if event.message not in state.experiment.warnings:
+        step.change_experiment(warnings=(*state.experiment.warnings, event.message))
+
+
 def _time_passed(state: State, step: Step, event: events.TimePassed) -> None:
     reason = EndReason(
         Actor.LIMIT, f"time limit: max_trial_duration ({state.limits.max_trial_seconds or 0:g} s) is reached"
@@ -271,5 +280,7 @@ _HANDLERS: dict[type, Callable[[State, Step, Any], None]] = {
     events.CancelRequested: _cancel_requested,
     events.StopRequested: _stop_requested,
     events.ConfigChanged: _config_changed,
+    events.OriginFound: _origin_found,
+    events.WarningRaised: _warning_raised,
     events.TimePassed: _time_passed,
 }

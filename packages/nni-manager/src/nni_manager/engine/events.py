@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from nni_manager.engine.limits import Limits
+from nni_manager.engine.records import ExperimentOrigin
 from nni_manager.engine.statuses import MetricKind
 
 _LATEST = 253402300799.0  # the last second of the year 9999, beyond which many programs know no time
@@ -184,6 +185,20 @@ class ConfigChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class OriginFound:
+    """It is known what the experiment was made of."""
+
+    origin: ExperimentOrigin
+
+
+@dataclass(frozen=True, slots=True)
+class WarningRaised:
+    """There is something that a person is to know, although nothing failed."""
+
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
 class TimePassed:
     """The time that the engine asked to be woken at has come."""
 
@@ -204,5 +219,7 @@ Event = (
     | CancelRequested
     | StopRequested
     | ConfigChanged
+    | OriginFound
+    | WarningRaised
     | TimePassed
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from nni_manager.engine.statuses import Actor, ExperimentStatus, MetricKind, ParameterSource, TrialStatus
@@ -90,6 +90,25 @@ class MetricRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class ExperimentOrigin:
+    """What an experiment was made of, so that it can be made again.
+
+    Attributes:
+        git_commit: The commit that the code's repository is at, "" when it is not known.
+        git_is_dirty: Whether tracked files differ from the commit, None when that is not known.
+        code_hash: The hash of the code folder's files, "" when it is not known.
+        package_versions: The versions of Python and of the packages beside the manager, by name.
+        seed: The seed of the tuner's random numbers, None when it has none or it is not known.
+    """
+
+    git_commit: str = ""
+    git_is_dirty: bool | None = None
+    code_hash: str = ""
+    package_versions: dict[str, str] = field(default_factory=dict)
+    seed: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class ExperimentRecord:
     """An experiment.
 
@@ -108,6 +127,8 @@ class ExperimentRecord:
         next_sequence_number: The number of the next trial.
         next_parameter_id: The id of the next request for parameters.
         create_request_id: The request that created it.
+        origin: What it was made of; all but the seed is known some time after its start.
+        warnings: What a person is to know of it although nothing failed, the newest last.
     """
 
     experiment_id: str
@@ -124,3 +145,5 @@ class ExperimentRecord:
     next_sequence_number: int = 0
     next_parameter_id: int = 0
     create_request_id: str = ""
+    origin: ExperimentOrigin = field(default_factory=ExperimentOrigin)
+    warnings: tuple[str, ...] = ()

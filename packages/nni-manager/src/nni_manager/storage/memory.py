@@ -256,7 +256,8 @@ def _copied_write(write: Write) -> Write:
 
 
 def _copied_experiment(record: ExperimentRecord) -> ExperimentRecord:
-    return replace(record, config=copied(record.config))
+    origin = replace(record.origin, package_versions=copied(record.origin.package_versions))
+    return replace(record, config=copied(record.config), origin=origin)
 
 
 def _copied_trial(record: TrialRecord) -> TrialRecord:

@@ -11,7 +11,13 @@ from typing import Any
 import pytest
 
 from nni_manager.engine.effects import SaveExperiment, SaveMetrics, SaveTrial, Write
-from nni_manager.engine.records import EndReason, ExperimentRecord, MetricRecord, TrialRecord
+from nni_manager.engine.records import (
+    EndReason,
+    ExperimentOrigin,
+    ExperimentRecord,
+    MetricRecord,
+    TrialRecord,
+)
 from nni_manager.engine.statuses import Actor, ExperimentStatus, MetricKind, ParameterSource, TrialStatus
 from nni_manager.storage.interface import BatchRefusedError, ReportPosition, Storage, StorageError
 
@@ -117,6 +123,8 @@ class StorageContract:
             next_sequence_number=7,
             next_parameter_id=2**40,
             create_request_id="request",
+            origin=ExperimentOrigin("c0ffee", True, "hash", {"python": "3.11.2", "numpy": "2.0"}, 2**31),
+            warnings=("the code \u00e9 changed",),
         )
         storage.commit([SaveExperiment(EXPERIMENT)])
         assert storage.experiment() == EXPERIMENT
@@ -332,18 +340,23 @@ class StorageContract:
 
     def test_what_is_returned_or_was_given_is_a_copy(self, storage: Storage) -> None:
         parameters: dict[str, Any] = {"list": [1]}
+        versions = {"numpy": "2.0"}
+        origin = ExperimentOrigin(package_versions=versions)
         storage.commit(
             [
-                SaveExperiment(replace(EXPERIMENT, config=parameters)),
+                SaveExperiment(replace(EXPERIMENT, config=parameters, origin=origin)),
                 SaveTrial(trial(0, parameters=parameters, final_result=parameters)),
                 results(0, metric(0, 0, parameters)),
             ]
         )
         parameters["list"].append(2)
+        versions["numpy"] = "3.0"
         for _ in range(2):
             experiment, stored, found = storage.experiment(), storage.trial("t0000"), storage.metrics()[0]
             assert experiment is not None
             assert stored is not None
+            assert experiment.origin.package_versions == {"numpy": "2.0"}
+            experiment.origin.package_versions.clear()
             copies: list[Any] = [experiment.config, stored.record.parameters, stored.record.final_result]
             copies += [stored.latest_intermediate, found.record.value]
             for value in copies:

@@ -13,7 +13,7 @@ from nni_manager.engine.effects import SaveExperiment, SaveMetrics, SaveTrial, W
 from nni_manager.engine.records import ExperimentRecord, TrialRecord
 from nni_manager.engine.statuses import MetricKind
 from nni_manager.storage.interface import BatchRefusedError
-from nni_manager.storage.sqlite.rows import Row, experiment_row, metric_row, trial_row
+from nni_manager.storage.sqlite.rows import Row, experiment_row, metric_row, origin_text, trial_row
 from nni_manager.storage.values import encode, numeric_entries
 
 _Item = TypeVar("_Item")
@@ -159,6 +159,11 @@ def _save_experiment(connection: sqlite3.Connection, record: ExperimentRecord, r
         """INSERT INTO experiment_config VALUES (1, ?)
         ON CONFLICT (id) DO UPDATE SET config = excluded.config WHERE config <> excluded.config""",
         (encode(record.config),),
+    )
+    connection.execute(
+        """INSERT INTO experiment_origin VALUES (1, ?)
+        ON CONFLICT (id) DO UPDATE SET origin = excluded.origin WHERE origin <> excluded.origin""",
+        (origin_text(record.origin),),
     )
 
 

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from nni_manager.engine.records import EndReason, ExperimentRecord, MetricRecord, TrialRecord
+from nni_manager.engine.records import (
+    EndReason,
+    ExperimentOrigin,
+    ExperimentRecord,
+    MetricRecord,
+    TrialRecord,
+)
 from nni_manager.engine.statuses import Actor, ExperimentStatus, MetricKind, ParameterSource, TrialStatus
 from nni_manager.storage.interface import StoredMetric, StoredTrial
 from nni_manager.storage.values import decode, encode
@@ -13,8 +19,9 @@ Row = tuple[Any, ...]
 
 SELECT_EXPERIMENT = """
 SELECT experiment_id, status, config, optimize_mode, created_at, started_at, ended_at, running_seconds,
-    running_since, end_reason, errors, next_sequence_number, next_parameter_id, create_request_id
-FROM experiment JOIN experiment_config USING (id)"""
+    running_since, end_reason, errors, next_sequence_number, next_parameter_id, create_request_id,
+    warnings, origin
+FROM experiment JOIN experiment_config USING (id) LEFT JOIN experiment_origin USING (id)"""
 
 SELECT_TRIALS = """
 SELECT t.trial_id, t.sequence_number, t.status, t.attempt, t.parameter_id, t.parameter_source, t.parameters,
@@ -52,6 +59,14 @@ def experiment_row(record: ExperimentRecord, revision: int) -> Row:
         record.next_parameter_id,
         record.create_request_id,
         revision,
+        encode(record.warnings),
+    )
+
+
+def origin_text(origin: ExperimentOrigin) -> str:
+    """Returns what an experiment was made of as text."""
+    return encode(
+        [origin.git_commit, origin.git_is_dirty, origin.code_hash, origin.package_versions, origin.seed]
     )
 
 
@@ -109,6 +124,8 @@ def experiment_of(row: Row) -> ExperimentRecord:
         next_sequence_number=row[11],
         next_parameter_id=row[12],
         create_request_id=row[13],
+        warnings=tuple(decode(row[14])),
+        origin=ExperimentOrigin() if row[15] is None else ExperimentOrigin(*decode(row[15])),
     )
 
 

@@ -120,7 +120,17 @@ CREATE TABLE report_files (
 ) WITHOUT ROWID;
 """
 
-MIGRATIONS: tuple[str, ...] = (_VERSION_1,)
+_VERSION_2 = """
+ALTER TABLE experiment ADD COLUMN warnings TEXT NOT NULL DEFAULT '[]';
+
+-- Apart from the experiment: it may name hundreds of packages and hardly ever changes.
+CREATE TABLE experiment_origin (
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    origin TEXT NOT NULL
+);
+"""
+
+MIGRATIONS: tuple[str, ...] = (_VERSION_1, _VERSION_2)
 """Script i makes a file of version i + 1 out of one of version i; an empty file has version 0."""
 
 

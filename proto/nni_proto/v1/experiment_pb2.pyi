@@ -95,6 +95,8 @@ class Experiment(google.protobuf.message.Message):
     OPTIMIZE_MODE_FIELD_NUMBER: builtins.int
     DIRECTORY_FIELD_NUMBER: builtins.int
     REVISION_FIELD_NUMBER: builtins.int
+    ORIGIN_FIELD_NUMBER: builtins.int
+    WARNINGS_FIELD_NUMBER: builtins.int
     name: builtins.str
     """Resource name, experiments/{experiment}."""
     status: global___Experiment.Status.ValueType
@@ -143,6 +145,14 @@ class Experiment(google.protobuf.message.Message):
     def best_trial(self) -> nni_proto.v1.trial_pb2.Trial:
         """The best succeeded trial, by optimize_mode. Unset when there is none."""
 
+    @property
+    def origin(self) -> global___ExperimentOrigin:
+        """What it was made of. All but the seed is set some time after its start."""
+
+    @property
+    def warnings(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
+        """What a person is to know of it although nothing failed, the newest last."""
+
     def __init__(
         self,
         *,
@@ -161,11 +171,72 @@ class Experiment(google.protobuf.message.Message):
         optimize_mode: builtins.str = ...,
         directory: builtins.str = ...,
         revision: builtins.int = ...,
+        origin: global___ExperimentOrigin | None = ...,
+        warnings: collections.abc.Iterable[builtins.str] | None = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["best_trial", b"best_trial", "config", b"config", "create_time", b"create_time", "end_reason", b"end_reason", "end_time", b"end_time", "running_time", b"running_time", "start_time", b"start_time"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["best_trial", b"best_trial", "config", b"config", "create_time", b"create_time", "directory", b"directory", "end_reason", b"end_reason", "end_time", b"end_time", "errors", b"errors", "name", b"name", "optimize_mode", b"optimize_mode", "revision", b"revision", "running_time", b"running_time", "start_time", b"start_time", "status", b"status", "trial_count", b"trial_count", "trial_counts", b"trial_counts"]) -> None: ...
+    def HasField(self, field_name: typing.Literal["best_trial", b"best_trial", "config", b"config", "create_time", b"create_time", "end_reason", b"end_reason", "end_time", b"end_time", "origin", b"origin", "running_time", b"running_time", "start_time", b"start_time"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["best_trial", b"best_trial", "config", b"config", "create_time", b"create_time", "directory", b"directory", "end_reason", b"end_reason", "end_time", b"end_time", "errors", b"errors", "name", b"name", "optimize_mode", b"optimize_mode", "origin", b"origin", "revision", b"revision", "running_time", b"running_time", "start_time", b"start_time", "status", b"status", "trial_count", b"trial_count", "trial_counts", b"trial_counts", "warnings", b"warnings"]) -> None: ...
 
 global___Experiment = Experiment
+
+@typing.final
+class ExperimentOrigin(google.protobuf.message.Message):
+    """ExperimentOrigin is what an experiment was made of, so that it can be made again."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    @typing.final
+    class PackageVersionsEntry(google.protobuf.message.Message):
+        DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: builtins.int
+        VALUE_FIELD_NUMBER: builtins.int
+        key: builtins.str
+        value: builtins.str
+        def __init__(
+            self,
+            *,
+            key: builtins.str = ...,
+            value: builtins.str = ...,
+        ) -> None: ...
+        def ClearField(self, field_name: typing.Literal["key", b"key", "value", b"value"]) -> None: ...
+
+    GIT_COMMIT_FIELD_NUMBER: builtins.int
+    GIT_IS_DIRTY_FIELD_NUMBER: builtins.int
+    CODE_HASH_FIELD_NUMBER: builtins.int
+    PACKAGE_VERSIONS_FIELD_NUMBER: builtins.int
+    SEED_FIELD_NUMBER: builtins.int
+    git_commit: builtins.str
+    """The commit that the code's repository is at; empty when it is not known."""
+    git_is_dirty: builtins.bool
+    """Whether tracked files differ from the commit. Unset when that is not known."""
+    code_hash: builtins.str
+    """The hash of the code folder's files; empty when it is not known."""
+    seed: builtins.int
+    """The seed of the tuner's random numbers. Unset when it has none or it is not known."""
+    @property
+    def package_versions(self) -> google.protobuf.internal.containers.ScalarMap[builtins.str, builtins.str]:
+        """The versions of Python ("python") and of the packages installed beside the manager, by name. Left out of
+        the steps of a watch.
+        """
+
+    def __init__(
+        self,
+        *,
+        git_commit: builtins.str = ...,
+        git_is_dirty: builtins.bool | None = ...,
+        code_hash: builtins.str = ...,
+        package_versions: collections.abc.Mapping[builtins.str, builtins.str] | None = ...,
+        seed: builtins.int | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["_git_is_dirty", b"_git_is_dirty", "_seed", b"_seed", "git_is_dirty", b"git_is_dirty", "seed", b"seed"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["_git_is_dirty", b"_git_is_dirty", "_seed", b"_seed", "code_hash", b"code_hash", "git_commit", b"git_commit", "git_is_dirty", b"git_is_dirty", "package_versions", b"package_versions", "seed", b"seed"]) -> None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_git_is_dirty", b"_git_is_dirty"]) -> typing.Literal["git_is_dirty"] | None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_seed", b"_seed"]) -> typing.Literal["seed"] | None: ...
+
+global___ExperimentOrigin = ExperimentOrigin
 
 @typing.final
 class TrialCount(google.protobuf.message.Message):

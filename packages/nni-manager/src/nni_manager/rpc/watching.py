@@ -38,7 +38,8 @@ async def responses(
                 yield part
             revision = parts[-1].revision = change.revision
             if change.experiment is not None:
-                parts[-1].experiment.CopyFrom(messages.to_message(change.experiment))
+                experiment = messages.to_message(change.experiment, with_packages=False)
+                parts[-1].experiment.CopyFrom(experiment)
             yield parts[-1]
 
 

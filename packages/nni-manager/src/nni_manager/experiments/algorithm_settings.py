@@ -14,6 +14,7 @@ def algorithm_settings(
     config: ExperimentConfig,
     optimize_mode: str,
     experiment_id: str,
+    seed: int | None,
     folder: ExperimentFolder,
 ) -> AlgorithmSettings:
     """Returns the settings of the tuner or the assessor of a valid configuration.
@@ -24,6 +25,7 @@ def algorithm_settings(
         config: The whole configuration.
         optimize_mode: "maximize" or "minimize".
         experiment_id: The experiment.
+        seed: The seed of the tuner's random numbers, None when it has none.
         folder: The experiment's folder.
     """
     # GPUs are for the trials: an algorithm sees those it was given, and no others.
@@ -31,12 +33,15 @@ def algorithm_settings(
     environment = {"NNI_EXP_ID": experiment_id, "CUDA_VISIBLE_DEVICES": ",".join(map(str, gpus))}
     class_name = getattr(algorithm, "class_name", None)
     code_directory = getattr(algorithm, "code_directory", None)
+    class_args = algorithm.class_args
+    if kind == "tuner" and seed is not None:
+        class_args = {**(class_args or {}), "seed": seed}
     return AlgorithmSettings(
         kind=kind,
         name=None if class_name else algorithm.name,
         class_name=class_name,
         code_directory=None if code_directory is None else str(code_directory),
-        class_args=algorithm.class_args,
+        class_args=class_args,
         search_space=config.search_space,
         optimize_mode=optimize_mode,
         log_directory=folder.log_directory,

@@ -29,10 +29,6 @@ def check_config(config: ExperimentConfig) -> None:
 def _settings_without_effect(config: ExperimentConfig) -> list[str]:
     """Returns a problem for each setting that would be ignored: it is better refused."""
     problems = []
-    if config.snapshot_code:
-        problems.append(
-            "snapshot_code: not available in this version; trials run in trial_code_directory itself"
-        )
     counts = [config.trial_gpu_number, *(service.trial_gpu_number for service in config.training_services())]
     if any(counts):
         problems.append(

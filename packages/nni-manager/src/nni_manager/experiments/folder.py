@@ -43,6 +43,11 @@ class ExperimentFolder:
         """One folder for each trial."""
         return self.path / "trials"
 
+    @property
+    def code_directory(self) -> Path:
+        """The copy of the code that trials run in, with snapshot_code."""
+        return self.path / "code"
+
     def exists(self) -> bool:
         """Whether there is an experiment in it."""
         try:

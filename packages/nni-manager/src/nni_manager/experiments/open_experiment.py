@@ -14,16 +14,20 @@ from nni_config import AlgorithmConfig, ExperimentConfig, effective_optimize_mod
 
 from nni_manager.engine.effects import SaveExperiment
 from nni_manager.engine.events import ConfigChanged, StopRequested, TunerProcessed
-from nni_manager.engine.records import EndReason, ExperimentRecord
+from nni_manager.engine.records import EndReason, ExperimentOrigin, ExperimentRecord
 from nni_manager.engine.statuses import Actor, ExperimentStatus
 from nni_manager.experiments import errors
 from nni_manager.experiments.algorithm_settings import algorithm_settings
+from nni_manager.experiments.code_directory import code_directory_of, in_code_directory
 from nni_manager.experiments.folder import ExperimentFolder, make_folder
 from nni_manager.experiments.limits_from_config import limits_from_config
+from nni_manager.experiments.origin_keeper import OriginKeeper
 from nni_manager.experiments.parts import Parts
 from nni_manager.experiments.reading import ExperimentReader
 from nni_manager.experiments.runner import ExperimentRunner
 from nni_manager.experiments.views import ExperimentView
+from nni_manager.origin.seed import tuner_seed
+from nni_manager.origin.snapshot import SnapshotError, take_snapshot
 from nni_manager.storage.interface import Storage, StorageError
 from nni_manager.training.interface import TrainingService, TrainingServiceError
 from nni_manager.tuning.interface import Algorithm, AlgorithmError
@@ -60,19 +64,30 @@ class OpenExperiment:
         self._training: TrainingService | None = None
         self._tuner: Algorithm | None = None
         self._assessor: Algorithm | None = None
+        self._origin_keeper: OriginKeeper | None = None
 
     async def start(self) -> None:
         """Gets the parts ready and starts the experiment.
 
         Raises:
-            InvalidConfigError: An algorithm cannot be made or the place cannot run trials. The experiment is
-                ERROR then.
+            InvalidConfigError: An algorithm cannot be made, the place cannot run trials, or the code cannot
+                be copied. The experiment is ERROR then.
         """
         emit = self.runner.queue.put
         experiment_id = self.runner.record.experiment_id
         try:
+            config = await self._with_snapshot() if self.config.snapshot_code else self.config
+            keeper = self._origin_keeper = OriginKeeper(
+                code_directory_of(config),
+                code_directory_of(self.config),
+                self._folder.path.parent,
+                self.runner.record.origin.seed,
+                self.runner.settle,
+                watches=not config.snapshot_code,
+            )
+            keeper.begin()
             training = self._training = self._parts.make_training_service(
-                self.config, experiment_id, self._folder.path, emit
+                config, experiment_id, self._folder.path, emit
             )
             tuner = self._tuner = self._make_algorithm("tuner", self.config.tuner)
             starting: list[Coroutine[Any, Any, None]] = [training.start(), tuner.start()]
@@ -80,7 +95,7 @@ class OpenExperiment:
                 self._assessor = self._make_algorithm("assessor", self.config.assessor)
                 starting.append(self._assessor.start())
             await asyncio.gather(*starting)
-        except (AlgorithmError, TrainingServiceError) as error:
+        except (AlgorithmError, SnapshotError, TrainingServiceError) as error:
             await self._note_failed_start(str(error))
             raise errors.InvalidConfigError(str(error)) from error
         await self.runner.start(
@@ -88,7 +103,9 @@ class OpenExperiment:
             tuner,
             self._assessor,
             lambda trial_id: self._parts.trial_environment(experiment_id, trial_id),
+            keeper.trial_submitted,
         )
+        keeper.record()
 
     async def change_config(self, config: ExperimentConfig, *, search_space_changed: bool) -> None:
         """Runs on with another configuration.
@@ -121,12 +138,25 @@ class OpenExperiment:
         await asyncio.to_thread(self.reader.close)
         await asyncio.to_thread(self._storage.close)
 
+    async def _with_snapshot(self) -> ExperimentConfig:
+        """Copies the code and returns the configuration whose trials run in the copy."""
+        copy = self._folder.code_directory
+        code = code_directory_of(self.config)
+        await asyncio.to_thread(take_snapshot, code, self._folder.path.parent, copy)
+        return in_code_directory(self.config, copy.absolute())
+
     def _make_algorithm(self, kind: str, algorithm: AlgorithmConfig | None) -> Algorithm:
         if algorithm is None:
             raise AlgorithmError(f"{kind}: must be set")
         record = self.runner.record
         settings = algorithm_settings(
-            kind, algorithm, self.config, record.optimize_mode, record.experiment_id, self._folder
+            kind,
+            algorithm,
+            self.config,
+            record.optimize_mode,
+            record.experiment_id,
+            record.origin.seed,
+            self._folder,
         )
         return self._parts.make_algorithm(settings, self.runner.queue.put)
 
@@ -156,6 +186,8 @@ class OpenExperiment:
         for result in results:
             if isinstance(result, BaseException):
                 _LOG.error("a part of the experiment did not close", exc_info=result)
+        if self._origin_keeper is not None:
+            await self._origin_keeper.close()
 
     def _shown(self) -> tuple[ExperimentRecord, int]:
         """Returns the experiment as last stored, with what keeps it from being stored now."""
@@ -195,6 +227,7 @@ def record_experiment(
         optimize_mode=effective_optimize_mode(config),
         created_at=time.time(),
         create_request_id=request_id,
+        origin=ExperimentOrigin(seed=tuner_seed(config.tuner)),
     )
     try:
         storage = parts.open_storage(folder.database)

@@ -1,0 +1,122 @@
+"""Finds out what a running experiment is made of, and says when its code changes."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable, Coroutine
+from pathlib import Path
+from typing import Any
+
+from nni_manager.engine.events import OriginFound, WarningRaised
+from nni_manager.engine.records import ExperimentOrigin
+from nni_manager.experiments.errors import ExperimentServiceError
+from nni_manager.origin.code_state import CodeState, change_warning
+from nni_manager.origin.git_state import git_state
+from nni_manager.origin.package_versions import package_versions
+
+_LEAST_SECONDS_BETWEEN_LOOKS = 2.0
+_LOOK_PART = 0.02
+"""Of the time, looking for changes takes two hundredths at most."""
+
+_SECONDS_TO_FINISH = 5.0
+_LOG = logging.getLogger(__name__)
+
+
+class OriginKeeper:
+    """Works beside an experiment; nothing waits for it but the end of a short experiment."""
+
+    def __init__(
+        self,
+        code_directory: Path,
+        repository: Path,
+        experiments_directory: Path,
+        seed: int | None,
+        tell: Callable[[OriginFound | WarningRaised], Awaitable[None]],
+        *,
+        watches: bool,
+    ) -> None:
+        """Makes a keeper that has done nothing yet.
+
+        Args:
+            code_directory: The folder that trials run in.
+            repository: The folder that git is asked about, which is not the one of a copy.
+            experiments_directory: Where the folders of experiments are.
+            seed: The seed of the tuner.
+            tell: Tells the engine what was found.
+            watches: Whether changes of the code are told.
+        """
+        self._code_directory = code_directory
+        self._repository = repository
+        self._experiments_directory = experiments_directory
+        self._seed = seed
+        self._tell = tell
+        self._watches = watches
+        self._is_over = False
+        self._submitted = asyncio.Event()
+        self._reading: asyncio.Task[CodeState] | None = None
+        self._recording: asyncio.Task[None] | None = None
+        self._watching: asyncio.Task[None] | None = None
+
+    def begin(self) -> None:
+        """Begins to read the code, so that it is known as it was at the start."""
+        self._reading = asyncio.create_task(asyncio.to_thread(self._read), name="read the code")
+
+    def record(self) -> None:
+        """Finds out the rest and tells it. Comes after the start, which it would slow down."""
+        self._recording = asyncio.create_task(_logged(self._record()), name="record the origin")
+        if self._watches:
+            self._watching = asyncio.create_task(_logged(self._watch()), name="watch the code")
+
+    def trial_submitted(self) -> None:
+        """Says that a trial is about to start with the code as it is now."""
+        self._submitted.set()
+
+    async def close(self) -> None:
+        """Ends the looking, and the recording unless it is done soon."""
+        if self._recording is not None:
+            await asyncio.wait([self._recording], timeout=_SECONDS_TO_FINISH)
+        self._is_over = True
+        tasks = [task for task in (self._reading, self._recording, self._watching) if task is not None]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _read(self) -> CodeState:
+        return CodeState(self._code_directory, self._experiments_directory, lambda: self._is_over)
+
+    async def _code(self) -> CodeState:
+        assert self._reading is not None
+        return await asyncio.shield(self._reading)
+
+    async def _record(self) -> None:
+        commit, is_dirty = await git_state(self._repository)
+        versions = await asyncio.to_thread(package_versions)
+        code_hash = await asyncio.to_thread((await self._code()).hash)
+        await self._tell(OriginFound(ExperimentOrigin(commit, is_dirty, code_hash, versions, self._seed)))
+
+    async def _watch(self) -> None:
+        code = await self._code()
+        changed: list[str] = []
+        pause = _LEAST_SECONDS_BETWEEN_LOOKS
+        while not changed:
+            await asyncio.sleep(pause)
+            await self._submitted.wait()
+            self._submitted.clear()
+            began = time.monotonic()
+            changed = await asyncio.to_thread(code.changed)
+            pause = max(_LEAST_SECONDS_BETWEEN_LOOKS, (time.monotonic() - began) / _LOOK_PART)
+        warning = change_warning(self._code_directory, changed)
+        _LOG.warning("%s", warning)
+        await self._tell(WarningRaised(warning))
+
+
+async def _logged(work: Coroutine[Any, Any, None]) -> None:
+    """Does something that nobody waits for, and logs why it fails."""
+    try:
+        await work
+    except ExperimentServiceError as error:
+        _LOG.error("what the experiment is made of cannot be recorded: %s", error)
+    except Exception:
+        _LOG.exception("what the experiment is made of cannot be found out")

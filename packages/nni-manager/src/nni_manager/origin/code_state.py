@@ -1,0 +1,184 @@
+"""The state of a code folder as one hash, and what has changed in it since."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+import stat
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from nni_manager.origin.code_files import CodePath, Kind, code_paths
+
+MOST_FILES = 10_000
+"""Of a folder with more files those nearest to its top are looked at."""
+
+MOST_BYTES = 1 << 20
+"""A larger file is known by its size and the time of its last change instead of its content."""
+
+MOST_BYTES_TOGETHER = 1 << 28
+"""Once as much was read, further files are known by size and time, too."""
+
+_CHUNK = 1 << 18
+_NAMED = 3
+_LOG = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class _Known:
+    """What is known of a file.
+
+    Attributes:
+        signature: Its size, time of last change and whether it may be executed. While it stays the same the
+            file is taken to be unchanged.
+        content: What stands for its content.
+        by_content: Whether that was made of all of its content.
+    """
+
+    signature: tuple[int, int, bool]
+    content: str
+    by_content: bool
+
+
+class CodeState:
+    """The files of a code folder as they were once."""
+
+    def __init__(
+        self,
+        folder: Path,
+        experiments_directory: Path,
+        is_over: Callable[[], bool] = lambda: False,
+    ) -> None:
+        """Reads a folder.
+
+        Args:
+            folder: The code folder.
+            experiments_directory: Where the folders of experiments are; they are no code.
+            is_over: Whether nobody waits for the answer any more; asked before each file.
+        """
+        self.folder = folder
+        self._is_over = is_over
+        self._budget = MOST_BYTES_TOGETHER
+        self._known: dict[CodePath, _Known | None] = {}
+        self._unreadable: list[OSError] = []
+        for code_path in code_paths(folder, experiments_directory, self._unreadable.append):
+            if code_path.kind not in (Kind.FILE, Kind.LINK):
+                continue
+            if is_over():
+                break
+            if len(self._known) == MOST_FILES:
+                _LOG.warning(
+                    "%s holds more than %d files: only those nearest to its top count as code; "
+                    "what is no code can be named in .nniignore",
+                    folder,
+                    MOST_FILES,
+                )
+                break
+            self._known[code_path] = self._look(code_path)
+        if self._unreadable:
+            _LOG.warning(
+                "%d files or folders in %s cannot be read and do not count as code, the first one: %s",
+                len(self._unreadable),
+                folder,
+                self._unreadable[0],
+            )
+
+    def hash(self) -> str:
+        """Returns the hash, 64 hexadecimal digits.
+
+        It is SHA-256 over the paths in order, each with its kind, whether it may be executed, and the SHA-256
+        of its content or its target. It depends on nothing else as long as no file is known by size and time.
+        """
+        total = hashlib.sha256()
+        for code_path in sorted(self._known, key=lambda each: os.fsencode(each.path)):
+            known = self._known[code_path]
+            executable = known is not None and known.signature[2]
+            content = "unreadable" if known is None else known.content
+            for part in (code_path.path, code_path.kind.value, "x" if executable else "-", content):
+                total.update(os.fsencode(part) + b"\0")
+        return total.hexdigest()
+
+    def changed(self) -> list[str]:
+        """Returns which files are no longer what they were, by name; new files do not count.
+
+        What was read before is read again only where size or time differ.
+        """
+        changed = []
+        for code_path, before in self._known.items():
+            if self._is_over():
+                return []
+            if before is not None and self._has_changed(code_path, before):
+                changed.append(code_path.path)
+        return sorted(changed, key=os.fsencode)
+
+    def _has_changed(self, code_path: CodePath, before: _Known) -> bool:
+        try:
+            signature = _signature(os.lstat(self.folder / code_path.path))
+        except OSError:
+            return True
+        if signature == before.signature:
+            return False
+        if not before.by_content or signature[2] != before.signature[2]:
+            return True
+        if code_path.kind is Kind.FILE and signature[0] != before.signature[0]:
+            return True
+        self._budget = MOST_BYTES_TOGETHER
+        now = self._look(code_path)
+        if now is None or now.content != before.content:
+            return True
+        before.signature = now.signature
+        return False
+
+    def _look(self, code_path: CodePath) -> _Known | None:
+        path = self.folder / code_path.path
+        try:
+            status = os.lstat(path)
+            signature = _signature(status)
+            if stat.S_ISLNK(status.st_mode):
+                target = os.fsencode(os.readlink(path))  # noqa: PTH115  Path would change its text
+                return _Known(signature, hashlib.sha256(target).hexdigest(), by_content=True)
+            if not stat.S_ISREG(status.st_mode):
+                return _Known(signature, "no file", by_content=False)
+            if status.st_size > MOST_BYTES or status.st_size > self._budget:
+                return _Known(signature, f"{status.st_size} {status.st_mtime_ns}", by_content=False)
+            self._budget -= status.st_size
+            return _Known(signature, _hash_of(path), by_content=True)
+        except OSError as error:
+            self._unreadable.append(error)
+            return None
+
+
+def change_warning(folder: Path, changed: list[str]) -> str:
+    """Returns what is said once when code has changed during an experiment.
+
+    Args:
+        folder: The code folder.
+        changed: The files that changed, at least one.
+    """
+    names = ", ".join(map(_printable, changed[:_NAMED]))
+    more = f" and {len(changed) - _NAMED} more" if len(changed) > _NAMED else ""
+    return (
+        f"files in {_printable(str(folder))} changed or went while the experiment runs: {names}{more}. "
+        "Trials that start now run other code than those before. With snapshot_code every trial runs in one "
+        "copy; files that are no code can be named in .nniignore"
+    )
+
+
+def _printable(name: str) -> str:
+    return name if name.isprintable() else ascii(name)
+
+
+def _signature(status: os.stat_result) -> tuple[int, int, bool]:
+    return status.st_size, status.st_mtime_ns, bool(status.st_mode & stat.S_IXUSR)
+
+
+def _hash_of(path: Path) -> str:
+    total = hashlib.sha256()
+    # A pipe may have taken the file's place since: opening that must not wait for a writer.
+    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    with os.fdopen(os.open(path, flags), "rb") as file:
+        while chunk := file.read(_CHUNK):
+            total.update(chunk)
+    return total.hexdigest()

@@ -12,6 +12,7 @@ from typing import Any
 import nni
 import pytest
 from google.protobuf import json_format
+from nni import processes
 from nni_proto import values
 from nni_proto.v1 import courier_pb2
 
@@ -105,6 +106,9 @@ exit 3
 """
 
 
+NOTED = "while [ ! -e $NNI_SYS_DIR/run.json ]; do sleep 0.01; done"
+
+
 def test_the_life_of_a_trial(manager: Manager) -> None:
     ready = manager.wait_for("ready")
     assert (ready.version, ready.pid) == (nni.__version__, manager.process.pid)
@@ -195,6 +199,54 @@ def test_what_cannot_be_written_is_told(manager: Manager) -> None:
     (manager.experiment / "trials").write_text("a file where a folder should be")
     manager.launch("true")
     assert "cannot be started" in manager.wait_for("ended").problem
+
+
+@pytest.mark.parametrize(
+    ("spoil", "cause"),
+    [
+        ("rm -r $NNI_OUTPUT_DIR", "No such file"),
+        # As on a full disk: nothing can be written to any file any more.
+        (
+            f'{sys.executable} -c "import resource as r; r.prlimit($PPID, r.RLIMIT_FSIZE, (0, 0))"',
+            "too large",
+        ),
+    ],
+)
+def test_the_end_of_a_trial_is_told_where_it_cannot_be_written(
+    manager: Manager, spoil: str, cause: str
+) -> None:
+    manager.wait_for("ready")
+    manager.launch(f"{NOTED}; {spoil}; exit 3")
+    ended = manager.wait_for("ended")
+    assert (ended.exit_code, ended.problem) == (3, "")
+    assert manager.kinds() == ["ready", "started", "problem", "ended"]
+    assert cause in manager.seen[2].problem.message and "exit.json" in manager.seen[2].problem.message
+
+
+def test_a_runner_that_fails_is_told_with_the_cause(manager: Manager) -> None:
+    manager.wait_for("ready")
+    (manager.experiment / "trials" / "abcde" / "stdout").mkdir(parents=True)
+    manager.launch("true")
+    problem = manager.wait_for("ended").problem
+    assert problem.startswith("runner lost: ") and "Is a directory" in problem and "/abcde/stdout" in problem
+
+
+def test_a_trial_without_its_folder_is_stopped(manager: Manager) -> None:
+    manager.wait_for("ready")
+    manager.launch(f"{NOTED}; rm -r $NNI_OUTPUT_DIR; touch $NNI_OUTPUT_DIR.ready; exec sleep 1000")
+    manager.wait_for("started")
+    while not (manager.experiment / "trials" / "abcde.ready").exists():
+        continue
+    manager.send("cancel", trial_id="abcde", signal=15, grace_seconds=30.0)
+    assert "No such file" in manager.wait_for("problem").message
+    assert manager.wait_for("ended").signal == 2
+
+
+def test_what_a_lost_runner_leaves_is_stopped_without_its_folder(manager: Manager) -> None:
+    manager.wait_for("ready")
+    manager.launch(f"{NOTED}; rm -r $NNI_OUTPUT_DIR; echo $$ > pid; kill -KILL $PPID; exec sleep 1000")
+    assert "was killed by signal 9" in manager.wait_for("ended").problem
+    assert processes.start_time(int((manager.experiment / "pid").read_text())) is None
 
 
 def test_an_environment_that_cannot_be_is_told(manager: Manager) -> None:

@@ -27,9 +27,13 @@ class Trial:
         self.runner = pid
         self.pipe = pipe
 
-    def wait_started(self) -> bytes:
+    def wait_started(self) -> None:
         assert select.select([self.pipe], [], [], 60)[0]
-        return os.read(self.pipe, 1000)
+        assert self.words().keys() == {"started"}
+
+    def words(self) -> dict[str, Any]:
+        """What the runner says next: all of it once it has ended."""
+        return {k: v for line in os.read(self.pipe, 65536).splitlines() for k, v in json.loads(line).items()}
 
     def wait_for(self, name: str) -> str:
         """Waits for a file in the output folder that is complete once it ends with a line end."""
@@ -114,7 +118,7 @@ def test_the_runner_keeps_no_file_of_its_parent(start: Any) -> None:
     targets = [str(entry.readlink()) for entry in Path(f"/proc/{trial.runner}/fd").iterdir()]
     expected = {"/dev/null", trial.folder.stdout, trial.folder.stderr}
     assert {target for target in targets if not target.startswith("pipe:")} == expected
-    assert len(targets) == 5
+    assert len(targets) == 6
 
 
 @pytest.mark.parametrize("ignored", [signal.SIGINT, signal.SIGHUP, signal.SIGPIPE, signal.SIGTERM])
@@ -244,6 +248,39 @@ def test_a_working_directory_that_cannot_be_used(start: Any, tmp_path: Path, nam
     outcome = start("true", directory=tmp_path / name).end()
     assert str(tmp_path / name) in outcome["problem"]
     assert "exit_code" not in outcome
+
+
+def test_how_a_trial_ended_is_said_where_it_cannot_be_written(start: Any) -> None:
+    trial = start("while [ ! -e $OUT/.nni/0/run.json ]; do sleep 0.01; done; rm -r $OUT; exit 3")
+    assert os.waitpid(trial.runner, 0)[1] == 0
+    trial.runner = 0
+    words = trial.words()
+    assert words["started"] and words["outcome"]["exit_code"] == 3
+    assert "No such file" in words["unwritten"] and "exit.json" in words["unwritten"]
+
+
+def test_a_trial_whose_start_cannot_be_noted_is_stopped(start: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(path: str, content: dict[str, Any]) -> None:
+        if path.endswith("run.json"):
+            raise OSError(28, "No space left on device", path)
+        write_json(path, content)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(runner, "write_json", full)
+        trial = start("trap 'exit 0' TERM; echo $$ > $OUT/pid; while true; do sleep 0.1; done")
+    outcome = trial.end()
+    assert "No space left on device" in outcome["problem"] and "run.json" in outcome["problem"]
+    assert "exit_code" not in outcome
+    pid = Path(trial.folder.output_directory, "pid")
+    assert not pid.exists() or not alive(int(pid.read_text()))
+
+
+def test_a_runner_that_fails_says_why(start: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "experiment/trials/trial0/stdout").mkdir(parents=True)
+    trial = start("true")
+    assert os.waitstatus_to_exitcode(os.waitpid(trial.runner, 0)[1]) == 1
+    trial.runner = 0
+    assert trial.words() == {"problem": f"[Errno 21] Is a directory: '{trial.folder.stdout}'"}
 
 
 def test_a_command_too_long_for_the_system(start: Any) -> None:

@@ -10,6 +10,7 @@ Signal SIGTERM to the runner means: stop the trial as cancel.json says.
 from __future__ import annotations
 
 import gc
+import json
 import os
 import signal
 import sys
@@ -65,15 +66,18 @@ def start(run: Run) -> Tuple[int, int]:
     """Forks a runner that runs a trial.
 
     Returns:
-        The runner's process id, and a pipe that the runner closes once the command runs and run.json says so.
-        If the command could not be started and nothing could be written, the pipe holds the reason.
+        The runner's process id, and a pipe on which it says, as lines of JSON objects, what its files do not:
+        "started", the content of run.json once it is there; "outcome" and "unwritten" if exit.json cannot be
+        written, its content and why; "problem" if the runner itself fails.
 
     Raises:
         OSError: The machine has no room for another process.
     """
     reader, writer = os.pipe()
     try:
-        pid = _fork(run.folder, writer, lambda supervisor: _run_trial(run, supervisor, writer))
+        pid = _fork(
+            run.folder, writer, lambda supervisor: _end(run.folder, writer, _run(run, supervisor, writer))
+        )
     except OSError:
         os.close(reader)
         raise
@@ -129,7 +133,9 @@ def _live(folder: TrialFolder, kept: Optional[int], work: Callable[[Supervisor],
         _take_descriptors(folder, kept)
         work(Supervisor(folder, reaps_orphans))
         code = 0
-    except BaseException:
+    except BaseException as error:
+        if kept is not None:
+            _tell(kept, {"problem": str(error) or repr(error)})
         traceback.print_exc()
         sys.stderr.flush()
     finally:
@@ -138,10 +144,13 @@ def _live(folder: TrialFolder, kept: Optional[int], work: Callable[[Supervisor],
 
 def _take_descriptors(folder: TrialFolder, kept: Optional[int]) -> None:
     nothing = os.open(os.devnull, os.O_RDONLY)
-    stdout, stderr = (
-        os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-        for path in (folder.stdout, folder.stderr)
-    )
+    if kept is None:  # a cleaner, which has to work where the files cannot be written
+        stdout = stderr = os.open(os.devnull, os.O_WRONLY)
+    else:
+        stdout, stderr = (
+            os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+            for path in (folder.stdout, folder.stderr)
+        )
     for number, descriptor in enumerate((nothing, stdout, stderr)):
         os.dup2(descriptor, number)
     for name in os.listdir("/dev/fd"):
@@ -152,7 +161,8 @@ def _take_descriptors(folder: TrialFolder, kept: Optional[int]) -> None:
                 continue
 
 
-def _run_trial(run: Run, supervisor: Supervisor, ready: int) -> None:
+def _run(run: Run, supervisor: Supervisor, pipe: int) -> Dict[str, Any]:
+    """Runs the command and returns the content of exit.json."""
     record: Dict[str, Any] = {
         **run.notes,
         "boot_id": processes.boot_id(),
@@ -163,19 +173,38 @@ def _run_trial(run: Run, supervisor: Supervisor, ready: int) -> None:
     since = time.monotonic()
     try:
         pid = _spawn(run)
-        record["command"] = {"pid": pid, "start_time": processes.start_time(pid)}
-        record["started_at"] = time.time()
-        write_json(run.folder.run_file, record)
     except (OSError, ValueError) as error:
-        problem = _start_problem(run, error)
-        try:
-            write_json(run.folder.exit_file, {"problem": problem, "ended_at": time.time()})
-        except OSError:
-            os.write(ready, problem.encode("utf-8", "replace"))
-        return
-    os.close(ready)
+        return {"problem": _start_problem(run, error), "ended_at": time.time()}
+    record["command"] = {"pid": pid, "start_time": processes.start_time(pid)}
+    record["started_at"] = time.time()
     members = Members(os.getpid(), pid, run.tags, supervisor.reaps_orphans, older, since)
-    write_json(run.folder.exit_file, supervisor.run(members, run.grace_seconds))
+    try:
+        write_json(run.folder.run_file, record)
+    except OSError as error:
+        # Nobody could find the trial again.
+        outcome = supervisor.run(members, run.grace_seconds, lost=True)
+        outcome.pop("exit_code", None)
+        outcome.pop("signal", None)
+        return {**outcome, "problem": f"the trial was stopped, since its start cannot be noted: {error}"}
+    _tell(pipe, {"started": record})
+    return supervisor.run(members, run.grace_seconds)
+
+
+def _end(folder: TrialFolder, pipe: int, outcome: Dict[str, Any]) -> None:
+    try:
+        write_json(folder.exit_file, outcome)
+    except OSError as error:
+        if not _tell(pipe, {"outcome": outcome, "unwritten": str(error)}):
+            raise
+
+
+def _tell(pipe: int, words: Dict[str, Any]) -> bool:
+    """Says something to the courier; returns False if that has gone."""
+    try:
+        os.write(pipe, json.dumps(words).encode("ascii") + b"\n")
+    except OSError:
+        return False
+    return True
 
 
 def _spawn(run: Run) -> int:

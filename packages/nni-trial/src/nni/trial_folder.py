@@ -142,5 +142,8 @@ def _write(path: str, content: Dict[str, Any]) -> None:
         data = json.dumps(content).encode("ascii")
         while data:
             data = data[os.write(descriptor, data) :]
+    except OSError as error:
+        error.filename = path  # which os.write does not know
+        raise
     finally:
         os.close(descriptor)

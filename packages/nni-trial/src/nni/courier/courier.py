@@ -251,4 +251,4 @@ def _key(command: Dict[str, Any]) -> Tuple[str, int]:
 def _how(status: int) -> str:
     if os.WIFSIGNALED(status):
         return f"was killed by signal {os.WTERMSIG(status)}"
-    return f"ended with code {os.WEXITSTATUS(status)}; what it said is in the trial's stderr"
+    return f"ended with code {os.WEXITSTATUS(status)}"

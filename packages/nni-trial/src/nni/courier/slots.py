@@ -159,6 +159,8 @@ class Slots:
             how: How it ended, in words.
         """
         slot = self._children.pop(pid, None)
+        while slot is not None and self._hear(slot):
+            continue  # its last words may come with the news of its end
         if slot is not None and self._slots.get(slot.key) is slot:
             self._on_runner_gone(slot, how)
 
@@ -184,19 +186,32 @@ class Slots:
 
     def _start_process(self, trial: Trial) -> None:
         slot = Slot(trial.folder, trial=trial, last_trial_id=trial.trial_id, is_child=True)
-        slot.runner, pipe = runner.start(launching.run_of(self._place, trial, _command(trial), self.shell))
+        slot.runner, slot.pipe = runner.start(
+            launching.run_of(self._place, trial, _command(trial), self.shell)
+        )
+        os.set_blocking(slot.pipe, False)
         trial.slot = slot
         trial.handed = False
         self._slots[slot.key] = self._children[slot.runner] = slot
-        self._selector.register(pipe, selectors.EVENT_READ, lambda: self._on_started(slot, trial, pipe))
+        self._selector.register(slot.pipe, selectors.EVENT_READ, lambda: self._hear(slot))
 
-    def _on_started(self, slot: Slot, trial: Trial, pipe: int) -> None:
-        problem = os.read(pipe, 4096).decode("utf-8", "replace")
-        self._selector.unregister(pipe)
-        os.close(pipe)
-        if problem:
-            self._on_process_ended(slot, lost_outcome(problem))
-        self._teller.started(trial)
+    def _hear(self, slot: Slot) -> bool:
+        """Takes what a runner says, such as that its trial has started. Returns whether it may say more."""
+        if slot.pipe == -1:  # taken to its end when the runner was reaped, in the same step
+            return False
+        try:
+            words = os.read(slot.pipe, 65536)
+        except BlockingIOError:
+            return False
+        slot.said += words
+        if not words:
+            self._selector.unregister(slot.pipe)
+            os.close(slot.pipe)
+            slot.pipe = -1
+        trial = self._trials.get(slot.key)
+        if trial is not None:
+            self._teller.started(trial)
+        return bool(words)
 
     def _attach(self, trial: Trial) -> None:
         """Finds the process of a trial that was begun before, or how it ended."""
@@ -285,7 +300,12 @@ class Slots:
     def _stop(self, slot: Slot, order: Dict[str, Any]) -> None:
         slot.stopping = True
         slot.answer({})
-        write_json(slot.home.cancel_file, order)
+        try:
+            write_json(slot.home.cancel_file, order)
+        except OSError as error:
+            self._teller.problem(
+                f"trial {slot.last_trial_id}: it is stopped in the usual way; how cannot be noted: {error}"
+            )
         if slot.is_child or slot.runner_lives():
             os.kill(slot.runner, signal.SIGTERM)
 
@@ -306,20 +326,24 @@ class Slots:
     def _on_runner_gone(self, slot: Slot, how: str) -> None:
         outcome = slot.exit_record()
         if outcome is not None:
+            unwritten = slot.words().get("unwritten")
+            if unwritten:
+                self._teller.problem(f"trial {slot.last_trial_id}: how it ended cannot be noted: {unwritten}")
             self._on_process_ended(slot, outcome)
             return
-        problem = f"runner lost: the process that watched the trial {how}"
+        cause = slot.words().get("problem", "what it said is in the trial's stderr")
+        slot.problem = slot.problem or f"runner lost: the process that watched the trial {how}; {cause}"
         if slot.cleanings >= MAX_CLEANINGS:
-            self._on_process_ended(slot, lost_outcome(problem))
+            self._on_process_ended(slot, lost_outcome(slot.problem))
             return
         slot.cleanings += 1
         slot.answer({})
         try:
             slot.runner = runner.start_cleaner(
-                slot.home, launching.tags(self._place, slot.home), self._place.grace_seconds, problem
+                slot.home, launching.tags(self._place, slot.home), self._place.grace_seconds, slot.problem
             )
         except OSError as error:
-            problem = f"{problem}, and what it left cannot be stopped: {error}"
+            problem = f"{slot.problem}, and what it left cannot be stopped: {error}"
             self._on_process_ended(slot, lost_outcome(problem))
             return
         slot.is_child = True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import time
 from dataclasses import dataclass, field
@@ -62,8 +63,11 @@ class Trial:
         return self.folder.trial_id, self.folder.attempt
 
     def run_record(self) -> Dict[str, Any]:
-        """Returns the content of run.json, empty if there is none that can be read."""
-        return _content(self.folder.run_file) or {}
+        """Returns the content of run.json as it is or as its runner says; empty if nothing is known."""
+        record = _content(self.folder.run_file)
+        if record is None and self.slot is not None and self.slot.key == self.key:
+            record = self.slot.words().get("started")
+        return record or {}
 
     def parameters_record(self) -> Dict[str, Any]:
         """Returns the content of parameters.json, empty if there is none that can be read."""
@@ -92,6 +96,9 @@ class Slot:
         cleanings: How often what was left of it had to be stopped.
         stopping: Whether it was told to stop, so that it gets no more trials.
         askers: Who in it waits for its next trial.
+        pipe: On which a runner that we forked speaks, -1 when it says no more.
+        said: What it said, lines of JSON objects.
+        problem: Why its runner was lost, "" if it was not.
     """
 
     home: TrialFolder
@@ -103,6 +110,9 @@ class Slot:
     cleanings: int = 0
     stopping: bool = False
     askers: List[Asker] = field(default_factory=list)
+    pipe: int = -1
+    said: bytes = b""
+    problem: str = ""
     _record: Dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -117,8 +127,19 @@ class Slot:
         return self._record
 
     def exit_record(self) -> Optional[Dict[str, Any]]:
-        """Returns the content of exit.json, None while it has none."""
-        return _outcome(self.home.exit_file)
+        """Returns the content of exit.json, or what its runner could not write into it; None before."""
+        outcome: Optional[Dict[str, Any]] = self.words().get("outcome")
+        return _outcome(self.home.exit_file) or outcome
+
+    def words(self) -> Dict[str, Any]:
+        """Returns what its runner has said so far."""
+        found: Dict[str, Any] = {}
+        for line in self.said.splitlines():
+            try:
+                found.update(json.loads(line))
+            except ValueError:  # its end is missing: the runner was killed
+                continue
+        return found
 
     def runner_lives(self) -> bool:
         """Returns whether the runner named in run.json runs: process id, start time and boot are its own."""

@@ -160,9 +160,9 @@ def change_warning(folder: Path, changed: list[str]) -> str:
     names = ", ".join(map(_printable, changed[:_NAMED]))
     more = f" and {len(changed) - _NAMED} more" if len(changed) > _NAMED else ""
     return (
-        f"files in {_printable(str(folder))} changed or went while the experiment runs: {names}{more}. "
+        f"Files in {_printable(str(folder))} changed or went while the experiment runs: {names}{more}. "
         "Trials that start now run other code than those before. With snapshot_code every trial runs in one "
-        "copy; files that are no code can be named in .nniignore"
+        "copy; files that are no code can be named in .nniignore."
     )
 
 

@@ -11,7 +11,7 @@ from nni_client.data import TrialHyperParameters, TrialJob, TrialMetricData, Tri
 from nni_config import ExperimentConfig
 from nni_config.wire import config_to_message
 from nni_proto.v1 import experiment_service_pb2 as pb
-from nni_proto.v1.experiment_pb2 import Experiment, TrialCount
+from nni_proto.v1.experiment_pb2 import Experiment, ExperimentOrigin, TrialCount
 from nni_proto.v1.metric_pb2 import METRIC_KIND_FINAL, METRIC_KIND_INTERMEDIATE, Metric
 from nni_proto.v1.trial_pb2 import EndReason, Trial
 from nni_proto.values import to_message
@@ -217,10 +217,33 @@ def test_the_profile(tmp_path):
         "startTime": 50_005,
         "nextSequenceId": 2,
         "revision": 9,
+        "origin": {
+            "gitCommit": None,
+            "gitIsDirty": None,
+            "codeHash": None,
+            "packageVersions": {},
+            "seed": None,
+        },
+        "warnings": [],
     }
     assert params["trialConcurrency"] == 2
     assert params["tuner"]["name"] == "Random"
     assert params["trialCodeDirectory"] == str(tmp_path)
+    versions = {"python": "3.11.2", "numpy": "2.0"}
+    origin = ExperimentOrigin(
+        git_commit="c0ffee", git_is_dirty=False, code_hash="ab", package_versions=versions, seed=0
+    )
+    experiment.origin.CopyFrom(origin)
+    experiment.warnings.append("careful")
+    profile = results.profile(experiment)
+    assert profile["origin"] == {
+        "gitCommit": "c0ffee",
+        "gitIsDirty": False,
+        "codeHash": "ab",
+        "packageVersions": versions,
+        "seed": 0,
+    }
+    assert profile["warnings"] == ["careful"]
     experiment.end_time.FromSeconds(70)
     assert results.profile(experiment)["endTime"] == 70_000
     assert results.job_statistics(experiment) == [{"trialJobStatus": "FAILED", "trialJobNumber": 2}]

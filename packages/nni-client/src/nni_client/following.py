@@ -49,6 +49,7 @@ def follow(
         CallError: The manager refuses to be watched.
     """
     failure_shown = False
+    warnings_shown = 0
     name = progress.experiment.name
     try:
         with Watcher(connection, name) as watcher:
@@ -63,6 +64,10 @@ def follow(
                     failure_shown = True
                     command = progress.experiment.config.trial_command
                     screen.say(words.failure(progress.first_failure, command))
+                warnings = progress.experiment.warnings[warnings_shown:]
+                warnings_shown += len(warnings)
+                for warning in warnings:
+                    screen.say(f"Warning: {warning}")
                 screen.show(progress)
                 if progress.has_ended:
                     return Outcome.ENDED

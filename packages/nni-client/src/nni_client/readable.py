@@ -73,7 +73,12 @@ class ReadableExperiment(ABC):
         return self._read(lambda session: results.export_data(session, self._name))
 
     def get_experiment_profile(self) -> dict[str, Any]:
-        """Returns the configuration, times (milliseconds since 1970), duration (seconds) and folder."""
+        """Returns the configuration, times (milliseconds since 1970), duration (seconds) and folder.
+
+        "origin" says what the experiment was made of: gitCommit and gitIsDirty, codeHash, packageVersions (of
+        Python and of the packages beside the manager) and seed (of the tuner), None or empty while not known.
+        "warnings" lists what to know of it although nothing failed.
+        """
         return results.profile(self._get())
 
     @property

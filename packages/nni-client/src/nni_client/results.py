@@ -8,7 +8,7 @@ from typing import Any
 from google.protobuf.timestamp_pb2 import Timestamp
 from nni_config.wire import config_from_message
 from nni_proto.resource_names import parse_experiment_name, parse_trial_name, trial_name
-from nni_proto.v1.experiment_pb2 import Experiment
+from nni_proto.v1.experiment_pb2 import Experiment, ExperimentOrigin
 from nni_proto.v1.experiment_service_pb2 import (
     ExportTrialsRequest,
     GetExperimentRequest,
@@ -111,9 +111,13 @@ def job_statistics(experiment: Experiment) -> list[dict[str, Any]]:
 
 
 def profile(experiment: Experiment) -> dict[str, Any]:
-    """Returns what there is to know about an experiment; times in milliseconds, the duration in seconds."""
+    """Returns what there is to know about an experiment; times in milliseconds, the duration in seconds.
+
+    What is not NNI's are "origin", what the experiment was made of, and "warnings".
+    """
     facts = {
-        "params": config_from_message(experiment.config).json(),
+        # Not checked again: what was right at the start may have gone since, such as the code folder.
+        "params": config_from_message(experiment.config)._as_dict(),
         "id": parse_experiment_name(experiment.name),
         "execDuration": experiment.running_time.seconds,
         "logDir": experiment.directory,
@@ -123,7 +127,19 @@ def profile(experiment: Experiment) -> dict[str, Any]:
     }
     if experiment.HasField("end_time"):
         facts["endTime"] = _milliseconds(experiment.end_time)
+    facts["origin"] = _origin(experiment.origin)
+    facts["warnings"] = list(experiment.warnings)
     return facts
+
+
+def _origin(origin: ExperimentOrigin) -> dict[str, Any]:
+    return {
+        "gitCommit": origin.git_commit or None,
+        "gitIsDirty": origin.git_is_dirty if origin.HasField("git_is_dirty") else None,
+        "codeHash": origin.code_hash or None,
+        "packageVersions": dict(sorted(origin.package_versions.items())),
+        "seed": origin.seed if origin.HasField("seed") else None,
+    }
 
 
 def _trials(session: Session, name: str) -> Iterator[Trial]:

@@ -57,6 +57,8 @@ def show_status(experiment_id: str | None, as_json: bool) -> None:
     print(f"  {words.counts(experiment)}")
     if best := words.best(experiment):
         print(f"  best {best}")
+    for warning in experiment.warnings:
+        print(f"  warning: {warning}")
     for error in experiment.errors:
         print("  " + error.replace("\n", "\n  "))
 
@@ -116,6 +118,7 @@ def _facts(record: ManagerRecord, experiment: Experiment) -> dict[str, Any]:
         "status": words.experiment_status(experiment.status),
         "reason": experiment.end_reason.message,
         "errors": list(experiment.errors),
+        "warnings": list(experiment.warnings),
         "trials": {entry["trialJobStatus"]: entry["trialJobNumber"] for entry in job_statistics(experiment)},
         "best": best,
         "seconds": experiment.running_time.ToTimedelta().total_seconds(),

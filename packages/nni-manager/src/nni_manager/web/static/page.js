@@ -57,8 +57,13 @@ function showExperiment(data) {
     addFact("Best", `${brief(best.finalResult)} by trial ${best.sequenceNumber || 0} (${brief(best.parameters)})`);
   }
   addFact("Folder", data.directory || "");
-  element("errors").hidden = !(data.errors || []).length;
-  element("errors").textContent = (data.errors || []).join("\n\n");
+  showTexts("warnings", data.warnings || []);
+  showTexts("errors", data.errors || []);
+}
+
+function showTexts(id, texts) {
+  element(id).hidden = !texts.length;
+  element(id).textContent = texts.join("\n\n");
 }
 
 function row(trial) {

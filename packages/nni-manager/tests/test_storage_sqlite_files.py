@@ -222,7 +222,7 @@ def test_migrations_go_forward_wholly_or_not_at_all(path: Path, monkeypatch: pyt
     connection.close()
 
 
-def test_a_record_of_the_first_version_is_brought_forward(path: Path) -> None:
+def test_a_record_of_the_first_version_is_read_as_it_is_and_brought_forward(path: Path) -> None:
     path.parent.mkdir()
     connection = sqlite3.connect(path, isolation_level=None)
     schema.migrate(connection, path, schema.MIGRATIONS[:1])
@@ -230,8 +230,14 @@ def test_a_record_of_the_first_version_is_brought_forward(path: Path) -> None:
     connection.execute(f"INSERT INTO experiment VALUES ({', '.join('?' * len(old))})", old)
     connection.execute("INSERT INTO experiment_config VALUES (1, '{}')")
     connection.close()
+    before = path.read_bytes()
+    reader = open_sqlite_storage(path, read_only=True)
+    experiment = reader.experiment()
+    reader.close()
+    assert path.read_bytes() == before
+    assert read_where_nothing_can_be_written(path.parent, path) == "0 0"
     storage = open_sqlite_storage(path)
-    experiment = storage.experiment()
+    assert storage.experiment() == experiment
     assert experiment is not None
     assert (experiment.experiment_id, experiment.create_request_id) == ("abcd1234", "request")
     assert (experiment.origin, experiment.warnings) == (ExperimentOrigin(), ())

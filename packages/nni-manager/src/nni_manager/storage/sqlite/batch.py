@@ -161,9 +161,10 @@ def _save_experiment(connection: sqlite3.Connection, record: ExperimentRecord, r
         (encode(record.config),),
     )
     connection.execute(
-        """INSERT INTO experiment_origin VALUES (1, ?)
-        ON CONFLICT (id) DO UPDATE SET origin = excluded.origin WHERE origin <> excluded.origin""",
-        (origin_text(record.origin),),
+        """INSERT INTO experiment_origin VALUES (1, ?, ?)
+        ON CONFLICT (id) DO UPDATE SET origin = excluded.origin, warnings = excluded.warnings
+        WHERE origin <> excluded.origin OR warnings <> excluded.warnings""",
+        (origin_text(record.origin), encode(record.warnings)),
     )
 
 

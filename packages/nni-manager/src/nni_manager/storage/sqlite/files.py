@@ -71,9 +71,8 @@ def open_for_reading(path: Path) -> sqlite3.Connection:
         try:
             if mode == _UNLOCKED:
                 connection.execute("PRAGMA locking_mode = EXCLUSIVE")
+            schema.prepare_to_read(connection, path)
             connection.execute("PRAGMA query_only = ON")
-            if schema.check(connection, path) < len(schema.MIGRATIONS):
-                raise StorageError(f"{path} is of an older version: it must be opened for writing once")
         except BaseException:
             connection.close()
             raise

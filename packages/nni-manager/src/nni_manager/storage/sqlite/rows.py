@@ -20,7 +20,7 @@ Row = tuple[Any, ...]
 SELECT_EXPERIMENT = """
 SELECT experiment_id, status, config, optimize_mode, created_at, started_at, ended_at, running_seconds,
     running_since, end_reason, errors, next_sequence_number, next_parameter_id, create_request_id,
-    warnings, origin
+    origin, warnings
 FROM experiment JOIN experiment_config USING (id) LEFT JOIN experiment_origin USING (id)"""
 
 SELECT_TRIALS = """
@@ -59,7 +59,6 @@ def experiment_row(record: ExperimentRecord, revision: int) -> Row:
         record.next_parameter_id,
         record.create_request_id,
         revision,
-        encode(record.warnings),
     )
 
 
@@ -124,8 +123,8 @@ def experiment_of(row: Row) -> ExperimentRecord:
         next_sequence_number=row[11],
         next_parameter_id=row[12],
         create_request_id=row[13],
-        warnings=tuple(decode(row[14])),
-        origin=ExperimentOrigin() if row[15] is None else ExperimentOrigin(*decode(row[15])),
+        origin=ExperimentOrigin() if row[14] is None else ExperimentOrigin(*decode(row[14])),
+        warnings=() if row[15] is None else tuple(decode(row[15])),
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from nni_manager.storage.interface import StorageError
@@ -120,18 +120,22 @@ CREATE TABLE report_files (
 ) WITHOUT ROWID;
 """
 
-_VERSION_2 = """
-ALTER TABLE experiment ADD COLUMN warnings TEXT NOT NULL DEFAULT '[]';
-
--- Apart from the experiment: it may name hundreds of packages and hardly ever changes.
-CREATE TABLE experiment_origin (
+_ORIGIN = """
+experiment_origin (
     id INTEGER PRIMARY KEY CHECK (id = 1),
-    origin TEXT NOT NULL
+    origin TEXT NOT NULL,
+    warnings TEXT NOT NULL
 );
 """
 
+# Apart from the experiment: it may name hundreds of packages and hardly ever changes.
+_VERSION_2 = f"CREATE TABLE {_ORIGIN}"
+
 MIGRATIONS: tuple[str, ...] = (_VERSION_1, _VERSION_2)
 """Script i makes a file of version i + 1 out of one of version i; an empty file has version 0."""
+
+READING_AIDS: Mapping[int, str] = {1: f"CREATE TEMP TABLE {_ORIGIN}"}
+"""What makes a file of a version readable as one of the next without a change to it, where that can be."""
 
 
 def check(connection: sqlite3.Connection, path: Path, migrations: Sequence[str] = MIGRATIONS) -> int:
@@ -151,6 +155,18 @@ def check(connection: sqlite3.Connection, path: Path, migrations: Sequence[str] 
             "open it with a newer program"
         )
     return version
+
+
+def prepare_to_read(connection: sqlite3.Connection, path: Path) -> None:
+    """Sees to it that a file can be read as one of the newest version; the file stays as it is.
+
+    Raises:
+        StorageError: It cannot, or as `check`.
+    """
+    for version in range(check(connection, path), len(MIGRATIONS)):
+        if version not in READING_AIDS:
+            raise StorageError(f"{path} is of an older version: it must be opened for writing once")
+        connection.execute(READING_AIDS[version])
 
 
 def migrate(connection: sqlite3.Connection, path: Path, migrations: Sequence[str] = MIGRATIONS) -> None:

@@ -110,9 +110,7 @@ def test_a_misplaced_field_is_guessed(tmp_path: Path) -> None:
 
 
 def test_a_platform_that_is_not_there_leaves_the_rest_checked(tmp_path: Path) -> None:
-    text = VALID.replace("platform: local", "platform: remote").replace(
-        "trialCommand: python3 trial.py\n", ""
-    )
+    text = VALID.replace("platform: local", "platform: pai").replace("trialCommand: python3 trial.py\n", "")
     text = text.replace("trialConcurrency: 2\n", "")
     assert [line.split(": ")[1] for line in problems_of(tmp_path, text)] == [
         "trialConcurrency",

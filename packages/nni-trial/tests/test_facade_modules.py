@@ -21,6 +21,8 @@ EVERY_FACADE = {
     ],
     "nni.experiment.config": ["ExperimentConfig", "LocalConfig", "AlgorithmConfig", "CustomAlgorithmConfig"],
     "nni.experiment.config.base": ["ConfigBase"],
+    "nni.experiment.config.training_service": ["TrainingServiceConfig"],
+    "nni.experiment.config.utils": ["diff", "is_missing", "parse_time", "parse_memory_size"],
     "nni.experiment.data": ["TrialResult", "TrialMetricData", "TrialHyperParameters", "TrialJob"],
     "nni.tuner": ["Tuner"],
     "nni.assessor": ["Assessor", "AssessResult"],

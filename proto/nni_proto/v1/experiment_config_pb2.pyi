@@ -47,6 +47,7 @@ class ExperimentConfig(google.protobuf.message.Message):
     TRIAL_STOP_GRACE_PERIOD_FIELD_NUMBER: builtins.int
     STOP_ON_EARLY_FAILURES_FIELD_NUMBER: builtins.int
     SNAPSHOT_CODE_FIELD_NUMBER: builtins.int
+    SHARED_STORAGE_FIELD_NUMBER: builtins.int
     experiment_name: builtins.str
     """A name for people. Need not be unique."""
     experiment_type: builtins.str
@@ -117,6 +118,10 @@ class ExperimentConfig(google.protobuf.message.Message):
     def trial_stop_grace_period(self) -> global___WrittenDuration:
         """How long a trial has between two signals."""
 
+    @property
+    def shared_storage(self) -> global___SharedStorageConfig:
+        """Storage that trials on several machines share."""
+
     def __init__(
         self,
         *,
@@ -146,9 +151,10 @@ class ExperimentConfig(google.protobuf.message.Message):
         trial_stop_grace_period: global___WrittenDuration | None = ...,
         stop_on_early_failures: builtins.bool | None = ...,
         snapshot_code: builtins.bool | None = ...,
+        shared_storage: global___SharedStorageConfig | None = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["_debug", b"_debug", "_experiment_name", b"_experiment_name", "_experiment_type", b"_experiment_type", "_experiment_working_directory", b"_experiment_working_directory", "_log_level", b"_log_level", "_max_trial_number", b"_max_trial_number", "_nni_manager_ip", b"_nni_manager_ip", "_on_limit", b"_on_limit", "_optimize_mode", b"_optimize_mode", "_search_space_file", b"_search_space_file", "_snapshot_code", b"_snapshot_code", "_stop_on_early_failures", b"_stop_on_early_failures", "_trial_code_directory", b"_trial_code_directory", "_trial_command", b"_trial_command", "_trial_concurrency", b"_trial_concurrency", "_trial_gpu_number", b"_trial_gpu_number", "_trial_stop_signal", b"_trial_stop_signal", "_use_annotation", b"_use_annotation", "assessor", b"assessor", "debug", b"debug", "experiment_name", b"experiment_name", "experiment_type", b"experiment_type", "experiment_working_directory", b"experiment_working_directory", "log_level", b"log_level", "max_experiment_duration", b"max_experiment_duration", "max_trial_duration", b"max_trial_duration", "max_trial_number", b"max_trial_number", "nni_manager_ip", b"nni_manager_ip", "on_limit", b"on_limit", "optimize_mode", b"optimize_mode", "search_space", b"search_space", "search_space_file", b"search_space_file", "snapshot_code", b"snapshot_code", "stop_on_early_failures", b"stop_on_early_failures", "trial_code_directory", b"trial_code_directory", "trial_command", b"trial_command", "trial_concurrency", b"trial_concurrency", "trial_gpu_number", b"trial_gpu_number", "trial_stop_grace_period", b"trial_stop_grace_period", "trial_stop_signal", b"trial_stop_signal", "tuner", b"tuner", "use_annotation", b"use_annotation"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["_debug", b"_debug", "_experiment_name", b"_experiment_name", "_experiment_type", b"_experiment_type", "_experiment_working_directory", b"_experiment_working_directory", "_log_level", b"_log_level", "_max_trial_number", b"_max_trial_number", "_nni_manager_ip", b"_nni_manager_ip", "_on_limit", b"_on_limit", "_optimize_mode", b"_optimize_mode", "_search_space_file", b"_search_space_file", "_snapshot_code", b"_snapshot_code", "_stop_on_early_failures", b"_stop_on_early_failures", "_trial_code_directory", b"_trial_code_directory", "_trial_command", b"_trial_command", "_trial_concurrency", b"_trial_concurrency", "_trial_gpu_number", b"_trial_gpu_number", "_trial_stop_signal", b"_trial_stop_signal", "_use_annotation", b"_use_annotation", "assessor", b"assessor", "debug", b"debug", "experiment_name", b"experiment_name", "experiment_type", b"experiment_type", "experiment_working_directory", b"experiment_working_directory", "log_level", b"log_level", "max_experiment_duration", b"max_experiment_duration", "max_trial_duration", b"max_trial_duration", "max_trial_number", b"max_trial_number", "nni_manager_ip", b"nni_manager_ip", "on_limit", b"on_limit", "optimize_mode", b"optimize_mode", "search_space", b"search_space", "search_space_file", b"search_space_file", "snapshot_code", b"snapshot_code", "stop_on_early_failures", b"stop_on_early_failures", "training_services", b"training_services", "trial_code_directory", b"trial_code_directory", "trial_command", b"trial_command", "trial_concurrency", b"trial_concurrency", "trial_gpu_number", b"trial_gpu_number", "trial_stop_grace_period", b"trial_stop_grace_period", "trial_stop_signal", b"trial_stop_signal", "tuner", b"tuner", "tuner_gpu_indices", b"tuner_gpu_indices", "use_annotation", b"use_annotation"]) -> None: ...
+    def HasField(self, field_name: typing.Literal["_debug", b"_debug", "_experiment_name", b"_experiment_name", "_experiment_type", b"_experiment_type", "_experiment_working_directory", b"_experiment_working_directory", "_log_level", b"_log_level", "_max_trial_number", b"_max_trial_number", "_nni_manager_ip", b"_nni_manager_ip", "_on_limit", b"_on_limit", "_optimize_mode", b"_optimize_mode", "_search_space_file", b"_search_space_file", "_snapshot_code", b"_snapshot_code", "_stop_on_early_failures", b"_stop_on_early_failures", "_trial_code_directory", b"_trial_code_directory", "_trial_command", b"_trial_command", "_trial_concurrency", b"_trial_concurrency", "_trial_gpu_number", b"_trial_gpu_number", "_trial_stop_signal", b"_trial_stop_signal", "_use_annotation", b"_use_annotation", "assessor", b"assessor", "debug", b"debug", "experiment_name", b"experiment_name", "experiment_type", b"experiment_type", "experiment_working_directory", b"experiment_working_directory", "log_level", b"log_level", "max_experiment_duration", b"max_experiment_duration", "max_trial_duration", b"max_trial_duration", "max_trial_number", b"max_trial_number", "nni_manager_ip", b"nni_manager_ip", "on_limit", b"on_limit", "optimize_mode", b"optimize_mode", "search_space", b"search_space", "search_space_file", b"search_space_file", "shared_storage", b"shared_storage", "snapshot_code", b"snapshot_code", "stop_on_early_failures", b"stop_on_early_failures", "trial_code_directory", b"trial_code_directory", "trial_command", b"trial_command", "trial_concurrency", b"trial_concurrency", "trial_gpu_number", b"trial_gpu_number", "trial_stop_grace_period", b"trial_stop_grace_period", "trial_stop_signal", b"trial_stop_signal", "tuner", b"tuner", "use_annotation", b"use_annotation"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["_debug", b"_debug", "_experiment_name", b"_experiment_name", "_experiment_type", b"_experiment_type", "_experiment_working_directory", b"_experiment_working_directory", "_log_level", b"_log_level", "_max_trial_number", b"_max_trial_number", "_nni_manager_ip", b"_nni_manager_ip", "_on_limit", b"_on_limit", "_optimize_mode", b"_optimize_mode", "_search_space_file", b"_search_space_file", "_snapshot_code", b"_snapshot_code", "_stop_on_early_failures", b"_stop_on_early_failures", "_trial_code_directory", b"_trial_code_directory", "_trial_command", b"_trial_command", "_trial_concurrency", b"_trial_concurrency", "_trial_gpu_number", b"_trial_gpu_number", "_trial_stop_signal", b"_trial_stop_signal", "_use_annotation", b"_use_annotation", "assessor", b"assessor", "debug", b"debug", "experiment_name", b"experiment_name", "experiment_type", b"experiment_type", "experiment_working_directory", b"experiment_working_directory", "log_level", b"log_level", "max_experiment_duration", b"max_experiment_duration", "max_trial_duration", b"max_trial_duration", "max_trial_number", b"max_trial_number", "nni_manager_ip", b"nni_manager_ip", "on_limit", b"on_limit", "optimize_mode", b"optimize_mode", "search_space", b"search_space", "search_space_file", b"search_space_file", "shared_storage", b"shared_storage", "snapshot_code", b"snapshot_code", "stop_on_early_failures", b"stop_on_early_failures", "training_services", b"training_services", "trial_code_directory", b"trial_code_directory", "trial_command", b"trial_command", "trial_concurrency", b"trial_concurrency", "trial_gpu_number", b"trial_gpu_number", "trial_stop_grace_period", b"trial_stop_grace_period", "trial_stop_signal", b"trial_stop_signal", "tuner", b"tuner", "tuner_gpu_indices", b"tuner_gpu_indices", "use_annotation", b"use_annotation"]) -> None: ...
     @typing.overload
     def WhichOneof(self, oneof_group: typing.Literal["_debug", b"_debug"]) -> typing.Literal["debug"] | None: ...
     @typing.overload
@@ -256,6 +262,77 @@ class AlgorithmConfig(google.protobuf.message.Message):
 global___AlgorithmConfig = AlgorithmConfig
 
 @typing.final
+class SharedStorageConfig(google.protobuf.message.Message):
+    """SharedStorageConfig names a storage that trials on several machines share: a folder of an NFS
+    server, or a container of Azure Blob storage.
+    """
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    STORAGE_TYPE_FIELD_NUMBER: builtins.int
+    LOCAL_MOUNT_POINT_FIELD_NUMBER: builtins.int
+    REMOTE_MOUNT_POINT_FIELD_NUMBER: builtins.int
+    LOCAL_MOUNTED_FIELD_NUMBER: builtins.int
+    STORAGE_ACCOUNT_NAME_FIELD_NUMBER: builtins.int
+    STORAGE_ACCOUNT_KEY_FIELD_NUMBER: builtins.int
+    CONTAINER_NAME_FIELD_NUMBER: builtins.int
+    NFS_SERVER_FIELD_NUMBER: builtins.int
+    EXPORTED_DIRECTORY_FIELD_NUMBER: builtins.int
+    storage_type: builtins.str
+    """"NFS" or "AzureBlob"."""
+    local_mount_point: builtins.str
+    """Where it is mounted on the manager's machine."""
+    remote_mount_point: builtins.str
+    """Where it is mounted where trials run."""
+    local_mounted: builtins.str
+    """"usermount" if it is mounted already, "nnimount" to have it mounted."""
+    storage_account_name: builtins.str
+    """The storage account in Azure."""
+    storage_account_key: builtins.str
+    """The account's key. Never in an answer."""
+    container_name: builtins.str
+    """The container in the account."""
+    nfs_server: builtins.str
+    """The NFS server."""
+    exported_directory: builtins.str
+    """The folder that the NFS server exports."""
+    def __init__(
+        self,
+        *,
+        storage_type: builtins.str | None = ...,
+        local_mount_point: builtins.str | None = ...,
+        remote_mount_point: builtins.str | None = ...,
+        local_mounted: builtins.str | None = ...,
+        storage_account_name: builtins.str | None = ...,
+        storage_account_key: builtins.str | None = ...,
+        container_name: builtins.str | None = ...,
+        nfs_server: builtins.str | None = ...,
+        exported_directory: builtins.str | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["_container_name", b"_container_name", "_exported_directory", b"_exported_directory", "_local_mount_point", b"_local_mount_point", "_local_mounted", b"_local_mounted", "_nfs_server", b"_nfs_server", "_remote_mount_point", b"_remote_mount_point", "_storage_account_key", b"_storage_account_key", "_storage_account_name", b"_storage_account_name", "_storage_type", b"_storage_type", "container_name", b"container_name", "exported_directory", b"exported_directory", "local_mount_point", b"local_mount_point", "local_mounted", b"local_mounted", "nfs_server", b"nfs_server", "remote_mount_point", b"remote_mount_point", "storage_account_key", b"storage_account_key", "storage_account_name", b"storage_account_name", "storage_type", b"storage_type"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["_container_name", b"_container_name", "_exported_directory", b"_exported_directory", "_local_mount_point", b"_local_mount_point", "_local_mounted", b"_local_mounted", "_nfs_server", b"_nfs_server", "_remote_mount_point", b"_remote_mount_point", "_storage_account_key", b"_storage_account_key", "_storage_account_name", b"_storage_account_name", "_storage_type", b"_storage_type", "container_name", b"container_name", "exported_directory", b"exported_directory", "local_mount_point", b"local_mount_point", "local_mounted", b"local_mounted", "nfs_server", b"nfs_server", "remote_mount_point", b"remote_mount_point", "storage_account_key", b"storage_account_key", "storage_account_name", b"storage_account_name", "storage_type", b"storage_type"]) -> None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_container_name", b"_container_name"]) -> typing.Literal["container_name"] | None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_exported_directory", b"_exported_directory"]) -> typing.Literal["exported_directory"] | None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_local_mount_point", b"_local_mount_point"]) -> typing.Literal["local_mount_point"] | None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_local_mounted", b"_local_mounted"]) -> typing.Literal["local_mounted"] | None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_nfs_server", b"_nfs_server"]) -> typing.Literal["nfs_server"] | None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_remote_mount_point", b"_remote_mount_point"]) -> typing.Literal["remote_mount_point"] | None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_storage_account_key", b"_storage_account_key"]) -> typing.Literal["storage_account_key"] | None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_storage_account_name", b"_storage_account_name"]) -> typing.Literal["storage_account_name"] | None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_storage_type", b"_storage_type"]) -> typing.Literal["storage_type"] | None: ...
+
+global___SharedStorageConfig = SharedStorageConfig
+
+@typing.final
 class TrainingServiceConfig(google.protobuf.message.Message):
     """TrainingServiceConfig says where trials run."""
 
@@ -269,7 +346,7 @@ class TrainingServiceConfig(google.protobuf.message.Message):
 
     @property
     def custom(self) -> global___CustomPlatformConfig:
-        """A place that a third-party class provides."""
+        """A place of a third-party class, or a built-in one without a message of its own."""
 
     def __init__(
         self,
@@ -348,7 +425,7 @@ global___LocalConfig = LocalConfig
 
 @typing.final
 class CustomPlatformConfig(google.protobuf.message.Message):
-    """CustomPlatformConfig is the configuration of a third-party training service."""
+    """CustomPlatformConfig is the configuration of a training service without a message of its own."""
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
@@ -358,7 +435,7 @@ class CustomPlatformConfig(google.protobuf.message.Message):
     """The platform's name."""
     @property
     def settings(self) -> nni_proto.v1.value_pb2.ObjectValue:
-        """Its settings, by name."""
+        """Its settings, by name. An answer has no secrets in them."""
 
     def __init__(
         self,

@@ -1,5 +1,8 @@
 """Experiment configuration and search spaces."""
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from nni_config.algorithm import AlgorithmConfig, CustomAlgorithmConfig
 from nni_config.base import ConfigBase
 from nni_config.durations import parse_duration
@@ -10,16 +13,47 @@ from nni_config.optimize_mode import effective_optimize_mode
 from nni_config.paths import default_experiments_directory
 from nni_config.problems import InvalidConfigError, Problem, UnknownFieldError
 from nni_config.search_space import check_search_space, search_space_warnings
+from nni_config.shared_storage import AzureBlobConfig, NfsConfig, SharedStorageConfig
 from nni_config.training_service import TrainingServiceConfig
+
+if TYPE_CHECKING:
+    from nni_config.aml import AmlConfig
+    from nni_config.dlc import DlcConfig
+    from nni_config.frameworkcontroller import (
+        FrameworkAttemptCompletionPolicy,
+        FrameworkControllerConfig,
+        FrameworkControllerRoleConfig,
+    )
+    from nni_config.k8s_storage import K8sAzureStorageConfig, K8sNfsConfig, K8sStorageConfig
+    from nni_config.kubeflow import KubeflowConfig, KubeflowRoleConfig
+    from nni_config.openpai import OpenpaiConfig
+    from nni_config.remote import RemoteConfig, RemoteMachineConfig
+    from nni_config.starting import start_problems
 
 __all__ = [
     "AlgorithmConfig",
+    "AmlConfig",
+    "AzureBlobConfig",
     "ConfigBase",
     "CustomAlgorithmConfig",
+    "DlcConfig",
     "ExperimentConfig",
+    "FrameworkAttemptCompletionPolicy",
+    "FrameworkControllerConfig",
+    "FrameworkControllerRoleConfig",
     "InvalidConfigError",
+    "K8sAzureStorageConfig",
+    "K8sNfsConfig",
+    "K8sStorageConfig",
+    "KubeflowConfig",
+    "KubeflowRoleConfig",
     "LocalConfig",
+    "NfsConfig",
+    "OpenpaiConfig",
     "Problem",
+    "RemoteConfig",
+    "RemoteMachineConfig",
+    "SharedStorageConfig",
     "TrainingServiceConfig",
     "UnknownFieldError",
     "check_search_space",
@@ -28,4 +62,33 @@ __all__ = [
     "new_experiment_id",
     "parse_duration",
     "search_space_warnings",
+    "start_problems",
 ]
+
+_LAZY = {
+    "aml": ("AmlConfig",),
+    "dlc": ("DlcConfig",),
+    "frameworkcontroller": (
+        "FrameworkAttemptCompletionPolicy",
+        "FrameworkControllerConfig",
+        "FrameworkControllerRoleConfig",
+    ),
+    "k8s_storage": ("K8sAzureStorageConfig", "K8sNfsConfig", "K8sStorageConfig"),
+    "kubeflow": ("KubeflowConfig", "KubeflowRoleConfig"),
+    "openpai": ("OpenpaiConfig",),
+    "remote": ("RemoteConfig", "RemoteMachineConfig"),
+    "starting": ("start_problems",),
+}
+"""What few experiments need, by module: each class costs milliseconds to make."""
+
+
+def __getattr__(name: str) -> Any:
+    for module, names in _LAZY.items():
+        if name in names:
+            value = globals()[name] = getattr(import_module(f"nni_config.{module}"), name)
+            return value
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, ClassVar
 
 from nni_config.algorithms import AlgorithmKind, find_algorithm, refusal_of_name
 from nni_config.base import ConfigBase
+from nni_config.checks import check_directory
 from nni_config.fields import JsonObject, PathLike
 from nni_config.names import comparable, short
+from nni_config.open_types import MaybeNone
 from nni_config.problems import Report
 
 _CLASS_NAME = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)+")
@@ -31,7 +32,7 @@ class AlgorithmConfig(ConfigBase):
     name: str | None = None
     class_name: str | None = None
     code_directory: PathLike | None = None
-    class_args: JsonObject | None = None
+    class_args: JsonObject | MaybeNone = None
 
     @classmethod
     def _from_mapping(cls, mapping: Mapping[Any, Any]) -> ConfigBase:
@@ -73,9 +74,7 @@ class AlgorithmConfig(ConfigBase):
             report.add("it is set beside class_name; allowed is one of the two", "name")
         if not _CLASS_NAME.fullmatch(self.class_name):
             report.add(f'{short(self.class_name)} is not a class; allowed is "module.Class"', "class_name")
-        if self.code_directory is not None and not Path(self.code_directory).is_dir():
-            message = f'"{self.code_directory}" is not a directory; allowed is an existing folder'
-            report.add(message, "code_directory")
+        check_directory(self, "code_directory", report)
 
     def check_name(self, kind: AlgorithmKind, report: Report) -> None:
         """Reports a name under which there is no algorithm of the kind."""

@@ -4,23 +4,41 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterator, Mapping
+from contextvars import ContextVar
 from dataclasses import replace
+from functools import partial
 from os import PathLike
 from pathlib import Path
+from traceback import extract_tb
 from typing import Any, ClassVar
 
-from pydantic import BaseModel, ConfigDict, PrivateAttr, ValidationError, ValidationInfo, field_validator
-from pydantic_core.core_schema import ValidatorFunctionWrapHandler
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    GetCoreSchemaHandler,
+    PrivateAttr,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
+from pydantic_core.core_schema import (
+    CoreSchema,
+    ValidatorFunctionWrapHandler,
+    no_info_plain_validator_function,
+)
 from typing_extensions import Self
 
-from nni_config.coercion import coerced, problems_of
+from nni_config.coercion import coerced, is_placeholder, nested, placeholder_message, problems_of
 from nni_config.fields import field_kinds, required
 from nni_config.names import camel_case, closest, short
 from nni_config.origin import Origin
 from nni_config.paths import absolute_path, current_base_path
 from nni_config.plain import NotPlainError, plain_value
 from nni_config.problems import InvalidConfigError, Problem, Report, UnknownFieldError, error_of
+from nni_config.secrets import Secret
 from nni_config.unknown_fields import resolved_fields, unknown_field
+
+_is_building: ContextVar[bool] = ContextVar("nni_config_is_building", default=False)
 
 
 class ConfigBase(BaseModel):
@@ -33,7 +51,7 @@ class ConfigBase(BaseModel):
     A subclass may override `_canonicalize` and `_validate_canonical`.
     """
 
-    model_config = ConfigDict(strict=True, validate_assignment=True, extra="forbid")
+    model_config = ConfigDict(strict=True, validate_assignment=True, extra="forbid", defer_build=True)
 
     _place: ClassVar[str | None] = None
     """Where fields of this class stand in an experiment's configuration; used to guess what was meant."""
@@ -67,13 +85,16 @@ class ConfigBase(BaseModel):
 
         return load_config(cls, Path(path))
 
-    def json(self) -> dict[str, Any]:  # type: ignore[override]
+    def json(self, *, secrets: bool = False) -> dict[str, Any]:  # type: ignore[override]
         """Returns the canonical form as a dict with camelCase keys; fields that are not set are left out.
+
+        Args:
+            secrets: Whether passwords, tokens and keys are in it too.
 
         Raises:
             InvalidConfigError: The configuration is not valid.
         """
-        return self.canonical_copy()._as_dict()
+        return self.canonical_copy()._as_dict(secrets)
 
     def validate(self) -> None:  # type: ignore[override]
         """Checks the whole configuration.
@@ -101,6 +122,17 @@ class ConfigBase(BaseModel):
         for name in inspect.get_annotations(cls):
             if not name.startswith("_") and name not in cls.__dict__:
                 setattr(cls, name, required())
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        # A class within a class is not built into it: it has its own checks, and building takes time.
+        if _is_building.get():
+            return no_info_plain_validator_function(partial(nested, cls))
+        token = _is_building.set(True)
+        try:
+            return handler(source)
+        finally:
+            _is_building.reset(token)
 
     def __setattr__(self, name: str, value: Any) -> None:
         if not name.startswith("_") and name not in type(self).model_fields:
@@ -193,6 +225,7 @@ class ConfigBase(BaseModel):
         return copy
 
     def _make_canonical(self, parents: list[ConfigBase], report: Report) -> None:
+        self._fill_in_defaults()
         self._fill_in(parents, report)
         for name, kind in field_kinds(type(self)).items():
             if kind.is_path and getattr(self, name) is not None:
@@ -201,12 +234,18 @@ class ConfigBase(BaseModel):
                 except ValueError as error:
                     report.add(str(error), name)
         self._run_hook(report, self._canonicalize, parents)
+        self._check_placeholders(parents, report)
         for path, child in self._children():
             child._make_canonical([self, *parents], report.at(*path))
-        self._check_placeholders(report)
         self._check(parents, report)
         self._check_required(report)
         self._run_hook(report, self._validate_canonical)
+
+    def _fill_in_defaults(self) -> None:
+        """Gives fields that are not set their defaults, also those that were set to None."""
+        for name, field in type(self).model_fields.items():
+            if getattr(self, name) is None and field.default is not None:
+                setattr(self, name, field.get_default(call_default_factory=True))
 
     def _run_hook(self, report: Report, hook: Any, *arguments: Any) -> None:
         try:
@@ -215,6 +254,9 @@ class ConfigBase(BaseModel):
             report.add_all(error.problems)
         except ValueError as error:
             report.add(str(error))
+        except AssertionError as error:
+            place = extract_tb(error.__traceback__)[-1]
+            report.add(str(error) or f"it is refused in {place.filename}:{place.lineno}: {place.line}")
 
     def _located(self, problem: Problem) -> Problem:
         """Returns a problem with its file and line, if this was read from a file."""
@@ -227,23 +269,36 @@ class ConfigBase(BaseModel):
             if is_required and getattr(self, name) is None and not report.has_problem(name):
                 report.add(f"it is not set; {type(self).__name__} needs it", name)
 
-    def _check_placeholders(self, report: Report) -> None:
+    def _check_placeholders(self, parents: list[ConfigBase], report: Report) -> None:
         for name, kind in field_kinds(type(self)).items():
             value = getattr(self, name)
-            may_have_one = (kind.is_text or kind.is_path) and name not in _SHELL_FIELDS
-            if may_have_one and isinstance(value, str) and "${" in value:
-                report.add(f"{short(value)} has a placeholder that is not filled in; write the value", name)
+            if not isinstance(value, str) or name in _SHELL_FIELDS or not (kind.is_text or kind.is_path):
+                continue
+            # A password may well have these characters in it.
+            if is_placeholder(value) if kind.is_secret else "${" in value:
+                self._report_of(name, parents, report).add(placeholder_message(value), name)
 
-    def _as_dict(self) -> dict[str, Any]:
-        values = {name: getattr(self, name) for name in type(self).model_fields}
-        return {camel_case(name): _dumped(value) for name, value in values.items() if value is not None}
+    def _report_of(self, name: str, parents: list[ConfigBase], report: Report) -> Report:
+        """Returns the report of the configuration in which a field's value was written."""
+        return report
+
+    def _as_dict(self, secrets: bool = False) -> dict[str, Any]:
+        shown = [name for name, kind in field_kinds(type(self)).items() if secrets or not kind.is_secret]
+        values = {name: getattr(self, name) for name in shown}
+        return {
+            camel_case(name): _dumped(value, secrets) for name, value in values.items() if value is not None
+        }
 
     @field_validator("*", mode="wrap")
     @classmethod
     def _check_value(cls, value: Any, handler: ValidatorFunctionWrapHandler, info: ValidationInfo) -> Any:
         if value is None:
             return None
-        return handler(coerced(field_kinds(cls)[info.field_name or ""], value))
+        kind = field_kinds(cls)[info.field_name or ""]
+        given = coerced(kind, value)
+        checked = handler(given)
+        # The same list of configurations, so that changes made to it later are seen.
+        return given if kind.config_class is not None and isinstance(given, list) else checked
 
 
 _SHELL_FIELDS = ("trial_command", "command")
@@ -261,9 +316,9 @@ def _copied(value: Any, report: Report) -> Any:
     return plain_value(value)
 
 
-def _dumped(value: Any) -> Any:
+def _dumped(value: Any, secrets: bool) -> Any:
     if isinstance(value, ConfigBase):
-        return value._as_dict()
+        return value._as_dict(secrets)
     if isinstance(value, list) and any(isinstance(element, ConfigBase) for element in value):
-        return [_dumped(element) for element in value]
-    return str(value) if isinstance(value, Path) else value
+        return [_dumped(element, secrets) for element in value]
+    return str(value) if isinstance(value, (Path, Secret)) else value

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
@@ -10,10 +11,12 @@ from nni_config.fields import FieldKind
 from nni_config.names import short
 from nni_config.plain import plain_scalar
 from nni_config.problems import InvalidConfigError, Problem, error_of
+from nni_config.secrets import HIDDEN
 
 if TYPE_CHECKING:
     from nni_config.base import ConfigBase
 
+_PLACEHOLDER = re.compile(r"\s*\$\{[^{}]*\}\s*")
 _WORDS = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
 
 
@@ -25,8 +28,11 @@ def coerced(kind: FieldKind, value: Any) -> Any:
         ValueError: The value is text that no file and no program can have.
     """
     value = plain_scalar(value)
+    if isinstance(value, str) and is_placeholder(value) and not kind.is_text and not kind.is_path:
+        raise ValueError(placeholder_message(value))
     if (kind.is_text or kind.is_path) and "\0" in str(value):
-        raise ValueError(f"{short(value)} has a null character in it; allowed is text without")
+        shown = HIDDEN if kind.is_secret else short(value)
+        raise ValueError(f"{shown} has a null character in it; allowed is text without")
     if kind.is_bool and isinstance(value, str):
         return _WORDS.get(value.lower(), value)
     if kind.is_text and isinstance(value, (int, float)) and not isinstance(value, bool):
@@ -34,8 +40,19 @@ def coerced(kind: FieldKind, value: Any) -> Any:
     if kind.config_class is not None:
         if kind.may_be_list and isinstance(value, (list, tuple)):
             return _nested_list(kind.config_class, value)
-        return nested(kind.config_class, value)
+        if not kind.must_be_list:
+            return nested(kind.config_class, value)
     return value
+
+
+def is_placeholder(text: str) -> bool:
+    """Returns whether a text is a placeholder and nothing else, as a template has it."""
+    return _PLACEHOLDER.fullmatch(text) is not None
+
+
+def placeholder_message(text: str) -> str:
+    """Returns what is said about a placeholder that is not filled in."""
+    return f"{short(text)} has a placeholder that is not filled in; write the value"
 
 
 def nested(config_class: type[ConfigBase], value: Any) -> ConfigBase:

@@ -14,9 +14,11 @@ from nni_config.base import ConfigBase
 from nni_config.experiment_checks import check_experiment, experiment_warnings
 from nni_config.fields import Duration, GpuIndices, NonNegativeInt, PathLike, PositiveInt, filled_in, required
 from nni_config.names import comparable
+from nni_config.open_types import MaybeNone, TrainingServices
 from nni_config.paths import absolute_path, default_experiments_directory
 from nni_config.plain import NotPlainError, plain_value
 from nni_config.problems import InvalidConfigError, Problem, Report
+from nni_config.shared_storage import SharedStorageConfig
 from nni_config.training_service import TrainingServiceConfig, training_service_class
 
 LogLevel = Literal["fatal", "critical", "error", "warning", "info", "debug", "trace"]
@@ -52,7 +54,8 @@ class ExperimentConfig(ConfigBase):
         tuner: The algorithm that proposes parameters.
         assessor: The algorithm that stops trials early.
         advisor: Another name for `tuner`, kept for NNI's configurations.
-        training_service: Where trials run.
+        training_service: Where trials run; several places are a list, the preferred ones first.
+        shared_storage: Storage that trials on several machines share.
         optimize_mode: Whether larger or smaller results are better. None asks the algorithms' arguments.
         on_limit: What happens to running trials at a limit of the experiment. None is "finish".
         trial_stop_signal: The first signal sent to a trial that is to stop. None is SIGINT.
@@ -82,10 +85,11 @@ class ExperimentConfig(ConfigBase):
     log_level: LogLevel | None = None
     experiment_working_directory: PathLike = filled_in()
     tuner_gpu_indices: GpuIndices | None = None
-    tuner: AlgorithmConfig = required()
-    assessor: AlgorithmConfig | None = None
-    advisor: AlgorithmConfig | None = None
-    training_service: TrainingServiceConfig | list[TrainingServiceConfig] = required()
+    tuner: AlgorithmConfig | MaybeNone = required()
+    assessor: AlgorithmConfig | MaybeNone = None
+    advisor: AlgorithmConfig | MaybeNone = None
+    training_service: TrainingServices = required()
+    shared_storage: SharedStorageConfig | None = None
     optimize_mode: Literal["maximize", "minimize"] | None = None
     on_limit: Literal["finish", "stop"] | None = None
     trial_stop_signal: StopSignal | None = None
@@ -133,10 +137,6 @@ class ExperimentConfig(ConfigBase):
         return search_space_origin(Path(self._loaded_search_space_file)).located(inside)
 
     def _fill_in(self, parents: list[ConfigBase], report: Report) -> None:
-        self.experiment_type = self.experiment_type or "hpo"
-        self.trial_code_directory = self.trial_code_directory or "."
-        self.use_annotation = bool(self.use_annotation)
-        self.debug = bool(self.debug)
         self.log_level = self.log_level or ("debug" if self.debug else "info")
         if self.experiment_working_directory is None:
             self.experiment_working_directory = default_experiments_directory()
@@ -169,6 +169,8 @@ class ExperimentConfig(ConfigBase):
             if path == self._loaded_search_space_file:
                 return
             search_space = plain_value(read_search_space(Path(path)))
+            if search_space is None:
+                raise ValueError(f'Failed to load search space file "{path}": there is nothing in it')
             self._replaces_search_space = self.search_space not in (None, search_space)
             self.search_space = search_space
             self._loaded_search_space_file = path
@@ -182,16 +184,16 @@ class ExperimentConfig(ConfigBase):
 
 
 _KNOWN_MISSING = {
-    "sharedstorage": "shared storage is not available in this version",
     "trainingserviceplatform": "NNI's first form of configuration is not read; write trainingService",
 }
 
 
 def _template(platforms: str | Sequence[str]) -> dict[str, Any]:
-    names = [platforms] if isinstance(platforms, str) else list(platforms)
+    several = isinstance(platforms, (list, tuple))
+    names = list(platforms) if several else [platforms]
     try:
         services = [training_service_class(name)() for name in names]
     except ValueError as error:
         raise InvalidConfigError([Problem(("training_service", "platform"), str(error))]) from None
     algorithms = {name: AlgorithmConfig(class_args={}) for name in ("tuner", "assessor", "advisor")}
-    return {"training_service": services[0] if isinstance(platforms, str) else services, **algorithms}
+    return {"training_service": services if several else services[0], **algorithms}

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from nni_config.algorithms import find_algorithm
+from nni_config.checks import check_host
 from nni_config.optimize_mode import check_optimize_mode
+from nni_config.platforms import PLATFORMS
 from nni_config.problems import Report
 from nni_config.search_space import search_space_problems, search_space_warnings
 
 if TYPE_CHECKING:
     from nni_config.experiment import ExperimentConfig
+
+_WITHOUT_ADDRESS = ("local", "remote")
+"""The platforms on which trials need not reach the manager."""
 
 
 def check_experiment(config: ExperimentConfig, report: Report) -> None:
@@ -34,13 +40,30 @@ def experiment_warnings(config: ExperimentConfig) -> list[str]:
     warnings = [f"search_space.{warning}" for warning in search_space_warnings(config.search_space)]
     if config._replaces_search_space:
         warnings.append("search_space: search_space_file is set too, and wins")
-    services = config.training_services()
-    if config.nni_manager_ip is not None and services and all(each.platform == "local" for each in services):
-        warnings.append("nni_manager_ip: it is not needed for trials on this machine, and not used")
+    warnings += _address_warnings(config)
     if _has_standard_space(config):
         return warnings
     problems = search_space_problems(config.search_space) if _looks_standard(config.search_space) else []
     return [*warnings, *(str(problem.below("search_space")) for problem in problems)]
+
+
+def _address_warnings(config: ExperimentConfig) -> Iterator[str]:
+    services = config.training_services()
+    is_used = any(service.platform not in _WITHOUT_ADDRESS for service in services)
+    if config.nni_manager_ip is not None and services and not is_used:
+        yield "nni_manager_ip: it is not needed for trials on this machine or over SSH, and not used"
+    needing = PLATFORMS.keys() - set(_WITHOUT_ADDRESS)
+    if any(service.nni_manager_ip is None and service.platform in needing for service in services):
+        yield f"nni_manager_ip: it is not set; trials must reach this machine{_guessed_address()}"
+
+
+def _guessed_address() -> str:
+    from nni_config.utils import get_ipv4_address
+
+    try:
+        return f" as {get_ipv4_address()}"
+    except OSError:
+        return ", which seems to be in no network"
 
 
 def _check_algorithms(config: ExperimentConfig, report: Report) -> None:
@@ -53,15 +76,12 @@ def _check_algorithms(config: ExperimentConfig, report: Report) -> None:
 
 
 def _check_training_services(config: ExperimentConfig, report: Report) -> None:
-    count = len(config.training_services())
-    if count == 0:
+    if not config.training_services():
         report.add(
             "it is not set; allowed is a place to run trials, such as platform: local", "training_service"
         )
-    elif count > 1:
-        report.add(
-            "several training services are not available in this version; allowed is one", "training_service"
-        )
+    if config.nni_manager_ip is not None:
+        check_host(config, "nni_manager_ip", report)
 
 
 def _check_search_space(config: ExperimentConfig, report: Report) -> None:

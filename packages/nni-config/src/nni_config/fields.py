@@ -6,13 +6,15 @@ import types
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Any, Union, get_args, get_origin
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, Union, get_args, get_origin
 
 from pydantic import BaseModel, Field, PlainValidator
 
 from nni_config.durations import parse_duration
 from nni_config.names import short
 from nni_config.plain import plain_scalar
+from nni_config.secrets import HIDDEN, Secret
+from nni_config.units import parse_memory_size
 
 INT32_MAX = 2**31 - 1
 
@@ -35,6 +37,27 @@ def _duration(value: Any) -> Any:
 def _path(value: Any) -> Any:
     if not isinstance(value, (str, Path)) or value == "":
         raise ValueError(f"{short(value)} is not a path; allowed is text or a pathlib.Path")
+    return value
+
+
+def _secret(value: Any) -> Secret:
+    if not isinstance(value, str):
+        raise ValueError(f"it is not text; allowed is text; in YAML, put it in quotes (shown as {HIDDEN})")
+    return Secret(value)
+
+
+def _memory_size(value: Any) -> Any:
+    allowed = (
+        'allowed is a number of mebibytes above 0, or text with a unit of tb, gb, mb, kb or b such as "8gb"'
+    )
+    if isinstance(value, bool) or not isinstance(value, (str, int, float)):
+        raise ValueError(f"{short(value)} is not a size of memory; {allowed}")
+    try:
+        megabytes = parse_memory_size(value)
+    except ValueError as error:
+        raise ValueError(f"{error}; {allowed}") from None
+    if not 0 < megabytes <= INT32_MAX:
+        raise ValueError(f"{short(value)} is {'too large' if megabytes > 0 else 'not above 0'}; {allowed}")
     return value
 
 
@@ -69,11 +92,23 @@ PositiveInt = Annotated[int, Field(gt=0, le=INT32_MAX)]
 NonNegativeInt = Annotated[int, Field(ge=0, le=INT32_MAX)]
 """A whole number from 0."""
 
+Port = Annotated[int, Field(ge=1, le=65535)]
+"""A port's number."""
+
 PathLike = Annotated[str | Path, PlainValidator(_path)]
 """A path as written; the canonical form is absolute text."""
 
 Duration = Annotated[str | int | float, PlainValidator(_duration)]
 """A duration as written: a number of seconds, or text such as "1.5h"."""
+
+MemorySize = Annotated[str | int | float, PlainValidator(_memory_size)]
+"""A size of memory as written: a number of mebibytes, or text such as "8gb"."""
+
+if TYPE_CHECKING:
+    SecretText: TypeAlias = str
+else:
+    SecretText = Annotated[Secret, PlainValidator(_secret)]
+    """Text that is not shown, and not in the JSON form unless asked for."""
 
 GpuIndices = Annotated[list[int], PlainValidator(_gpu_indices)]
 """Numbers of GPUs; "0,1" and a single number are accepted."""
@@ -88,17 +123,21 @@ class FieldKind:
 
     Attributes:
         is_text: It takes text and no numbers.
+        is_secret: What it takes is never shown.
         is_bool: It takes true and false only.
         is_path: It takes paths.
         config_class: The configuration class nested in it.
         may_be_list: It takes a list.
+        must_be_list: It takes nothing but a list.
     """
 
     is_text: bool
+    is_secret: bool
     is_bool: bool
     is_path: bool
     config_class: type[Any] | None
     may_be_list: bool
+    must_be_list: bool
 
 
 @cache
@@ -111,11 +150,13 @@ def _kind(annotation: Any) -> FieldKind:
     leaves = [leaf for leaf in _leaves(annotation) if leaf is not types.NoneType]
     config_classes = [leaf for leaf in leaves if isinstance(leaf, type) and issubclass(leaf, BaseModel)]
     return FieldKind(
-        is_text=leaves == [str],
+        is_text=leaves in ([str], [Secret]),
+        is_secret=leaves == [Secret],
         is_bool=leaves == [bool],
         is_path=Path in leaves,
         config_class=config_classes[0] if config_classes else None,
         may_be_list=list in leaves,
+        must_be_list=leaves[:1] == [list] and len(leaves) == 2,
     )
 
 

@@ -7,7 +7,7 @@ from typing import Literal
 from nni_config.base import ConfigBase
 from nni_config.fields import GpuIndices, PositiveInt
 from nni_config.problems import Report
-from nni_config.training_service import TrainingServiceConfig
+from nni_config.training_service import TrainingServiceConfig, check_share_of_gpu
 
 
 class LocalConfig(TrainingServiceConfig):
@@ -29,10 +29,7 @@ class LocalConfig(TrainingServiceConfig):
 
     def _fill_in(self, parents: list[ConfigBase], report: Report) -> None:
         super()._fill_in(parents, report)
-        self.platform = self.platform or "local"
-        self.max_trial_number_per_gpu = self.max_trial_number_per_gpu or 1
         self.gpu_indices = self.gpu_indices or None
-        self.reuse_mode = bool(self.reuse_mode)
         self.nni_manager_ip = None
 
     def _check(self, parents: list[ConfigBase], report: Report) -> None:
@@ -42,8 +39,4 @@ class LocalConfig(TrainingServiceConfig):
                 "it is not set although trial_gpu_number is; true allows GPUs that others use too, or false"
             )
             report.add(message, "use_active_gpu")
-        if not self.trial_gpu_number and self.max_trial_number_per_gpu != 1:
-            message = (
-                "it is not set although trial_gpu_number is; true allows GPUs that others use too, or false"
-            )
-            report.add(message, "max_trial_number_per_gpu")
+        check_share_of_gpu(self.max_trial_number_per_gpu, self.trial_gpu_number, report)

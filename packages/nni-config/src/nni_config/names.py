@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
+from nni_config.secrets import without_secrets
+
 PathStep = str | int
 """A key or an index on the way to a value."""
 
@@ -60,8 +62,8 @@ def path_text(path: Sequence[PathStep]) -> str:
 
 
 def short(value: object, limit: int = 60) -> str:
-    """Returns a value for a message, cut where it is long."""
+    """Returns a value for a message, cut where it is long and without the secrets in it."""
     if isinstance(value, (list, tuple, set)) and len(value) > limit:
         return f"a {type(value).__name__} of {len(value)} elements"
-    text = repr(value)
+    text = repr(without_secrets(value))
     return text if len(text) <= limit else text[: limit - 3] + "..."

@@ -26,6 +26,22 @@ def base_path(folder: Path) -> Iterator[None]:
         _base_path.reset(token)
 
 
+def set_base_path(folder: Path) -> None:
+    """Makes relative paths of configurations built from now on relative to a folder.
+
+    Raises:
+        RuntimeError: There is one already.
+    """
+    if _base_path.get() is not None:
+        raise RuntimeError(f"relative paths are relative to {_base_path.get()} already; unset that first")
+    _base_path.set(folder)
+
+
+def unset_base_path() -> None:
+    """Makes relative paths of configurations built from now on relative to the working directory."""
+    _base_path.set(None)
+
+
 def absolute_path(path: str | os.PathLike[str], base: Path) -> str:
     """Returns a path with `~` expanded, made absolute, links resolved. It need not exist.
 

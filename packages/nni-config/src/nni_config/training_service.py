@@ -3,27 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any, ClassVar
 
 from nni_config.base import ConfigBase
+from nni_config.checks import check_directory
 from nni_config.fields import NonNegativeInt, PathLike, filled_in, required
 from nni_config.names import closest, comparable, short
+from nni_config.platforms import OTHER_NAMES, PLATFORMS, load_platform
 from nni_config.problems import InvalidConfigError, Problem, Report
 
 _SHORTCUTS = ("trial_command", "trial_code_directory", "trial_gpu_number", "nni_manager_ip", "debug")
 
-_OTHER_PLATFORMS = (
-    "remote",
-    "openpai",
-    "pai",
-    "aml",
-    "dlc",
-    "kubeflow",
-    "frameworkcontroller",
-    "adl",
-    "hybrid",
-)
+DOCKER_IMAGE = "msranni/nni:latest"
+"""The image that trials in containers run in unless another is named."""
 
 
 class TrainingServiceConfig(ConfigBase):
@@ -42,6 +34,8 @@ class TrainingServiceConfig(ConfigBase):
     """
 
     _place: ClassVar[str | None] = "training_service"
+    _needs_command: ClassVar[bool] = True
+    """Whether trials run the command above; else each role has its own."""
 
     platform: str = required()
     trial_command: str = filled_in()
@@ -56,8 +50,7 @@ class TrainingServiceConfig(ConfigBase):
             return super()._from_mapping(mapping)
         names = [key for key in mapping if isinstance(key, str) and comparable(key) == "platform"]
         if not names or mapping[names[0]] is None:
-            available = ", ".join(sorted(_classes()))
-            problem = Problem(("platform",), f"it is not set; available: {available}")
+            problem = Problem(("platform",), f"it is not set; available: {', '.join(_names())}")
             raise InvalidConfigError([problem])
         try:
             config_class = training_service_class(mapping[names[0]])
@@ -75,21 +68,22 @@ class TrainingServiceConfig(ConfigBase):
                 setattr(self, name, getattr(parents[0], name, None))
         if self.debug is None:
             self.debug = False
+        if self.trial_command is None and not self._needs_command:
+            self.trial_command = ""
 
     def _check(self, parents: list[ConfigBase], report: Report) -> None:
         command = self._report_of("trial_command", parents, report)
-        if self.trial_command is None or not self.trial_command.strip():
+        if self._needs_command and (self.trial_command is None or not self.trial_command.strip()):
             command.add('it is not set; allowed is a command such as "python3 train.py"', "trial_command")
         directory = self._report_of("trial_code_directory", parents, report)
-        if self.trial_code_directory is None:
+        if self.trial_code_directory is None and self._needs_command:
             directory.add("it is not set; allowed is a folder", "trial_code_directory")
-        elif not Path(self.trial_code_directory).is_dir():
-            message = f'"{self.trial_code_directory}" is not a directory; allowed is an existing folder'
-            directory.add(message, "trial_code_directory")
+        check_directory(self, "trial_code_directory", directory)
 
     def _report_of(self, name: str, parents: list[ConfigBase], report: Report) -> Report:
-        """Returns the report of the configuration in which a shortcut's value was written."""
-        is_inherited = bool(parents) and getattr(parents[0], name, None) == getattr(self, name)
+        is_inherited = (
+            name in _SHORTCUTS and bool(parents) and getattr(parents[0], name, None) == getattr(self, name)
+        )
         return report.root() if is_inherited else report
 
 
@@ -99,26 +93,47 @@ def training_service_class(platform: Any) -> type[TrainingServiceConfig]:
     Raises:
         ValueError: There is none; the text names those that there are.
     """
-    classes = _classes()
-    if platform in list(classes):
-        return classes[platform]
-    available = f"available: {', '.join(sorted(classes))}"
-    if platform in _OTHER_PLATFORMS:
-        reason = "is not available in this version"
+    if isinstance(platform, str):
+        found = _classes().get(platform)
+        if found is None and platform in PLATFORMS:
+            load_platform(platform)
+            found = _classes()[platform]
+        if found is not None:
+            return found
+    if platform in list(OTHER_NAMES):
+        reason = f"is not a platform; {OTHER_NAMES[platform]}"
     else:
-        guess = closest(platform, classes) if isinstance(platform, str) else None
+        guess = closest(platform, _names()) if isinstance(platform, str) else None
         reason = "is not a platform" + (f" (did you mean {guess!r}?)" if guess else "")
-    raise ValueError(f"{short(platform)} {reason}; {available}")
+    raise ValueError(f"{short(platform)} {reason}; available: {', '.join(_names())}")
+
+
+def check_share_of_gpu(trials_per_gpu: int | None, trial_gpu_number: int | None, report: Report) -> None:
+    """Reports a number of trials that share a GPU where trials get no GPU."""
+    if not trial_gpu_number and trials_per_gpu not in (1, None):
+        message = "it does not work without trial_gpu_number; allowed is 1, or a trial_gpu_number above 0"
+        report.add(message, "max_trial_number_per_gpu")
+
+
+def _names() -> list[str]:
+    """Returns the names of the platforms, those of the built-in ones first."""
+    return [*PLATFORMS, *sorted(_classes().keys() - PLATFORMS.keys())]
 
 
 def _classes() -> dict[str, type[TrainingServiceConfig]]:
-    """Returns the classes that have a platform. A class defined later takes the place of an earlier one."""
-    by_platform = {}
+    """Returns the loaded classes of platforms. One defined later takes the place of an earlier one."""
+    by_platform: dict[str, type[TrainingServiceConfig]] = {}
     for each in _subclasses(TrainingServiceConfig):
         platform = each.model_fields["platform"].default
-        if isinstance(platform, str):
+        # A class of somebody else's is not replaced by a built-in one that is loaded after it.
+        if isinstance(platform, str) and not (platform in by_platform and is_built_in(each)):
             by_platform[platform] = each
     return by_platform
+
+
+def is_built_in(config_class: type[TrainingServiceConfig]) -> bool:
+    """Returns whether a class is one of this package's own."""
+    return config_class.__module__.startswith("nni_config.")
 
 
 def _subclasses(config_class: type[TrainingServiceConfig]) -> Iterator[type[TrainingServiceConfig]]:

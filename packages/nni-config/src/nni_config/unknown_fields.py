@@ -6,7 +6,17 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from nni_config.names import closest, comparable, in_style_of
+from nni_config.platforms import PLATFORMS, load_every_class
 from nni_config.problems import Problem
+
+_ORDER = (
+    "experiment",
+    "algorithm",
+    *(name.partition(".")[0] for name in PLATFORMS.values()),
+    "shared_storage",
+    "k8s_storage",
+)
+"""The modules in the order in which their classes are guessed."""
 
 if TYPE_CHECKING:
     from nni_config.base import ConfigBase
@@ -46,29 +56,36 @@ def _guess(config_class: type[ConfigBase], name: str) -> str | None:
     for other in others:
         for field in other.model_fields:
             if comparable(field) == comparable(name):
-                return _did_you_mean(other, name, field)
+                return _did_you_mean(config_class, other, name, field)
     for candidate in (config_class, *others):
         match = closest(name, candidate.model_fields, 0.7 if candidate is config_class else 0.85)
         if match is not None:
-            return _did_you_mean(candidate if candidate is not config_class else None, name, match)
+            return _did_you_mean(config_class, candidate, name, match)
     return None
 
 
-def _did_you_mean(other: type[ConfigBase] | None, written: str, field: str) -> str:
+def _did_you_mean(
+    config_class: type[ConfigBase], candidate: type[ConfigBase], written: str, field: str
+) -> str:
     spelled = in_style_of(written, field)
-    if other is None:
+    place = candidate._place
+    if candidate is config_class:
         return f"did you mean {spelled}?"
-    place = other._place
+    if place == config_class._place:
+        return f"it is a field of {candidate.__name__}"
     if not place:
         return f"did you mean {spelled} at the top level?"
     return f"did you mean {in_style_of(written, place)}.{spelled}?"
 
 
 def _every_class() -> list[type[ConfigBase]]:
+    """Returns the classes that have a place in an experiment's configuration, the usual ones first."""
     from nni_config.base import ConfigBase
 
+    load_every_class()
+    ranks = {f"nni_config.{name}": rank for rank, name in enumerate(_ORDER)}
     placed = [each for each in _subclasses(ConfigBase) if each._place is not None]
-    return sorted(placed, key=lambda each: each._place or "")
+    return sorted(placed, key=lambda each: ranks.get(each.__module__, len(ranks)))
 
 
 def _subclasses(config_class: type[ConfigBase]) -> Iterator[type[ConfigBase]]:

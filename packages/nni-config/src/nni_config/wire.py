@@ -15,6 +15,7 @@ from nni_config.base import ConfigBase
 from nni_config.coercion import nested
 from nni_config.experiment import ExperimentConfig
 from nni_config.problems import InvalidConfigError, Problem
+from nni_config.shared_storage import SharedStorageConfig
 from nni_config.training_service import TrainingServiceConfig, training_service_class
 
 _CUSTOM = "custom"
@@ -59,7 +60,8 @@ def _training_service_to_message(service: TrainingServiceConfig) -> pb.TrainingS
         part.SetInParent()
         _fill(part, service)
     else:
-        settings = service._as_dict()
+        # The manager needs the secrets to reach the place; what it stores and answers has none of them.
+        settings = service._as_dict(secrets=True)
         settings.pop("platform", None)
         message.custom.platform = service.platform
         message.custom.settings.CopyFrom(values.object_to_message(settings))
@@ -131,10 +133,21 @@ def _algorithm_from_message(message: pb.AlgorithmConfig) -> ConfigBase:
     return nested(AlgorithmConfig, _fields(message))
 
 
+def _shared_storage_to_message(storage: SharedStorageConfig) -> pb.SharedStorageConfig:
+    message = pb.SharedStorageConfig()
+    _fill(message, storage)
+    return message
+
+
+def _shared_storage_from_message(message: pb.SharedStorageConfig) -> ConfigBase:
+    return nested(SharedStorageConfig, _fields(message))
+
+
 _CONVERTERS: dict[str, tuple[Callable[[Any], Message], Callable[[Any], Any]]] = {
     "nni_proto.v1.Value": (values.to_message, values.from_message),
     "nni_proto.v1.ObjectValue": (values.object_to_message, values.object_from_message),
     "nni_proto.v1.WrittenDuration": (_duration_to_message, _duration_from_message),
     "nni_proto.v1.AlgorithmConfig": (_algorithm_to_message, _algorithm_from_message),
+    "nni_proto.v1.SharedStorageConfig": (_shared_storage_to_message, _shared_storage_from_message),
 }
 """How messages within a configuration are converted, by the message's name."""

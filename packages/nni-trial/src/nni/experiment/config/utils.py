@@ -7,6 +7,6 @@ from typing import TYPE_CHECKING
 from nni._facade import forward
 
 if TYPE_CHECKING:
-    from nni_config import *  # noqa: F403
+    from nni_config.utils import *  # noqa: F403
 
-__getattr__, __dir__ = forward(__name__, "nni_config")
+__getattr__, __dir__ = forward(__name__, "nni_config.utils")

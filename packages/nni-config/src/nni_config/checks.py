@@ -1,0 +1,76 @@
+"""Checks that several configuration classes share. Each reports at the field that it names."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from nni_config.names import short
+from nni_config.problems import Report
+
+if TYPE_CHECKING:
+    from nni_config.base import ConfigBase
+
+_HOST = re.compile(r"[\w.-]+", re.ASCII)
+
+
+def check_directory(config: ConfigBase, name: str, report: Report) -> None:
+    """Reports a path that is set and is no directory."""
+    path = getattr(config, name)
+    if path is not None and not report.has_problem(name) and not Path(path).is_dir():
+        report.add(f'"{path}" is not a directory; allowed is an existing folder', name)
+
+
+def check_file(config: ConfigBase, name: str, report: Report) -> None:
+    """Reports a path that is set and is no file."""
+    path = getattr(config, name)
+    if path is not None and not report.has_problem(name) and not Path(path).is_file():
+        report.add(f'"{path}" is not a file; allowed is an existing file', name)
+
+
+def check_not_blank(config: ConfigBase, report: Report, *names: str) -> None:
+    """Reports texts that are set and have nothing in them."""
+    for name in names:
+        value = getattr(config, name)
+        if isinstance(value, str) and not value.strip():
+            report.add(f"{short(value)} is blank; allowed is text", name)
+
+
+def check_host(config: ConfigBase, name: str, report: Report) -> None:
+    """Reports a text that is set and is neither the name nor the address of a machine."""
+    host = getattr(config, name)
+    problem = None if host is None or report.has_problem(name) else host_problem(host)
+    if problem is not None:
+        report.add(f"{short(host)} {problem}; allowed is the name or the address of a machine", name)
+
+
+def host_problem(host: str) -> str | None:
+    """Returns what is wrong with the name or address of a machine, or None."""
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        pass
+    else:
+        return None
+    if not host.strip():
+        return "is blank"
+    if "://" in host:
+        return "has a scheme"
+    if "@" in host:
+        return "has a user in it, which is a field of its own"
+    if ":" in host and host.rpartition(":")[2].isdigit():
+        return "has a port in it, which is a field of its own"
+    if re.fullmatch(r"[\d.]+", host):
+        return "is not an IP address"
+    if not _HOST.fullmatch(host.encode("idna").decode() if _is_international(host) else host):
+        return "is not the name of a machine"
+    return None
+
+
+def _is_international(host: str) -> bool:
+    try:
+        return not host.isascii() and bool(host.encode("idna"))
+    except UnicodeError:
+        return False

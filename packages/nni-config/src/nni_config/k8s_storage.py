@@ -1,0 +1,86 @@
+"""The storage that trials on Kubernetes share with the manager."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+from nni_config.base import ConfigBase
+from nni_config.checks import check_not_blank
+from nni_config.fields import required
+from nni_config.names import short
+from nni_config.problems import Report
+
+_FIELDS = {
+    "nfs": ("server", "path"),
+    "azureStorage": ("azure_account", "azure_share", "key_vault_name", "key_vault_key"),
+}
+"""The kinds of storage, each with the fields that it needs. The fields of the other must not be set."""
+
+
+class K8sStorageConfig(ConfigBase):
+    """A storage for trials on Kubernetes, of either kind.
+
+    Attributes:
+        storage_type: "nfs" or "azureStorage".
+        azure_account: The storage account.
+        azure_share: The file share.
+        key_vault_name: The key vault that holds the account's key.
+        key_vault_key: The name of the key in the vault.
+        server: The NFS server.
+        path: The folder that the NFS server exports.
+    """
+
+    _place: ClassVar[str | None] = "training_service.storage"
+
+    storage_type: str = required()
+    azure_account: str | None = None
+    azure_share: str | None = None
+    key_vault_name: str | None = None
+    key_vault_key: str | None = None
+    server: str | None = None
+    path: str | None = None
+
+    def _check(self, parents: list[ConfigBase], report: Report) -> None:
+        if self.storage_type is None:
+            return
+        if self.storage_type not in _FIELDS:
+            report.add(
+                f'{short(self.storage_type)} is no kind of storage; allowed are "azureStorage" and "nfs"',
+                "storage_type",
+            )
+            return
+        for kind, names in _FIELDS.items():
+            for name in names:
+                if kind == self.storage_type and getattr(self, name) is None:
+                    report.add(f"it is not set; a storage of the type {kind} needs it", name)
+                elif kind != self.storage_type and getattr(self, name) is not None:
+                    report.add(f"it is for the type {kind}; the type here is {self.storage_type}", name)
+            check_not_blank(self, report, *names)
+
+
+class K8sNfsConfig(K8sStorageConfig):
+    """A folder that an NFS server exports, for trials on Kubernetes.
+
+    Attributes:
+        storage: Always "nfs".
+        server: The NFS server.
+        path: The folder that it exports.
+    """
+
+    storage_type: str = "nfs"
+    storage: Literal["nfs"] = "nfs"
+
+
+class K8sAzureStorageConfig(K8sStorageConfig):
+    """A share of Azure Files, for trials on Kubernetes.
+
+    Attributes:
+        storage: Always "azureStorage".
+        azure_account: The storage account.
+        azure_share: The file share.
+        key_vault_name: The key vault that holds the account's key.
+        key_vault_key: The name of the key in the vault.
+    """
+
+    storage_type: str = "azureStorage"
+    storage: Literal["azureStorage"] = "azureStorage"

@@ -1,0 +1,67 @@
+"""Trials on OpenPAI."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from nni_config.base import ConfigBase
+from nni_config.checks import check_directory, check_file, check_not_blank
+from nni_config.fields import JsonObject, MemorySize, PathLike, PositiveInt, SecretText, required
+from nni_config.problems import Report
+from nni_config.training_service import DOCKER_IMAGE, TrainingServiceConfig
+
+
+class OpenpaiConfig(TrainingServiceConfig):
+    """Runs trials on OpenPAI.
+
+    Attributes:
+        host: The address of OpenPAI's web portal; https where no scheme is written.
+        username: The name of the account.
+        token: The account's token.
+        trial_cpu_number: How many CPU cores each trial gets.
+        trial_memory_size: How much memory each trial gets, in mebibytes or with a unit.
+        storage_config_name: The name of the storage in OpenPAI.
+        docker_image: The image that trials run in.
+        virtual_cluster: The virtual cluster, None for the default one.
+        local_storage_mount_point: Where the storage is mounted on this machine.
+        container_storage_mount_point: Where the storage is mounted in the containers.
+        reuse_mode: Keep a job from trial to trial.
+        openpai_config: Further settings of the jobs, as OpenPAI's job protocol has them.
+        openpai_config_file: A file with such settings. Either of the two may be set.
+    """
+
+    platform: Literal["openpai"] = "openpai"
+    host: str = required()
+    username: str = required()
+    token: SecretText = required()
+    trial_cpu_number: PositiveInt = required()
+    trial_memory_size: MemorySize = required()
+    storage_config_name: str = required()
+    docker_image: str = DOCKER_IMAGE
+    virtual_cluster: str | None = None
+    local_storage_mount_point: PathLike = required()
+    container_storage_mount_point: str = required()
+    reuse_mode: bool = True
+    openpai_config: JsonObject | None = None
+    openpai_config_file: PathLike | None = None
+
+    def _fill_in(self, parents: list[ConfigBase], report: Report) -> None:
+        super()._fill_in(parents, report)
+        if self.host is not None and "://" not in self.host:
+            self.host = f"https://{self.host}"
+
+    def _check(self, parents: list[ConfigBase], report: Report) -> None:
+        super()._check(parents, report)
+        if self.host is not None and not self.host.startswith(("https://", "http://")):
+            report.add(f'"{self.host}" has another scheme; allowed are https and http', "host")
+        elif self.host is not None and not self.host.partition("://")[2].strip("/ "):
+            report.add("it is blank; allowed is the address of the web portal", "host")
+        if self.trial_gpu_number is None:
+            report.add("it is not set; allowed is a whole number from 0", "trial_gpu_number")
+        names = ("username", "token", "storage_config_name", "docker_image", "container_storage_mount_point")
+        check_not_blank(self, report, *names, "virtual_cluster")
+        check_directory(self, "local_storage_mount_point", report)
+        if self.openpai_config is not None and self.openpai_config_file is not None:
+            message = "openpai_config and openpai_config_file are both set; allowed is one of the two"
+            report.add(message, "openpai_config_file")
+        check_file(self, "openpai_config_file", report)

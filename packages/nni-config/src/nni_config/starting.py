@@ -1,0 +1,40 @@
+"""What a valid configuration can ask for that no trial can be run with here."""
+
+from __future__ import annotations
+
+from nni_config.experiment import ExperimentConfig
+from nni_config.problems import Problem, Steps
+from nni_config.training_service import is_built_in
+
+_NOT_RUN = {
+    "remote": "on that machine, start the experiment there and let `platform: local` run them",
+    "openpai": "on OpenPAI, start the experiment inside a job there, with `platform: local`",
+    "aml": "on Azure ML, start the experiment on a compute instance or job there, with `platform: local`",
+    "dlc": "on Alibaba Cloud, start the experiment inside a DLC job or DSW instance, with `platform: local`",
+    "kubeflow": "on Kubernetes, start the experiment in a pod or notebook there, with `platform: local`",
+    "frameworkcontroller": "on Kubernetes, start the experiment in a pod there, with `platform: local`",
+}
+"""The built-in platforms that can be described and not run, each with what to do instead."""
+
+
+def start_problems(config: ExperimentConfig) -> list[Problem]:
+    """Returns why an experiment with a valid configuration cannot be started by this version.
+
+    Args:
+        config: A canonical configuration.
+    """
+    services = config.training_services()
+    problems = []
+    for index, service in enumerate(services):
+        place: Steps = (index,) if len(services) > 1 else ()
+        advice = _NOT_RUN.get(service.platform) if is_built_in(type(service)) else None
+        if advice is not None:
+            message = f"this version does not run trials on {service.platform!r}; to have them run {advice}"
+            problems.append(Problem(("training_service", *place, "platform"), message))
+    if len(services) > 1 and not problems:
+        message = "this version runs trials in one place only; allowed is one training service"
+        problems.append(Problem(("training_service",), message))
+    if config.shared_storage is not None:
+        message = "this version runs trials on this machine only, where every folder is shared; leave it out"
+        problems.append(Problem(("shared_storage",), message))
+    return [config._located(problem) for problem in problems]

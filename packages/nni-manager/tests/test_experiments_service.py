@@ -298,6 +298,16 @@ async def test_a_setting_that_nothing_obeys_is_refused(make_bench):
         await bench.service.create(config, "e1", "r1")
 
 
+async def test_a_place_that_is_not_run_is_refused_with_what_to_use(make_bench):
+    bench = make_bench()
+    config = make_config(
+        training_service={"platform": "kubeflow", "operator": "tf-operator", "apiVersion": "v1"}
+    )
+    config.training_service.storage = {"storageType": "nfs", "server": "a", "path": "/b"}
+    with pytest.raises(errors.InvalidConfigError, match=r"'kubeflow'.* in a pod .*`platform: local`"):
+        await bench.service.create(config, "e1", "r1")
+
+
 async def test_an_algorithm_that_cannot_be_made_is_an_error_of_the_configuration(make_bench):
     bench = make_bench(refuses_to_start="no module named my_tuner")
     await bench.service.create(make_config(), "e1", "r1")

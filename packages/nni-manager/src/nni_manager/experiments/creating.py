@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nni_config import ExperimentConfig, InvalidConfigError
+from nni_config import ExperimentConfig, InvalidConfigError, start_problems
 
 from nni_manager.algorithms.registry import check_algorithm
 from nni_manager.experiments import errors
@@ -18,7 +18,7 @@ def check_config(config: ExperimentConfig) -> None:
         config.validate()
     except InvalidConfigError as error:
         raise errors.InvalidConfigError(str(error)) from error
-    problems = _settings_without_effect(config)
+    problems = [str(problem) for problem in start_problems(config)] + _settings_without_effect(config)
     for kind, algorithm in (("tuner", config.tuner), ("assessor", config.assessor)):
         if algorithm is not None and algorithm.name is not None:
             problems += check_algorithm(kind, algorithm.name, algorithm.class_args, config.search_space)

@@ -16,7 +16,7 @@ import pytest
 from nni_client import Experiment, RunMode
 from nni_client.errors import CallError
 from nni_client.launch import StartError
-from nni_config import ExperimentConfig
+from nni_config import AlgorithmConfig, ExperimentConfig, LocalConfig
 from nni_proto.v1.trial_pb2 import Trial
 
 
@@ -120,7 +120,7 @@ def test_beside_microsofts_nni_nothing_is_started(experiment, monkeypatch, home)
     assert not (home / "experiments").exists()
 
 
-@pytest.mark.parametrize("experiment_id", ["", "a b", "x" * 33, "../x", "a/b"])
+@pytest.mark.parametrize("experiment_id", ["", "a b", "x" * 33, "../x", "a/b", 5, b"abc", ["abc"]])
 def test_ids_that_are_refused(experiment_id):
     with pytest.raises(ValueError, match="Invalid experiment ID"):
         Experiment("local", id=experiment_id)
@@ -140,8 +140,83 @@ def test_the_ways_to_make_one():
     assert Experiment(None).config is None
     with pytest.raises(RuntimeError, match="no configuration"):
         Experiment(None).start()
-    with pytest.raises(ValueError, match="moon"):
-        Experiment("moon")
+    for unknown in ("moon", ["local", "moon"], "experiment.yml"):
+        with pytest.raises(ValueError, match="is not a platform"):
+            Experiment(unknown)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        5,
+        0,
+        1.5,
+        True,
+        b"local",
+        Path("experiment.yml"),
+        {"trial_command": "true"},
+        [],
+        ["local", 5],
+        [None],
+        {"local"},
+        LocalConfig(),
+        AlgorithmConfig(name="TPE"),
+        ExperimentConfig,
+        print,
+    ],
+    ids=repr,
+)
+def test_what_is_neither_a_configuration_nor_a_platform(wrong):
+    with pytest.raises(
+        TypeError, match=r"^(a value of type \w+|class \w+) is not a configuration; allowed is"
+    ):
+        Experiment(wrong)
+    if not isinstance(wrong, list):
+        experiment = Experiment("local")
+        with pytest.raises(TypeError, match="is not an ExperimentConfig"):
+            experiment.config = wrong
+        assert experiment.config == ExperimentConfig("local")
+
+
+def test_a_configuration_given_later():
+    experiment = Experiment(None)
+    experiment.config = config = ExperimentConfig("local")
+    assert experiment.config is config
+    experiment.config = None
+    assert experiment.config is None
+
+
+@pytest.mark.parametrize(
+    ("wrong", "error"),
+    [
+        ({"port": "8080"}, TypeError),
+        ({"port": None}, TypeError),
+        ({"port": True}, TypeError),
+        ({"port": 80.0}, TypeError),
+        ({"port": -1}, ValueError),
+        ({"port": 65536}, ValueError),
+        ({"bind": 5}, TypeError),
+        ({"allowed_hosts": "proxy.example"}, TypeError),
+        ({"allowed_hosts": [5]}, TypeError),
+        ({"allowed_hosts": 5}, TypeError),
+        ({"start_timeout": "1"}, TypeError),
+        ({"start_timeout": 0}, ValueError),
+        ({"start_timeout": -1.0}, ValueError),
+        ({"start_timeout": float("nan")}, ValueError),
+        ({"run_mode": "detach"}, TypeError),
+        ({"run_mode": None}, TypeError),
+    ],
+    ids=repr,
+)
+def test_a_wrong_argument_of_a_start_is_named_and_nothing_is_started(experiment, home, wrong, error):
+    (name,) = wrong
+    for start in (experiment.start, experiment.run) if name != "run_mode" else (experiment.start,):
+        with pytest.raises(error, match=f"^{name}: "):
+            start(**{"port": 0, **wrong})
+    experiment.url_prefix = 5
+    with pytest.raises(TypeError, match=r"^url_prefix: 5"):
+        experiment.start(0)
+    assert not (home / "experiments").exists()
 
 
 @pytest.mark.parametrize(

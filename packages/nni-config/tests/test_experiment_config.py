@@ -398,3 +398,11 @@ def test_the_manager_s_address_is_not_needed_here(valid_config: ExperimentConfig
         "nni_manager_ip: it is not needed for trials on this machine or over SSH, and not used"
     ]
     assert canonical.training_service.nni_manager_ip is None
+
+
+@pytest.mark.parametrize(
+    "wrong", [5, 1.5, True, b"local", {"local": 1}, [5], ["local", None], LocalConfig()], ids=repr
+)
+def test_what_is_not_the_name_of_a_platform_is_refused(wrong):
+    with pytest.raises(InvalidConfigError, match="is not a platform"):
+        ExperimentConfig(wrong)

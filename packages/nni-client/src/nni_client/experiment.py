@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from nni_config import ExperimentConfig, new_experiment_id
+from nni_config.open_types import MaybeNone
 from nni_config.wire import config_from_message
-from nni_proto.resource_names import EXPERIMENT_ID_PATTERN
 from nni_proto.v1 import experiment_pb2
 from nni_proto.v1.experiment_service_pb2 import (
     CancelTrialRequest,
@@ -30,6 +30,7 @@ from nni_client.methods import CANCEL_TRIAL, UPDATE_EXPERIMENT
 from nni_client.readable import ReadableExperiment, Result
 from nni_client.run_mode import RunMode
 from nni_client.screen import open_screen, say
+from nni_client.start_arguments import check_id, check_start, config_of
 from nni_client.starting import start_experiment
 from nni_client.stopping import stop_experiment
 from nni_client.viewing import record_reader
@@ -41,7 +42,6 @@ class Experiment(ReadableExperiment):
     """An experiment: one search for good parameters.
 
     Attributes:
-        config: The configuration.
         id: The experiment's id.
         port: The port of its manager, None while no manager runs.
         url_prefix: The path that a reverse proxy puts before the page's; set it before the start.
@@ -59,17 +59,12 @@ class Experiment(ReadableExperiment):
             id: 1 to 32 letters, digits, "_" or "-". None has one chosen.
 
         Raises:
+            TypeError: `config_or_platform` is nothing of these.
             ValueError: The id is malformed, or there is no such platform.
         """
-        if id is not None and not EXPERIMENT_ID_PATTERN.fullmatch(id):
-            raise ValueError(
-                f"Invalid experiment ID: {id!r}; 1 to 32 letters, digits, '_' or '-' are allowed"
-            )
-        self.config: ExperimentConfig | None = (
-            ExperimentConfig(config_or_platform)
-            if isinstance(config_or_platform, (str, list))
-            else config_or_platform
-        )
+        if id is not None:
+            check_id(id)
+        self._config = config_of(config_or_platform)
         self.id = id or new_experiment_id()
         self.port: int | None = None
         self.url_prefix: str | None = None
@@ -78,6 +73,17 @@ class Experiment(ReadableExperiment):
         self._experiments_directory: Path | None = None
         self._last: experiment_pb2.Experiment | None = None
         self._has_ended = False
+
+    @property
+    def config(self) -> ExperimentConfig | MaybeNone:
+        """The configuration; None in an `Experiment(None)` that was given none yet."""
+        return self._config
+
+    @config.setter
+    def config(self, config: ExperimentConfig | None) -> None:
+        if config is not None and not isinstance(config, ExperimentConfig):
+            raise TypeError(f"config: a value of type {type(config).__name__} is not an ExperimentConfig")
+        self._config = config
 
     # -- starting and stopping --
 
@@ -105,11 +111,13 @@ class Experiment(ReadableExperiment):
                 variable NNI_START_TIMEOUT says, else as long as it is alive.
 
         Raises:
-            ValueError: The configuration is not valid; the text lists every problem.
+            TypeError: An argument is of a wrong type.
+            ValueError: The configuration is not valid, the text lists every problem; or an argument is not.
             RuntimeError: The experiment runs already, the port is busy, or the manager could not be started;
                 the text says why.
         """
         with Interrupts() as interrupts:
+            check_start(port, run_mode, bind, allowed_hosts, start_timeout, self.url_prefix)
             command = self._command(port, debug, bind, allowed_hosts, allow_plaintext)
             self._start(interrupts, command, run_mode, start_timeout)
             interrupts.check()
@@ -143,10 +151,12 @@ class Experiment(ReadableExperiment):
             after Ctrl-C and when it was not waited for.
 
         Raises:
+            TypeError: See `start`.
             ValueError: See `start`.
             RuntimeError: See `start`.
         """
         with Interrupts() as interrupts:
+            check_start(port, RunMode.Background, bind, allowed_hosts, start_timeout, self.url_prefix)
             try:
                 command = self._command(port, debug, bind, allowed_hosts, allow_plaintext)
                 page = self._start(interrupts, command, RunMode.Background, start_timeout)
@@ -267,10 +277,10 @@ class Experiment(ReadableExperiment):
             raise RuntimeError(f"Experiment {self.id} is running already, on port {self.port}")
         if self._has_ended:
             raise RuntimeError(f"Experiment {self.id} has ended; make a new Experiment to run it once more")
-        if self.config is None:
+        if self._config is None:
             raise RuntimeError('There is no configuration: give one, or a platform as in Experiment("local")')
         refuse_foreign_nni()
-        config = self.config.canonical_copy()
+        config = self._config.canonical_copy()
         if debug:
             config.debug = True
             if config.log_level != "trace":

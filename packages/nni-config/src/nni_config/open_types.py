@@ -1,8 +1,8 @@
 """Types of fields as type checkers are to see them.
 
 A field that is None or a list in some configurations is used without a question in scripts that know better:
-`Experiment("local")` has a tuner to be named and one training service. `X | Any` keeps the checks of X where
-X is enough and asks for no other.
+`Experiment("local")` has a tuner to be named and one training service. `X | Any` tells what X has and asks
+for no test of None. What is assigned is checked when it is assigned.
 """
 
 from __future__ import annotations

@@ -124,6 +124,12 @@ class ConfigBase(BaseModel):
                 setattr(cls, name, required())
 
     @classmethod
+    def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
+        # Classes written for NNI are decorated with @dataclass, which fails on a class that is built later.
+        if not cls.__module__.startswith("nni_config."):
+            cls.model_rebuild(raise_errors=False)
+
+    @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         # A class within a class is not built into it: it has its own checks, and building takes time.
         if _is_building.get():

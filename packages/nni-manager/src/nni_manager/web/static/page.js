@@ -3,6 +3,8 @@
 "use strict";
 
 const MOST_ROWS = 500;
+// Characters that turn the order of the text around them, so that it reads as something else.
+const TURNING = /[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/g;
 const experiment = document.body.dataset.experiment;
 const element = (id) => document.getElementById(id);
 const trials = new Map();
@@ -26,6 +28,14 @@ function brief(value) {
   return text.length > 300 ? text.slice(0, 300) + " ..." : text;
 }
 
+function visible(text) {
+  return String(text).replace(TURNING, (one) => "\\u" + one.charCodeAt(0).toString(16).padStart(4, "0"));
+}
+
+function put(target, text) {
+  target.textContent = visible(text);
+}
+
 function name(value) {
   return (value || "").replace(/^STATUS_/, "");
 }
@@ -39,14 +49,15 @@ function duration(trial) {
 function addFact(term, text) {
   const dt = document.createElement("dt");
   const dd = document.createElement("dd");
-  dt.textContent = term;
-  dd.textContent = text;
+  put(dt, term);
+  put(dd, text);
   element("facts").append(dt, dd);
 }
 
 function showExperiment(data) {
   const title = (data.config || {}).experimentName || data.name;
-  document.title = element("title").textContent = title;
+  document.title = visible(title);
+  put(element("title"), title);
   element("facts").replaceChildren();
   addFact("Experiment", data.name);
   addFact("Status", name(data.status) + (data.endReason ? ` (${data.endReason.message})` : ""));
@@ -63,7 +74,7 @@ function showExperiment(data) {
 
 function showTexts(id, texts) {
   element(id).hidden = !texts.length;
-  element(id).textContent = texts.join("\n\n");
+  put(element(id), texts.join("\n\n"));
 }
 
 function row(trial) {
@@ -79,7 +90,7 @@ function row(trial) {
   const line = document.createElement("tr");
   for (const text of cells) {
     const cell = document.createElement("td");
-    cell.textContent = text;
+    put(cell, text);
     line.append(cell);
   }
   return line;
@@ -144,7 +155,7 @@ async function watch(receive) {
 }
 
 function say(text, gone) {
-  element("state").textContent = text;
+  put(element("state"), text);
   element("state").classList.toggle("gone", gone);
 }
 

@@ -62,13 +62,17 @@ def read_yaml(path: Path) -> YamlDocument:
     Raises:
         OSError: The file cannot be read.
     """
-    document = YamlDocument(None, Origin(str(path), {(): 1}, {(): ()}))
     try:
         text = path.read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError as error:
         message = f"byte {error.start + 1} of the file is not UTF-8; allowed is UTF-8 text"
-        document.problems.append(Problem((), message, location=str(path)))
-        return document
+        return YamlDocument(None, _start_of(path), [Problem((), message, location=str(path))])
+    return yaml_of_text(text, path)
+
+
+def yaml_of_text(text: str, path: Path) -> YamlDocument:
+    """Returns what a text holds as one YAML document; the path says where it came from."""
+    document = YamlDocument(None, _start_of(path))
     try:
         yaml = YAML(typ="safe", pure=True)
         node = yaml.compose(text)
@@ -78,6 +82,10 @@ def read_yaml(path: Path) -> YamlDocument:
     if node is not None:
         document.value = _Construction(document, yaml.resolver).value_of(node, ())
     return document
+
+
+def _start_of(path: Path) -> Origin:
+    return Origin(str(path), {(): 1}, {(): ()})
 
 
 def _syntax_problem(path: Path, error: YAMLError) -> Problem:

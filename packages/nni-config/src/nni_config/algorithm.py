@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 
 from nni_config.algorithms import AlgorithmKind, find_algorithm, refusal_of_name
 from nni_config.base import ConfigBase
 from nni_config.checks import check_directory
+from nni_config.coercion import is_placeholder, placeholder_message
 from nni_config.fields import JsonObject, PathLike
 from nni_config.names import comparable, short
 from nni_config.open_types import MaybeNone
-from nni_config.problems import Report
+from nni_config.problems import Report, Steps
 
 _CLASS_NAME = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)+")
 
@@ -61,8 +62,14 @@ class AlgorithmConfig(ConfigBase):
         if self.class_name is not None and self.code_directory is None:
             self.code_directory = "."
 
+    def placeholders(self) -> list[tuple[Steps, str]]:
+        """Returns the arguments that are placeholders such as ${seed}, each with the way to it."""
+        return list(_placeholders(self.class_args, ("class_args",)))
+
     def _check(self, parents: list[ConfigBase], report: Report) -> None:
         if self.class_name is None:
+            for path, text in self.placeholders():
+                report.add(placeholder_message(text), *path)
             if not self.name:
                 report.add(
                     'it is not set; allowed is the name of an algorithm, such as "TPE", or class_name', "name"
@@ -92,6 +99,14 @@ class CustomAlgorithmConfig(AlgorithmConfig):
     """
 
     code_directory: PathLike | None = "."
+
+
+def _placeholders(value: Any, path: Steps) -> Iterator[tuple[Steps, str]]:
+    if isinstance(value, str) and is_placeholder(value):
+        yield path, value
+    children: Any = value.items() if isinstance(value, dict) else ()
+    for key, child in enumerate(value) if isinstance(value, list) else children:
+        yield from _placeholders(child, (*path, key))
 
 
 def canonical_algorithm(config: AlgorithmConfig) -> AlgorithmConfig:

@@ -232,6 +232,7 @@ class ConfigBase(BaseModel):
 
     def _make_canonical(self, parents: list[ConfigBase], report: Report) -> None:
         self._fill_in_defaults()
+        self._check_placeholders(report)
         self._fill_in(parents, report)
         for name, kind in field_kinds(type(self)).items():
             if kind.is_path and getattr(self, name) is not None:
@@ -240,7 +241,6 @@ class ConfigBase(BaseModel):
                 except ValueError as error:
                     report.add(str(error), name)
         self._run_hook(report, self._canonicalize, parents)
-        self._check_placeholders(parents, report)
         for path, child in self._children():
             child._make_canonical([self, *parents], report.at(*path))
         self._check(parents, report)
@@ -275,18 +275,14 @@ class ConfigBase(BaseModel):
             if is_required and getattr(self, name) is None and not report.has_problem(name):
                 report.add(f"it is not set; {type(self).__name__} needs it", name)
 
-    def _check_placeholders(self, parents: list[ConfigBase], report: Report) -> None:
+    def _check_placeholders(self, report: Report) -> None:
         for name, kind in field_kinds(type(self)).items():
             value = getattr(self, name)
             if not isinstance(value, str) or name in _SHELL_FIELDS or not (kind.is_text or kind.is_path):
                 continue
             # A password may well have these characters in it.
             if is_placeholder(value) if kind.is_secret else "${" in value:
-                self._report_of(name, parents, report).add(placeholder_message(value), name)
-
-    def _report_of(self, name: str, parents: list[ConfigBase], report: Report) -> Report:
-        """Returns the report of the configuration in which a field's value was written."""
-        return report
+                report.add(placeholder_message(value), name)
 
     def _as_dict(self, secrets: bool = False) -> dict[str, Any]:
         shown = [name for name, kind in field_kinds(type(self)).items() if secrets or not kind.is_secret]

@@ -4,22 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from os import PathLike as OsPathLike
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import PrivateAttr
+from typing_extensions import Self
 
 from nni_config.algorithm import AlgorithmConfig, canonical_algorithm
 from nni_config.base import ConfigBase
 from nni_config.experiment_checks import check_experiment, experiment_warnings
 from nni_config.fields import Duration, GpuIndices, NonNegativeInt, PathLike, PositiveInt, filled_in, required
+from nni_config.loading import config_of
 from nni_config.names import comparable
 from nni_config.open_types import MaybeNone, TrainingServices
 from nni_config.paths import absolute_path, default_experiments_directory
 from nni_config.plain import NotPlainError, plain_value
 from nni_config.problems import InvalidConfigError, Problem, Report
 from nni_config.shared_storage import SharedStorageConfig
-from nni_config.training_service import TrainingServiceConfig, training_service_class
+from nni_config.training_service import TrainingServiceConfig, training_service_classfrom nni_config.v1 import v1_conversion
+from nni_config.yaml_file import read_yaml
+
+if TYPE_CHECKING:
+    from nni_config.v1_conversion import Conversion
 
 LogLevel = Literal["fatal", "critical", "error", "warning", "info", "debug", "trace"]
 """How much is logged; fatal and critical are the same."""
@@ -67,6 +74,7 @@ class ExperimentConfig(ConfigBase):
     _place: ClassVar[str | None] = ""
     _loaded_search_space_file: str | None = PrivateAttr(default=None)
     _replaces_search_space: bool = PrivateAttr(default=False)
+    _conversion: Conversion | None = PrivateAttr(default=None)
 
     experiment_name: str | None = None
     experiment_type: Literal["hpo"] = "hpo"
@@ -112,6 +120,33 @@ class ExperimentConfig(ConfigBase):
         super().__init__(
             **{name: value for name, value in template.items() if comparable(name) not in given}, **fields
         )
+
+    @classmethod
+    def load(cls, path: str | OsPathLike[str]) -> Self:
+        """Reads a configuration from a YAML file. Its relative paths are relative to the file's folder.
+
+        A file in NNI's V1 form is converted; `conversion_notice` says how.
+
+        Raises:
+            InvalidConfigError: The file is not valid; every problem is named with its line.
+            OSError: The file cannot be read.
+        """
+        document = read_yaml(Path(path))
+        conversion = v1_conversion(document)
+        config = config_of(cls, Path(path), document if conversion is None else conversion.document)
+        config._conversion = conversion
+        return config
+
+    def conversion_notice(self) -> str | None:
+        """Returns what is to be said about a file in NNI's V1 form, with its V2 equivalent, without secrets.
+
+        None if this was not read from such a file.
+        """
+        if self._conversion is None:
+            return None
+        from nni_config.v1_notice import conversion_notice
+
+        return conversion_notice(self._conversion)
 
     def training_services(self) -> list[TrainingServiceConfig]:
         """Returns the training services, also where there is one or none."""
@@ -160,7 +195,7 @@ class ExperimentConfig(ConfigBase):
 
     def _load_search_space(self, report: Report) -> None:
         """Reads the search space's file, unless the search space was read from it before."""
-        if self.search_space_file is None:
+        if self.search_space_file is None or report.has_problem("search_space_file"):
             return
         from nni_config.search_space_file import read_search_space
 
@@ -184,7 +219,7 @@ class ExperimentConfig(ConfigBase):
 
 
 _KNOWN_MISSING = {
-    "trainingserviceplatform": "NNI's first form of configuration is not read; write trainingService",
+    "trainingserviceplatform": "it is of NNI's V1 form; write trainingService with a platform",
 }
 
 

@@ -9,7 +9,7 @@ from nni_config.algorithms import find_algorithm
 from nni_config.checks import check_host
 from nni_config.optimize_mode import check_optimize_mode
 from nni_config.platforms import PLATFORMS
-from nni_config.problems import Report
+from nni_config.problems import Problem, Report
 from nni_config.search_space import search_space_problems, search_space_warnings
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def experiment_warnings(config: ExperimentConfig) -> list[str]:
     warnings = [f"search_space.{warning}" for warning in search_space_warnings(config.search_space)]
     if config._replaces_search_space:
         warnings.append("search_space: search_space_file is set too, and wins")
-    warnings += _address_warnings(config)
+    warnings += [*_address_warnings(config), *_placeholder_warnings(config)]
     if _has_standard_space(config):
         return warnings
     problems = search_space_problems(config.search_space) if _looks_standard(config.search_space) else []
@@ -55,6 +55,14 @@ def _address_warnings(config: ExperimentConfig) -> Iterator[str]:
     needing = PLATFORMS.keys() - set(_WITHOUT_ADDRESS)
     if any(service.nni_manager_ip is None and service.platform in needing for service in services):
         yield f"nni_manager_ip: it is not set; trials must reach this machine{_guessed_address()}"
+
+
+def _placeholder_warnings(config: ExperimentConfig) -> Iterator[str]:
+    """Yields a line for each argument of a class of the user's own that looks like a template's."""
+    for name in ("tuner", "assessor"):
+        algorithm = getattr(config, name)
+        for path, text in algorithm.placeholders() if algorithm is not None else ():
+            yield str(Problem((name, *path), f"{text!r} looks like a placeholder that is not filled in"))
 
 
 def _guessed_address() -> str:
@@ -86,6 +94,8 @@ def _check_training_services(config: ExperimentConfig, report: Report) -> None:
 
 def _check_search_space(config: ExperimentConfig, report: Report) -> None:
     if not _has_standard_space(config):
+        return
+    if config.search_space is None and report.has_problem("search_space_file"):
         return
     if config.search_space is None:
         report.add("search_space and search_space_file must be set one; allowed is either", "search_space")

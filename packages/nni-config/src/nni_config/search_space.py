@@ -152,6 +152,8 @@ def _warn_of_entry(entry: dict[str, Any], report: Report) -> None:
         seen: set[str] = set()
         for index, option in enumerate(options):
             text = repr(option)
+            if isinstance(option, str) and option.startswith("${") and option.endswith("}"):
+                report.add(f"{short(option)} looks like a placeholder that is not filled in", "_value", index)
             if text in seen:
                 report.add(f"the option {short(option)} is given twice", "_value", index)
             seen.add(text)

@@ -81,10 +81,10 @@ class TrainingServiceConfig(ConfigBase):
         check_directory(self, "trial_code_directory", directory)
 
     def _report_of(self, name: str, parents: list[ConfigBase], report: Report) -> Report:
-        is_inherited = (
-            name in _SHORTCUTS and bool(parents) and getattr(parents[0], name, None) == getattr(self, name)
-        )
-        return report.root() if is_inherited else report
+        """Returns the report of the configuration in which a field's value was written."""
+        if name in _SHORTCUTS and parents and getattr(parents[0], name, None) == getattr(self, name):
+            return report.root()
+        return report
 
 
 def training_service_class(platform: Any) -> type[TrainingServiceConfig]:

@@ -15,15 +15,13 @@ from nni_config.algorithm import AlgorithmConfig, canonical_algorithm
 from nni_config.base import ConfigBase
 from nni_config.experiment_checks import check_experiment, experiment_warnings
 from nni_config.fields import Duration, GpuIndices, NonNegativeInt, PathLike, PositiveInt, filled_in, required
-from nni_config.loading import config_of
 from nni_config.names import comparable
 from nni_config.open_types import MaybeNone, TrainingServices
 from nni_config.paths import absolute_path, default_experiments_directory
 from nni_config.plain import NotPlainError, plain_value
 from nni_config.problems import InvalidConfigError, Problem, Report
 from nni_config.shared_storage import SharedStorageConfig
-from nni_config.training_service import TrainingServiceConfig, training_service_classfrom nni_config.v1 import v1_conversion
-from nni_config.yaml_file import read_yaml
+from nni_config.training_service import TrainingServiceConfig, training_service_class
 
 if TYPE_CHECKING:
     from nni_config.v1_conversion import Conversion
@@ -131,6 +129,10 @@ class ExperimentConfig(ConfigBase):
             InvalidConfigError: The file is not valid; every problem is named with its line.
             OSError: The file cannot be read.
         """
+        from nni_config.loading import config_of
+        from nni_config.v1 import v1_conversion
+        from nni_config.yaml_file import read_yaml
+
         document = read_yaml(Path(path))
         conversion = v1_conversion(document)
         config = config_of(cls, Path(path), document if conversion is None else conversion.document)
@@ -157,7 +159,13 @@ class ExperimentConfig(ConfigBase):
 
     def warnings(self) -> list[str]:
         """Returns what is allowed but probably not meant."""
-        return experiment_warnings(self)
+        if self._conversion is None:
+            return experiment_warnings(self)
+        file = self._conversion.document.origin.file
+        different = ", ".join(note.shown_path for note in self._conversion.notes)
+        converted = f"{file} is in NNI's V1 form; nnictl config convert {file} shows it in the V2 form"
+        converted += f", without or different from: {different}" if different else ""
+        return [converted, *experiment_warnings(self)]
 
     @classmethod
     def _explanation_of_unknown(cls, name: str) -> str | None:

@@ -19,16 +19,20 @@ _WITHOUT_ADDRESS = ("local", "remote")
 """The platforms on which trials need not reach the manager."""
 
 
+_NO_ANNOTATION = (
+    "annotations in the trial's code (@nni.variable, @nni.function_choice, @nni.report_final_result and the "
+    "like) are not supported, NNI 3.0 removed them; allowed is false, with the parameters in a search space, "
+    "nni.get_next_parameter() and nni.report_final_result(value) in the code: docs/migrating.md has every "
+    "annotation with what takes its place"
+)
+
+
 def check_experiment(config: ExperimentConfig, report: Report) -> None:
     """Reports what is missing and what contradicts in a canonical configuration."""
     if config.trial_concurrency is None:
         report.add("it is not set; allowed is a whole number from 1", "trial_concurrency")
     if config.use_annotation:
-        message = (
-            "annotations in the trial's code are not supported; allowed is false, with a search space here "
-            "and nni.get_next_parameter() in the code"
-        )
-        report.add(message, "use_annotation")
+        report.add(_NO_ANNOTATION, "use_annotation")
     _check_algorithms(config, report)
     _check_training_services(config, report)
     _check_search_space(config, report)
@@ -95,7 +99,7 @@ def _check_training_services(config: ExperimentConfig, report: Report) -> None:
 def _check_search_space(config: ExperimentConfig, report: Report) -> None:
     if not _has_standard_space(config):
         return
-    if config.search_space is None and report.has_problem("search_space_file"):
+    if config.search_space is None and (report.has_problem("search_space_file") or config.use_annotation):
         return
     if config.search_space is None:
         report.add("search_space and search_space_file must be set one; allowed is either", "search_space")

@@ -23,7 +23,15 @@ _DEEPEST = 4
 
 def load_config(config_class: type[Config], path: Path) -> Config:
     """Reads a configuration; see `ConfigBase.load`."""
-    document = read_yaml(path)
+    return config_of(config_class, path, read_yaml(path))
+
+
+def config_of(config_class: type[Config], path: Path, document: YamlDocument) -> Config:
+    """Makes a configuration of what was read from a file.
+
+    Raises:
+        InvalidConfigError: It is not valid.
+    """
     problems = document.problems
     if not isinstance(document.value, dict):
         if problems:

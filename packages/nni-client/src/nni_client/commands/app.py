@@ -18,8 +18,10 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 _experiment = typer.Typer(help="Experiments.", no_args_is_help=True, rich_markup_mode=None)
+_config = typer.Typer(help="Configuration files.", no_args_is_help=True, rich_markup_mode=None)
 _webui = typer.Typer(help="The page of an experiment.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(_experiment, name="experiment")
+app.add_typer(_config, name="config")
 app.add_typer(_webui, name="webui")
 
 ExperimentId = Annotated[
@@ -118,3 +120,17 @@ def webui_url(experiment_id: ExperimentId = None) -> None:
     from nni_client.commands.showing import show_url
 
     show_url(experiment_id)
+
+
+@_config.command("convert")
+def convert_config(
+    old: Annotated[Path, typer.Argument(metavar="OLD.yml", help="A file in NNI's V1 form.")],
+    new: Annotated[
+        Path | None, typer.Argument(metavar="NEW.yml", help="The file to write; without it, it is printed.")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace NEW.yml if it exists.")] = False,
+) -> None:
+    """Write a configuration file of NNI's V1 form in the V2 form."""
+    from nni_client.commands import converting
+
+    converting.convert_config(old, new, force)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
@@ -41,7 +42,11 @@ def create_experiment(config_file: Path, options: Options, foreground: bool) -> 
         RuntimeError: The manager could not be started.
         OSError: The file cannot be read.
     """
-    experiment = Experiment(ExperimentConfig.load(config_file))
+    config = ExperimentConfig.load(config_file)
+    notice = config.conversion_notice()
+    if notice is not None:
+        print(notice, file=sys.stderr)
+    experiment = Experiment(config)
     if foreground:
         return _run(experiment, options)
     experiment.start(run_mode=RunMode.Detach, **options._asdict())

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import socket
+import ssl
 import subprocess
 import sys
 import uuid
@@ -20,7 +22,7 @@ from nni_client.discovery import find_manager
 from nni_client.errors import ManagerUnreachableError
 from nni_client.grpc_transport import GrpcTransport
 from nni_client.json_transport import JsonTransport
-from nni_client.methods import CREATE_EXPERIMENT, GET_EXPERIMENT, START_EXPERIMENT, STOP_EXPERIMENT
+from nni_client.methods import CREATE_EXPERIMENT, GET_EXPERIMENT, START_EXPERIMENT
 from nni_client.watch import Watcher
 from nni_config import ExperimentConfig
 from nni_config.wire import config_to_message
@@ -133,7 +135,15 @@ def test_clients_verify_the_manager(
     for wrong in ({"ca_file": str(certificate.with_name("other.pem"))}, {"tls_name": "other.test"}):
         with pytest.raises(ManagerUnreachableError):
             get(**wrong)
-    connection.call(STOP_EXPERIMENT, pb.StopExperimentRequest(name=NAME))
+
+
+def test_the_name_of_the_certificate_is_a_host_of_the_page(told: dict[str, Any], certificate: Path) -> None:
+    trusted = ssl.create_default_context(cafile=certificate)
+    address = ("127.0.0.1", told["port"])
+    for host, status in (("manager.test", b"HTTP/1.1 401"), ("other.test", b"HTTP/1.1 403")):
+        with trusted.wrap_socket(socket.create_connection(address), server_hostname="manager.test") as end:
+            end.sendall(f"GET / HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode())
+            assert end.recv(12) == status
 
 
 def test_a_client_elsewhere_names_the_certificates(
@@ -144,4 +154,3 @@ def test_a_client_elsewhere_names_the_certificates(
         Experiment.connect(address, token=told["token"], experiment_id="secure", ca_file="none.pem")
     with pytest.raises(ManagerUnreachableError):  # the certificate has another name than 127.0.0.1
         Experiment.connect(address, token=told["token"], experiment_id="secure", ca_file=certificate)
-    connection.call(STOP_EXPERIMENT, pb.StopExperimentRequest(name=NAME))

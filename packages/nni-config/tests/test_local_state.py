@@ -79,6 +79,22 @@ def test_the_files_are_private_and_the_token_is_not_shown(experiments: Path) -> 
     assert [path.name for path in Path(record.directory).iterdir()] == ["manager.json"]
 
 
+def test_the_record_of_a_manager_that_knew_no_tls_is_read(experiments: Path) -> None:
+    record = record_of(experiments, os.getpid())
+    write_manager_record(record, Path(record.directory))
+    path = runtime_directory() / "managers" / "8080.json"
+    fields = json.loads(path.read_text())
+    del fields["ca_file"], fields["tls_name"]
+    path.write_text(json.dumps(fields))
+    assert find_manager_by_port(8080) == record
+    secure = replace(record, ca_file="/x/manager-ca.pem", tls_name="manager.test")
+    write_manager_record(secure, Path(record.directory))
+    assert find_manager_by_port(8080) == secure
+    (Path(record.directory) / "manager.json").unlink()
+    path.write_text(json.dumps({**fields, "ca_file": 5}))
+    assert find_manager_by_port(8080) is None
+
+
 def test_a_dead_manager_is_not_found_and_its_files_go(
     experiments: Path, sleeper: subprocess.Popen[bytes]
 ) -> None:

@@ -84,6 +84,7 @@ async def _run(arguments: Arguments, home: ManagerHome, pipe: ReadyPipe, make: M
         url = page_url(host, port, arguments.url_prefix, tls is not None)
         tokens, codes = Tokens(home.secret), OneTimeCodes(url)
         verification = arguments.verification(tls, (local_host(address), host, socket.gethostname()))
+        own_names = () if verification is None else (verification.name,)
         ca_file = home.path / _CA_FILE
 
         def trial_environment(_experiment_id: str, trial_id: str) -> dict[str, str]:
@@ -101,7 +102,7 @@ async def _run(arguments: Arguments, home: ManagerHome, pipe: ReadyPipe, make: M
 
             settings = WebSettings(
                 experiment_id=home.experiment_id,
-                allowed_hosts=(*arguments.allowed_hosts, host),
+                allowed_hosts=(*arguments.allowed_hosts, host, *own_names),
                 url_prefix=arguments.url_prefix,
                 secure=tls is not None,
                 role_token={Role.MANAGER: tokens.manager(), Role.VIEW: tokens.view()}.__getitem__,

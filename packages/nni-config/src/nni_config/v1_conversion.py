@@ -117,7 +117,7 @@ def _find_keys(work: Work, mapping: dict[Any, Any], path: Steps) -> None:
     for key, value in mapping.items():
         first = given.setdefault(comparable(str(key)), str(key))
         if first != str(key):
-            message = f"it is given twice, first as {first}; allowed is one"
+            message = f"it is given twice, as {first} and as {key}; allowed is one"
             work.problems.append(Problem((*path, str(key)), message))
         else:
             _find(work, value, (*path, str(key)))

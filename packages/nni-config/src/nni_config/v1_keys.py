@@ -163,8 +163,16 @@ def _storage(section: str) -> Rules:
 
 
 _ROLES = ("worker", "ps", "master")
-_POLICY = "trial.taskRoles.*.frameworkAttemptCompletionPolicy"
-_POLICY_TARGET = "@.taskRoles.*.frameworkAttemptCompletionPolicy"
+
+
+def _completion_policy(name: str) -> Rules:
+    section, target = f"trial.taskRoles.*.{name}", "@.taskRoles.*.frameworkAttemptCompletionPolicy"
+    return {
+        section: Section(target),
+        f"{section}.minFailedTaskCount": Moved(f"{target}.minFailedTaskCount"),
+        f"{section}.minSucceededTaskCount": Moved(f"{target}.minSucceedTaskCount"),
+    }
+
 
 OF_PLATFORM: dict[str, Rules] = {
     "local": {
@@ -238,9 +246,8 @@ OF_PLATFORM: dict[str, Rules] = {
         **_role("trial.taskRoles.*", "@.taskRoles.*"),
         "trial.taskRoles.*.name": Moved("@.taskRoles.*.name"),
         "trial.taskRoles.*.taskNum": Moved("@.taskRoles.*.taskNumber"),
-        _POLICY: Section(_POLICY_TARGET),
-        f"{_POLICY}.minFailedTaskCount": Moved(f"{_POLICY_TARGET}.minFailedTaskCount"),
-        f"{_POLICY}.minSucceededTaskCount": Moved(f"{_POLICY_TARGET}.minSucceedTaskCount"),
+        **_completion_policy("frameworkAttemptCompletionPolicy"),
+        **_completion_policy("frameworkControllerCompletionPolicy"),
     },
 }
 """The keys that only one platform has. In the hybrid form each platform of the list takes its own."""

@@ -10,7 +10,7 @@ import pytest
 from nni_config.origin import Origin
 from nni_config.v1_conversion import Conversion, converted
 from nni_config.v1_form import known_keys
-from nni_config.v1_keys import PLATFORMS
+from nni_config.v1_keys import COMMON, OF_PLATFORM, PLATFORMS, Dropped, Section
 from nni_config.yaml_file import YamlDocument
 
 RECORDED = json.loads((Path(__file__).parent / "data" / "v1_conversions.json").read_text())
@@ -175,6 +175,19 @@ def leaves(value: Any, path: tuple[str, ...] = ()) -> dict[str, Any]:
         key: leaf for name, element in items for key, leaf in leaves(element, (*path, str(name))).items()
     }
     return below or {".".join(path): value}
+
+
+def test_every_rule_is_in_the_documentation() -> None:
+    text = (Path(__file__).parents[3] / "docs" / "migrating.md").read_text()
+    lines = [line for line in text.splitlines() if line.startswith("| `")]
+    for rules in (COMMON, *OF_PLATFORM.values()):
+        for path, rule in rules.items():
+            if isinstance(rule, Section):
+                continue
+            target = getattr(rule, "target", "").replace("@", "trainingService").replace(".*", "[]")
+            said = rule.reason if isinstance(rule, Dropped) else f"`{target}`"
+            start = f"| `{path.replace('.*', '[]')}` | "
+            assert any(line.startswith(start) and line.endswith(f"{said} |") for line in lines), path
 
 
 def test_every_key_is_in_the_table_of_this_test() -> None:

@@ -95,6 +95,8 @@ def test_all_that_can_be_asked(stage):
         params = experiment.get_experiment_profile()["params"]
         assert (params["trialConcurrency"], params["maxTrialNumber"]) == (2, 5)
         assert params["maxExperimentDuration"] == "1h"
+        while not experiment.get_experiment_profile()["origin"]["codeHash"]:
+            time.sleep(0.1)
 
         running = all_answers()
         experiment.stop()

@@ -76,6 +76,7 @@ class Bench:
 @pytest.fixture
 async def bench(tmp_path, monkeypatch):
     monkeypatch.setattr(origin_keeper, "_LEAST_SECONDS_BETWEEN_LOOKS", 0.0)
+    monkeypatch.setattr(origin_keeper, "_SECONDS_UNTIL_QUIET", 0.0)
     made = Bench(tmp_path)
     yield made
     await made.service.close(by_user=False, message="test over")
@@ -95,7 +96,9 @@ async def test_the_origin_is_recorded_and_read_again(bench):
     await view.close(by_user=False, message="")
 
 
-async def test_an_experiment_that_is_stopped_at_once_has_its_origin(bench):
+async def test_an_experiment_that_is_stopped_at_once_has_its_origin(bench, monkeypatch):
+    monkeypatch.setattr(origin_keeper, "_SECONDS_UNTIL_QUIET", 1000.0)
+    monkeypatch.setattr(origin_keeper, "_SECONDS_TO_FINISH", 100.0)
     await bench.run()
     view = await bench.service.stop("e1")
     assert view.record.status is ExperimentStatus.STOPPED

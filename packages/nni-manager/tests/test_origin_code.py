@@ -48,6 +48,12 @@ def state(folder: Path) -> CodeState:
     return CodeState(folder, folder.parent / "none")
 
 
+def read_state(folder: Path) -> CodeState:
+    made = state(folder)
+    made.read()
+    return made
+
+
 def test_what_counts_as_code(code: Path) -> None:
     for name in ("__pycache__/a.pyc", "lib/__pycache__/b.pyc", ".git/HEAD", "data/big.bin", "deep/data/x"):
         write(code, name)
@@ -85,7 +91,7 @@ def test_a_line_that_is_no_pattern_is_named_and_passed_over(
 
 @pytest.mark.parametrize("where", ["runs", "a/runs", "."])
 def test_experiments_are_no_code(code: Path, where: str) -> None:
-    before = state(code).hash()
+    before = state(code).read()
     experiments = code / where
     write(experiments, "abcd1234/db/experiment.sqlite")
     write(experiments, "abcd1234/trials/t/stdout")
@@ -93,7 +99,7 @@ def test_experiments_are_no_code(code: Path, where: str) -> None:
     write(code, "older/abcd/db/experiment.sqlite")
     left = {"train.py", "lib", "lib/model.py", "older"} | ({"a"} if where == "a/runs" else set())
     assert set(found(code, experiments)) == left
-    assert CodeState(code, experiments).hash() == before
+    assert CodeState(code, experiments).read() == before
 
 
 @given(first=trees, second=trees)
@@ -102,7 +108,7 @@ def test_the_hash_tells_folders_apart_by_names_and_contents_alone(tmp_path_facto
         folder = tmp_path_factory.mktemp("tree")
         for name, content in tree.items():
             (folder / name).write_bytes(content)
-        return state(folder).hash()
+        return state(folder).read()
 
     assert made(dict(reversed(first.items()))) == made(first)
     assert (made(first) == made(second)) == (first == second)
@@ -114,7 +120,7 @@ def test_the_hash_is_the_same_everywhere(code: Path) -> None:
     for path in (code, *code.rglob("*")):
         os.utime(path, (5, 5), follow_symlinks=False)
     # Written down, so that another version of the program that counts otherwise is noticed.
-    assert state(code).hash() == EXPECTED
+    assert state(code).read() == EXPECTED
 
 
 EXPECTED = "ff1e4bf38f7772d6c7319fbb0d818b4f1a5fa74d3baa372b6b895f50c7618f12"
@@ -123,7 +129,7 @@ EXPECTED = "ff1e4bf38f7772d6c7319fbb0d818b4f1a5fa74d3baa372b6b895f50c7618f12"
 @pytest.mark.parametrize("change", ["mode", "name", "link", "content", "folder"])
 def test_the_hash_sees(code: Path, change: str) -> None:
     (code / "link").symlink_to("train.py")
-    before = state(code).hash()
+    before = state(code).read()
     if change == "mode":
         (code / "train.py").chmod(0o755)
     elif change == "name":
@@ -135,7 +141,7 @@ def test_the_hash_sees(code: Path, change: str) -> None:
         write(code, "train.py", "secon")
     else:
         (code / "lib").rename(code / "bil")
-    assert state(code).hash() != before
+    assert state(code).read() != before
 
 
 def test_large_files_are_known_by_size_and_time(code: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -143,12 +149,13 @@ def test_large_files_are_known_by_size_and_time(code: Path, monkeypatch: pytest.
     large = write(code, "large", "a" * 11)
     os.utime(large, (5, 5))
     before = state(code)
+    known_hash = before.read()
     write(code, "large", "b" * 11)
     os.utime(large, (5, 5))
-    assert state(code).hash() == before.hash()
+    assert state(code).read() == known_hash
     assert before.changed() == []
     os.utime(large, (6, 6))
-    assert state(code).hash() != before.hash()
+    assert state(code).read() != known_hash
     assert before.changed() == ["large"]
 
 
@@ -158,7 +165,7 @@ def test_of_much_code_what_is_near_the_top_counts(
     monkeypatch.setattr(code_state, "MOST_FILES", 3)
     for number in range(5):
         write(code, f"data/{number}")
-    first = state(code)
+    first = read_state(code)
     assert "more than 3 files" in caplog.text and ".nniignore" in caplog.text
     (code / "data" / "4").unlink()
     (code / "train.py").unlink()
@@ -177,14 +184,14 @@ def test_what_cannot_be_read_is_named_once_and_is_not_fatal(
 
     monkeypatch.setattr(os, "open", refusing)
     unreadable = state(code)
-    assert len(unreadable.hash()) == 64
+    assert len(unreadable.read()) == 64
     assert unreadable.changed() == []
     (record,) = [record for record in caplog.records if record.levelno == logging.WARNING]
-    assert "2 files or folders" in record.getMessage() and "train.py" in record.getMessage()
+    assert "2 files or folders" in record.getMessage() and "model.py" in record.getMessage()
 
 
 def test_a_folder_that_is_not_there_is_not_fatal(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    assert len(state(tmp_path / "gone").hash()) == 64
+    assert len(state(tmp_path / "gone").read()) == 64
     assert "gone" in caplog.text
 
 
@@ -192,7 +199,7 @@ def test_what_changed(code: Path) -> None:
     (code / "link").symlink_to("train.py")
     for name in ("touched", "replaced", "same size", "removed", "emptied", "folder now"):
         write(code, name, "12345")
-    before = state(code)
+    before = read_state(code)
     os.utime(code / "touched", (5, 5))
     (code / "again").write_text("12345")
     (code / "again").rename(code / "replaced")
@@ -207,8 +214,17 @@ def test_what_changed(code: Path) -> None:
     assert before.changed() == ["emptied", "folder now", "link", "removed", "same size"]
 
 
-def test_only_what_looks_changed_is_read_again(code: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_change_between_noting_and_reading_is_seen(code: Path) -> None:
+    write(code, "removed")
     before = state(code)
+    (code / "train.py").write_text("other")
+    (code / "removed").unlink()
+    assert before.read() != state(code).read()
+    assert before.changed() == ["removed", "train.py"]
+
+
+def test_only_what_looks_changed_is_read_again(code: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = read_state(code)
     read = []
     real = code_state._hash_of
     monkeypatch.setattr(code_state, "_hash_of", lambda path: read.append(path.name) or real(path))
@@ -233,25 +249,25 @@ def test_the_warning_names_the_first_few() -> None:
 def test_odd_names_have_a_hash(tmp_path: Path) -> None:
     odd = os.fsencode(tmp_path) + b"/\xff\xfe\n"
     os.close(os.open(odd, os.O_CREAT))
-    before = state(tmp_path)
-    assert len(before.hash()) == 64
+    before = read_state(tmp_path)
+    assert len(before.read()) == 64
     Path(os.fsdecode(odd)).unlink()
     assert change_warning(tmp_path, before.changed()).isprintable()
 
 
 def test_a_socket_is_passed_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    empty = state(tmp_path).hash()
+    empty = state(tmp_path).read()
     with socket.socket(socket.AF_UNIX) as listening:
         listening.bind("s")
-        assert state(tmp_path).hash() == empty
+        assert state(tmp_path).read() == empty
 
 
 def test_nothing_slow_is_imported_without_need(code: Path) -> None:
     script = (
         "import sys; from pathlib import Path; from nni_manager.experiments import service\n"
         "from nni_manager.origin.code_state import CodeState\n"
-        "CodeState(Path(sys.argv[1]), Path('/none')).hash()\n"
+        "CodeState(Path(sys.argv[1]), Path('/none')).read()\n"
         "print({'pathspec', 'importlib.metadata'} & set(sys.modules))"
     )
     done = subprocess.run(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections.abc import Awaitable, Callable, Coroutine
@@ -19,6 +20,9 @@ from nni_manager.origin.package_versions import package_versions
 _LEAST_SECONDS_BETWEEN_LOOKS = 2.0
 _LOOK_PART = 0.02
 """Of the time, looking for changes takes two hundredths at most."""
+
+_SECONDS_UNTIL_QUIET = 2.0
+"""By then the first trials have started; what takes processor time waits until then."""
 
 _SECONDS_TO_FINISH = 5.0
 _LOG = logging.getLogger(__name__)
@@ -55,13 +59,15 @@ class OriginKeeper:
         self._watches = watches
         self._is_over = False
         self._submitted = asyncio.Event()
-        self._reading: asyncio.Task[CodeState] | None = None
+        self._ending = asyncio.Event()
+        self._is_read = asyncio.Event()
+        self._noting: asyncio.Task[CodeState] | None = None
         self._recording: asyncio.Task[None] | None = None
         self._watching: asyncio.Task[None] | None = None
 
     def begin(self) -> None:
-        """Begins to read the code, so that it is known as it was at the start."""
-        self._reading = asyncio.create_task(asyncio.to_thread(self._read), name="read the code")
+        """Notes which code there is, so that it is known as it was at the start."""
+        self._noting = asyncio.create_task(asyncio.to_thread(self._note), name="note the code")
 
     def record(self) -> None:
         """Finds out the rest and tells it. Comes after the start, which it would slow down."""
@@ -75,29 +81,34 @@ class OriginKeeper:
 
     async def close(self) -> None:
         """Ends the looking, and the recording unless it is done soon."""
+        self._ending.set()
         if self._recording is not None:
             await asyncio.wait([self._recording], timeout=_SECONDS_TO_FINISH)
         self._is_over = True
-        tasks = [task for task in (self._reading, self._recording, self._watching) if task is not None]
+        tasks = [task for task in (self._noting, self._recording, self._watching) if task is not None]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    def _read(self) -> CodeState:
+    def _note(self) -> CodeState:
         return CodeState(self._code_directory, self._experiments_directory, lambda: self._is_over)
 
     async def _code(self) -> CodeState:
-        assert self._reading is not None
-        return await asyncio.shield(self._reading)
+        assert self._noting is not None
+        return await asyncio.shield(self._noting)
 
     async def _record(self) -> None:
         commit, is_dirty = await git_state(self._repository)
+        with contextlib.suppress(asyncio.TimeoutError):
+            await asyncio.wait_for(self._ending.wait(), _SECONDS_UNTIL_QUIET)
+        code_hash = await asyncio.to_thread((await self._code()).read)
+        self._is_read.set()
         versions = await asyncio.to_thread(package_versions)
-        code_hash = await asyncio.to_thread((await self._code()).hash)
         await self._tell(OriginFound(ExperimentOrigin(commit, is_dirty, code_hash, versions, self._seed)))
 
     async def _watch(self) -> None:
         code = await self._code()
+        await self._is_read.wait()
         changed: list[str] = []
         pause = _LEAST_SECONDS_BETWEEN_LOOKS
         while not changed:

@@ -33,13 +33,13 @@ class _Known:
     Attributes:
         signature: Its size, time of last change and whether it may be executed. While it stays the same the
             file is taken to be unchanged.
-        content: What stands for its content.
-        by_content: Whether that was made of all of its content.
+        content: What stands for its content, "" before it was read.
+        by_content: Whether that was made of all that it held when the signature was taken.
     """
 
     signature: tuple[int, int, bool]
-    content: str
-    by_content: bool
+    content: str = ""
+    by_content: bool = False
 
 
 class CodeState:
@@ -51,7 +51,7 @@ class CodeState:
         experiments_directory: Path,
         is_over: Callable[[], bool] = lambda: False,
     ) -> None:
-        """Reads a folder.
+        """Notes which files there are, with size and time; `read` reads them, which takes longer.
 
         Args:
             folder: The code folder.
@@ -60,8 +60,8 @@ class CodeState:
         """
         self.folder = folder
         self._is_over = is_over
-        self._budget = MOST_BYTES_TOGETHER
-        self._known: dict[CodePath, _Known | None] = {}
+        self._budget = 0
+        self._known: dict[CodePath, _Known] = {}
         self._unreadable: list[OSError] = []
         for code_path in code_paths(folder, experiments_directory, self._unreadable.append):
             if code_path.kind not in (Kind.FILE, Kind.LINK):
@@ -76,40 +76,47 @@ class CodeState:
                     MOST_FILES,
                 )
                 break
-            self._known[code_path] = self._look(code_path)
-        if self._unreadable:
-            _LOG.warning(
-                "%d files or folders in %s cannot be read and do not count as code, the first one: %s",
-                len(self._unreadable),
-                folder,
-                self._unreadable[0],
-            )
+            try:
+                self._known[code_path] = _Known(_signature(os.lstat(folder / code_path.path)))
+            except OSError as error:
+                self._unreadable.append(error)
 
-    def hash(self) -> str:
-        """Returns the hash, 64 hexadecimal digits.
+    def read(self) -> str:
+        """Reads the files and returns their hash, 64 hexadecimal digits.
 
         It is SHA-256 over the paths in order, each with its kind, whether it may be executed, and the SHA-256
         of its content or its target. It depends on nothing else as long as no file is known by size and time.
         """
         total = hashlib.sha256()
+        self._budget = MOST_BYTES_TOGETHER
         for code_path in sorted(self._known, key=lambda each: os.fsencode(each.path)):
-            known = self._known[code_path]
-            executable = known is not None and known.signature[2]
-            content = "unreadable" if known is None else known.content
-            for part in (code_path.path, code_path.kind.value, "x" if executable else "-", content):
+            if self._is_over():
+                break
+            known, now = self._known[code_path], self._look(code_path)
+            known.content = "unreadable" if now is None else now.content
+            known.by_content = now is not None and now.by_content and now.signature == known.signature
+            executable = "x" if known.signature[2] else "-"
+            for part in (code_path.path, code_path.kind.value, executable, known.content):
                 total.update(os.fsencode(part) + b"\0")
+        if self._unreadable:
+            _LOG.warning(
+                "%d files or folders in %s cannot be read and do not count as code, the first one: %s",
+                len(self._unreadable),
+                self.folder,
+                self._unreadable[0],
+            )
         return total.hexdigest()
 
     def changed(self) -> list[str]:
         """Returns which files are no longer what they were, by name; new files do not count.
 
-        What was read before is read again only where size or time differ.
+        It comes after `read`. What was read is read again only where size or time differ.
         """
         changed = []
         for code_path, before in self._known.items():
             if self._is_over():
                 return []
-            if before is not None and self._has_changed(code_path, before):
+            if self._has_changed(code_path, before):
                 changed.append(code_path.path)
         return sorted(changed, key=os.fsencode)
 

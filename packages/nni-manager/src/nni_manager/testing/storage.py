@@ -134,6 +134,9 @@ class StorageContract:
         storage.commit([SaveExperiment(full), SaveExperiment(changed)])
         assert as_told(storage.experiment()) == as_told(changed)
         assert storage.experiment_revision() == 3
+        warned = replace(changed, warnings=(*full.warnings, "once more"))
+        storage.commit([SaveExperiment(warned)])
+        assert as_told(storage.experiment()) == as_told(warned)
 
     def test_a_trial_comes_back_as_saved(self, storage: Storage) -> None:
         reason = EndReason(Actor.TRIAL, "exit code 1", 1, None, "Traceback\n\ud800")

@@ -85,7 +85,8 @@ class AlgorithmConfig(ConfigBase):
 
     def check_name(self, kind: AlgorithmKind, report: Report) -> None:
         """Reports a name under which there is no algorithm of the kind."""
-        if self.name and self.class_name is None and find_algorithm(self.name, kind) is None:
+        is_checked = self.class_name is None and not report.has_problem("name")
+        if self.name and is_checked and find_algorithm(self.name, kind) is None:
             report.add(refusal_of_name(self.name, kind), "name")
 
 

@@ -41,7 +41,7 @@ class K8sStorageConfig(ConfigBase):
     path: str | None = None
 
     def _check(self, parents: list[ConfigBase], report: Report) -> None:
-        if self.storage_type is None:
+        if self.storage_type is None or report.has_problem("storage_type"):
             return
         if self.storage_type not in _FIELDS:
             report.add(

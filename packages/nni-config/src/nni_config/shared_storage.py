@@ -56,6 +56,8 @@ class SharedStorageConfig(ConfigBase):
         return super()._from_mapping(mapping)
 
     def _check(self, parents: list[ConfigBase], report: Report) -> None:
+        if report.has_problem("storage_type"):
+            return
         if self.storage_type is not None and self.storage_type not in _FIELDS:
             message = f'{short(self.storage_type)} is no kind of storage; allowed are "NFS" and "AzureBlob"'
             report.add(message, "storage_type")

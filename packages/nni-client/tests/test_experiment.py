@@ -113,6 +113,14 @@ def test_nothing_is_started_with_a_wrong_configuration(experiment, home):
     assert not (home / "experiments").exists()
 
 
+def test_nothing_is_started_where_this_version_does_not_run_trials(experiment, home):
+    machine = {"host": "a", "user": "u", "password": "p"}
+    experiment.config.training_service = {"platform": "remote", "machineList": [machine]}
+    with pytest.raises(ValueError, match=r"training_service\.platform: .* 'remote'.*`platform: local`"):
+        experiment.start(port=0)
+    assert not (home / "experiments").exists()
+
+
 def test_beside_microsofts_nni_nothing_is_started(experiment, monkeypatch, home):
     monkeypatch.setattr("nni._foreign.microsoft_nni_problem", lambda: "pip uninstall nni")
     with pytest.raises(RuntimeError, match="pip uninstall nni"):

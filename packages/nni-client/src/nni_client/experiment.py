@@ -30,7 +30,7 @@ from nni_client.methods import CANCEL_TRIAL, UPDATE_EXPERIMENT
 from nni_client.readable import ReadableExperiment, Result
 from nni_client.run_mode import RunMode
 from nni_client.screen import open_screen, say
-from nni_client.start_arguments import check_id, check_start, config_of
+from nni_client.start_arguments import check_id, check_start, config_of, startable
 from nni_client.starting import start_experiment
 from nni_client.stopping import stop_experiment
 from nni_client.viewing import record_reader
@@ -280,7 +280,7 @@ class Experiment(ReadableExperiment):
         if self._config is None:
             raise RuntimeError('There is no configuration: give one, or a platform as in Experiment("local")')
         refuse_foreign_nni()
-        config = self._config.canonical_copy()
+        config = startable(self._config)
         if debug:
             config.debug = True
             if config.log_level != "trace":

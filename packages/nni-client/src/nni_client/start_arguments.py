@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from nni_config import ExperimentConfig
+from nni_config import ExperimentConfig, InvalidConfigError, start_problems
 from nni_proto.resource_names import EXPERIMENT_ID_PATTERN
 
 from nni_client.run_mode import RunMode
@@ -28,6 +28,19 @@ def config_of(value: Any) -> ExperimentConfig | None:
             'such as "local", a list of such names, or None'
         )
     return ExperimentConfig(value)
+
+
+def startable(config: ExperimentConfig) -> ExperimentConfig:
+    """Returns the canonical copy of a configuration with which an experiment can be started.
+
+    Raises:
+        InvalidConfigError: It is not valid, or this version does not run trials where it says.
+    """
+    canonical = config.canonical_copy()
+    problems = start_problems(canonical)
+    if problems:
+        raise InvalidConfigError(problems)
+    return canonical
 
 
 def check_id(value: Any) -> None:

@@ -22,10 +22,11 @@ class AlgorithmConfig(ConfigBase):
     """Chooses a tuner or an assessor: a built-in one by its name, or one's own class.
 
     Attributes:
-        name: The name of a built-in algorithm.
-        class_name: The class of one's own, "module.Class".
-        code_directory: The folder that class_name is imported from.
-        class_args: The arguments of the algorithm.
+        name: The name of a built-in algorithm. Rule: in any case; either this or class_name.
+        class_name: The class of one's own. Rule: "module.Class".
+        code_directory: The folder that class_name is imported from. Rule: an existing folder; only with
+            class_name.
+        class_args: The arguments of the algorithm. Rule: those that the algorithm has.
     """
 
     _place: ClassVar[str | None] = "tuner"
@@ -94,9 +95,9 @@ class CustomAlgorithmConfig(AlgorithmConfig):
     """Chooses a tuner or an assessor of one's own.
 
     Attributes:
-        class_name: The class, "module.Class".
-        code_directory: The folder that it is imported from.
-        class_args: The arguments of its constructor.
+        class_name: The class. Rule: "module.Class"; needed.
+        code_directory: The folder that it is imported from. Rule: an existing folder.
+        class_args: The arguments of its constructor. Rule: those that it has.
     """
 
     code_directory: PathLike | None = "."

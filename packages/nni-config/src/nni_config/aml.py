@@ -15,12 +15,13 @@ class AmlConfig(TrainingServiceConfig):
     """Runs trials on Azure Machine Learning.
 
     Attributes:
-        subscription_id: The Azure subscription.
-        resource_group: The resource group of the workspace.
-        workspace_name: The workspace.
-        compute_target: The name of the compute cluster in the workspace.
-        docker_image: The image that trials run in.
-        max_trial_number_per_gpu: How many trials may share a GPU.
+        subscription_id: The Azure subscription. Rule: not blank.
+        resource_group: The resource group of the workspace. Rule: not blank.
+        workspace_name: The workspace. Rule: not blank.
+        compute_target: The name of the compute cluster in the workspace. Rule: not blank.
+        docker_image: The image that trials run in. Rule: not blank.
+        max_trial_number_per_gpu: How many trials may share a GPU. Unit: trials. Rule: 1 where trials get no
+            GPU.
     """
 
     platform: Literal["aml"] = "aml"

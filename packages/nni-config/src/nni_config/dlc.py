@@ -15,19 +15,19 @@ class DlcConfig(TrainingServiceConfig):
     """Describes trials on Alibaba Cloud's Deep Learning Containers, which this version does not run.
 
     Attributes:
-        type: The kind of the pods.
-        image: The image that trials run in.
-        job_type: The kind of the jobs, such as TFJob or PyTorchJob.
-        pod_count: How many pods each job has.
-        ecs_spec: The kind of machine.
-        region: The region.
-        workspace_id: The workspace.
-        nas_data_source_id: The data source that holds the code.
-        oss_data_source_id: A data source in the object storage.
-        access_key_id: The name of the access key.
-        access_key_secret: The access key.
-        local_storage_mount_point: Where the storage is mounted on this machine.
-        container_storage_mount_point: Where the storage is mounted in the containers.
+        type: The kind of the pods. Rule: not blank.
+        image: The image that trials run in. Rule: not blank.
+        job_type: The kind of the jobs, such as TFJob or PyTorchJob. Rule: not blank.
+        pod_count: How many pods each job has. Unit: pods.
+        ecs_spec: The kind of machine. Rule: not blank.
+        region: The region. Rule: not blank.
+        workspace_id: The workspace. Rule: not blank.
+        nas_data_source_id: The data source that holds the code. Rule: not blank.
+        oss_data_source_id: A data source in the object storage. Rule: any text.
+        access_key_id: The name of the access key. Rule: not blank.
+        access_key_secret: The access key. Rule: not blank.
+        local_storage_mount_point: Where the storage is mounted on this machine. Rule: not blank.
+        container_storage_mount_point: Where the storage is mounted in the containers. Rule: not blank.
     """
 
     platform: Literal["dlc"] = "dlc"

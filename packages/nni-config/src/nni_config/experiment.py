@@ -17,6 +17,7 @@ from nni_config.experiment_checks import check_experiment, experiment_warnings
 from nni_config.fields import Duration, GpuIndices, NonNegativeInt, PathLike, PositiveInt, filled_in, required
 from nni_config.names import comparable
 from nni_config.open_types import MaybeNone, TrainingServices
+from nni_config.origin import Origin
 from nni_config.paths import absolute_path, default_experiments_directory
 from nni_config.plain import NotPlainError, plain_value
 from nni_config.problems import InvalidConfigError, Problem, Report
@@ -39,29 +40,36 @@ class ExperimentConfig(ConfigBase):
     `ExperimentConfig("local")` is a template: it has a training service, and algorithms to be named.
 
     Attributes:
-        experiment_name: A name for people.
-        experiment_type: Always "hpo".
-        search_space_file: A JSON or YAML file with the search space. It wins over `search_space`.
-        search_space: Parameter names with {"_type", "_value"}; anything for a tuner of one's own.
-        trial_command: The command of each trial, run by bash.
-        trial_code_directory: The folder that trials run in.
-        trial_concurrency: How many trials may run at the same time.
-        trial_gpu_number: How many GPUs each trial needs. 0 hides every GPU, None changes nothing.
-        max_experiment_duration: After this long no new trial starts.
-        max_trial_number: After this many trials no new one starts.
-        max_trial_duration: A trial that runs longer is canceled.
-        nni_manager_ip: The address at which trials on other machines reach the manager.
-        use_annotation: Always false.
+        experiment_name: A name for people. Rule: any text.
+        experiment_type: What is searched.
+        search_space_file: A JSON or YAML file with the search space. Rule: it wins over search_space.
+        search_space: Parameter names with {"_type", "_value"}. Rule: needed with a built-in tuner, here or as
+            a file; anything for a tuner of one's own.
+        trial_command: The command of each trial, run by bash. Rule: not blank; needed here or in the training
+            service, unless the roles of the platform have commands of their own.
+        trial_code_directory: The folder that trials run in. Rule: an existing folder.
+        trial_concurrency: How many trials may run at the same time. Unit: trials.
+        trial_gpu_number: How many GPUs each trial needs. 0 hides every GPU, None changes nothing. Unit: GPUs.
+            Rule: above 0, local trials need use_active_gpu; needed on OpenPAI.
+        max_experiment_duration: After this long no new trial starts. None is without end.
+        max_trial_number: After this many trials no new one starts. None is without end. Unit: trials.
+        max_trial_duration: A trial that runs longer is canceled. None is without end.
+        nni_manager_ip: The address at which trials on other machines reach the manager. Rule: the name or
+            address of a machine; not used for local and remote trials.
+        use_annotation: Whether parameters are written as annotations in the trial's code. Rule: always false;
+            annotations are not supported.
         debug: Log more; the same as the log level "debug".
-        log_level: How much manager, tuner and client log.
+        log_level: How much manager, tuner and client log. None is "debug" if debug is true, else "info".
         experiment_working_directory: The folder that holds the experiment's folder.
         tuner_gpu_indices: The GPUs that the tuner sees, None for none.
-        tuner: The algorithm that proposes parameters.
+        tuner: The algorithm that proposes parameters. Rule: needed, here or as advisor.
         assessor: The algorithm that stops trials early.
-        advisor: Another name for `tuner`, kept for NNI's configurations.
-        training_service: Where trials run; several places are a list, the preferred ones first.
+        advisor: Another name for tuner, kept for NNI's configurations. Rule: not beside tuner.
+        training_service: Where trials run. Rule: one place, or a list of places with the preferred ones
+            first.
         shared_storage: Storage that trials on several machines share.
         optimize_mode: Whether larger or smaller results are better. None asks the algorithms' arguments.
+            Rule: the same as in the algorithms' arguments.
         on_limit: What happens to running trials at a limit of the experiment. None is "finish".
         trial_stop_signal: The first signal sent to a trial that is to stop. None is SIGINT.
         trial_stop_grace_period: How long a trial has between two signals.
@@ -71,6 +79,7 @@ class ExperimentConfig(ConfigBase):
 
     _place: ClassVar[str | None] = ""
     _loaded_search_space_file: str | None = PrivateAttr(default=None)
+    _search_space_origin: Origin | None = PrivateAttr(default=None)
     _replaces_search_space: bool = PrivateAttr(default=False)
     _conversion: Conversion | None = PrivateAttr(default=None)
 
@@ -174,10 +183,11 @@ class ExperimentConfig(ConfigBase):
     def _located(self, problem: Problem) -> Problem:
         if problem.path[:1] != ("search_space",) or self._loaded_search_space_file is None:
             return super()._located(problem)
-        from nni_config.search_space_file import search_space_origin
+        if self._search_space_origin is None:
+            from nni_config.search_space_file import search_space_origin
 
-        inside = replace(problem, path=problem.path[1:])
-        return search_space_origin(Path(self._loaded_search_space_file)).located(inside)
+            self._search_space_origin = search_space_origin(Path(self._loaded_search_space_file))
+        return self._search_space_origin.located(replace(problem, path=problem.path[1:]))
 
     def _fill_in(self, parents: list[ConfigBase], report: Report) -> None:
         self.log_level = self.log_level or ("debug" if self.debug else "info")
@@ -217,6 +227,7 @@ class ExperimentConfig(ConfigBase):
             self._replaces_search_space = self.search_space not in (None, search_space)
             self.search_space = search_space
             self._loaded_search_space_file = path
+            self._search_space_origin = None
         except NotPlainError as error:
             report.add(error.message, "search_space_file", *error.path)
         except ValueError as error:

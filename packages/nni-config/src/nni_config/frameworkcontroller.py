@@ -18,8 +18,8 @@ class FrameworkAttemptCompletionPolicy(ConfigBase):
     """When the tasks of a role count as ended.
 
     Attributes:
-        min_failed_task_count: So many failed tasks make the job fail; -1 for never.
-        min_succeed_task_count: So many succeeded tasks make the job succeed; -1 for never.
+        min_failed_task_count: So many failed tasks make the job fail; -1 for never. Unit: tasks.
+        min_succeed_task_count: So many succeeded tasks make the job succeed; -1 for never. Unit: tasks.
     """
 
     _place: ClassVar[str | None] = f"{_ROLE}.framework_attempt_completion_policy"
@@ -32,13 +32,13 @@ class FrameworkControllerRoleConfig(ConfigBase):
     """One role in a FrameworkController job.
 
     Attributes:
-        name: The role's name.
-        docker_image: The image that its tasks run in.
-        task_number: How many tasks have the role.
-        command: What they run.
-        gpu_number: How many GPUs each task gets.
-        cpu_number: How many CPU cores each task gets.
-        memory_size: How much memory each task gets, in mebibytes or with a unit.
+        name: The role's name. Rule: not blank; each role has another.
+        docker_image: The image that its tasks run in. Rule: not blank.
+        task_number: How many tasks have the role. Unit: tasks.
+        command: What they run. Rule: not blank.
+        gpu_number: How many GPUs each task gets. Unit: GPUs.
+        cpu_number: How many CPU cores each task gets. Unit: cores.
+        memory_size: How much memory each task gets.
         framework_attempt_completion_policy: When the tasks count as ended.
     """
 
@@ -62,10 +62,10 @@ class FrameworkControllerConfig(TrainingServiceConfig):
 
     Attributes:
         storage: The storage that holds the code and the results.
-        service_account_name: The account that the jobs run as.
-        task_roles: The roles of each job.
+        service_account_name: The account that the jobs run as. Rule: not blank.
+        task_roles: The roles of each job. Rule: one or more.
         reuse_mode: Keep a job from trial to trial.
-        namespace: The namespace of the jobs.
+        namespace: The namespace of the jobs. Rule: not blank.
     """
 
     _needs_command: ClassVar[bool] = False

@@ -21,13 +21,14 @@ class K8sStorageConfig(ConfigBase):
     """A storage for trials on Kubernetes, of either kind.
 
     Attributes:
-        storage_type: "nfs" or "azureStorage".
-        azure_account: The storage account.
-        azure_share: The file share.
-        key_vault_name: The key vault that holds the account's key.
-        key_vault_key: The name of the key in the vault.
-        server: The NFS server.
-        path: The folder that the NFS server exports.
+        storage_type: The kind of storage. Rule: "nfs" or "azureStorage".
+        azure_account: The storage account. Rule: not blank; needed for azureStorage, only there.
+        azure_share: The file share. Rule: not blank; needed for azureStorage, only there.
+        key_vault_name: The key vault that holds the account's key. Rule: not blank; needed for azureStorage,
+            only there.
+        key_vault_key: The name of the key in the vault. Rule: not blank; needed for azureStorage, only there.
+        server: The NFS server. Rule: not blank; needed for nfs, only there.
+        path: The folder that the NFS server exports. Rule: not blank; needed for nfs, only there.
     """
 
     _place: ClassVar[str | None] = "training_service.storage"
@@ -62,9 +63,7 @@ class K8sNfsConfig(K8sStorageConfig):
     """A folder that an NFS server exports, for trials on Kubernetes.
 
     Attributes:
-        storage: Always "nfs".
-        server: The NFS server.
-        path: The folder that it exports.
+        storage: The kind of storage.
     """
 
     storage_type: str = "nfs"
@@ -75,11 +74,7 @@ class K8sAzureStorageConfig(K8sStorageConfig):
     """A share of Azure Files, for trials on Kubernetes.
 
     Attributes:
-        storage: Always "azureStorage".
-        azure_account: The storage account.
-        azure_share: The file share.
-        key_vault_name: The key vault that holds the account's key.
-        key_vault_key: The name of the key in the vault.
+        storage: The kind of storage.
     """
 
     storage_type: str = "azureStorage"

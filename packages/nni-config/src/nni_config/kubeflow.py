@@ -16,13 +16,13 @@ class KubeflowRoleConfig(ConfigBase):
     """One role in a Kubeflow job.
 
     Attributes:
-        replicas: How many pods have the role.
-        command: What they run.
-        gpu_number: How many GPUs each pod gets.
-        cpu_number: How many CPU cores each pod gets.
-        memory_size: How much memory each pod gets, in mebibytes or with a unit.
-        docker_image: The image that they run in.
-        code_directory: The folder of the code.
+        replicas: How many pods have the role. Unit: pods.
+        command: What they run. Rule: not blank.
+        gpu_number: How many GPUs each pod gets. Unit: GPUs.
+        cpu_number: How many CPU cores each pod gets. Unit: cores.
+        memory_size: How much memory each pod gets.
+        docker_image: The image that they run in. Rule: not blank.
+        code_directory: The folder of the code. Rule: not blank.
     """
 
     _place: ClassVar[str | None] = "training_service.worker"
@@ -43,14 +43,14 @@ class KubeflowConfig(TrainingServiceConfig):
     """Describes trials on Kubeflow, which this version does not run.
 
     Attributes:
-        operator: "tf-operator" or "pytorch-operator".
-        api_version: The version of the operator's interface.
+        operator: Which operator runs the jobs.
+        api_version: The version of the operator's interface. Rule: not blank.
         storage: The storage that holds the code and the results.
         worker: The workers.
         ps: The parameter servers.
         master: The master.
         reuse_mode: Keep a job from trial to trial.
-        namespace: The namespace of the jobs.
+        namespace: The namespace of the jobs. Rule: not blank.
     """
 
     _needs_command: ClassVar[bool] = False

@@ -14,9 +14,10 @@ class LocalConfig(TrainingServiceConfig):
     """Runs trials on this machine.
 
     Attributes:
-        use_active_gpu: Whether trials may have GPUs that other programs use too. Needed with
+        use_active_gpu: Whether trials may have GPUs that other programs use too. Rule: needed with
             trial_gpu_number above 0, without effect otherwise.
-        max_trial_number_per_gpu: How many trials may share a GPU.
+        max_trial_number_per_gpu: How many trials may share a GPU. Unit: trials. Rule: 1 where trials get no
+            GPU.
         gpu_indices: The GPUs that trials may have, None for every GPU.
         reuse_mode: Keep the process of a looping script from trial to trial.
     """

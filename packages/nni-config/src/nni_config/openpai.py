@@ -15,19 +15,20 @@ class OpenpaiConfig(TrainingServiceConfig):
     """Runs trials on OpenPAI.
 
     Attributes:
-        host: The address of OpenPAI's web portal; https where no scheme is written.
-        username: The name of the account.
-        token: The account's token.
-        trial_cpu_number: How many CPU cores each trial gets.
-        trial_memory_size: How much memory each trial gets, in mebibytes or with a unit.
-        storage_config_name: The name of the storage in OpenPAI.
-        docker_image: The image that trials run in.
-        virtual_cluster: The virtual cluster, None for the default one.
-        local_storage_mount_point: Where the storage is mounted on this machine.
-        container_storage_mount_point: Where the storage is mounted in the containers.
+        host: The address of OpenPAI's web portal. Rule: not blank; https where no scheme is written, or http.
+        username: The name of the account. Rule: not blank.
+        token: The account's token. Rule: not blank.
+        trial_cpu_number: How many CPU cores each trial gets. Unit: cores.
+        trial_memory_size: How much memory each trial gets.
+        storage_config_name: The name of the storage in OpenPAI. Rule: not blank.
+        docker_image: The image that trials run in. Rule: not blank.
+        virtual_cluster: The virtual cluster, None for the default one. Rule: not blank.
+        local_storage_mount_point: Where the storage is mounted on this machine. Rule: an existing folder.
+        container_storage_mount_point: Where the storage is mounted in the containers. Rule: not blank.
         reuse_mode: Keep a job from trial to trial.
-        openpai_config: Further settings of the jobs, as OpenPAI's job protocol has them.
-        openpai_config_file: A file with such settings. Either of the two may be set.
+        openpai_config: Further settings of the jobs, as OpenPAI's job protocol has them. Rule: not beside
+            openpai_config_file.
+        openpai_config_file: A file with such settings. Rule: an existing file; not beside openpai_config.
     """
 
     platform: Literal["openpai"] = "openpai"

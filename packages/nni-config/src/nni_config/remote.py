@@ -16,16 +16,19 @@ class RemoteMachineConfig(ConfigBase):
     """A machine that trials run on, reached over SSH.
 
     Attributes:
-        host: Its name or address.
-        port: The port of its SSH server.
-        user: Whom to sign in as.
-        password: The password to sign in with. It wins over `ssh_key_file`.
-        ssh_key_file: The private key to sign in with.
-        ssh_passphrase: What the private key is locked with.
+        host: Its name or address. Rule: the name or address of a machine, without user and port; not blank.
+        port: The port of its SSH server. Unit: port number.
+        user: Whom to sign in as. Rule: not blank.
+        password: The password to sign in with. Rule: not blank; it wins over ssh_key_file.
+        ssh_key_file: The private key to sign in with. Rule: an existing file, not the public key beside it;
+            not needed with password.
+        ssh_passphrase: What the private key is locked with. Rule: any text.
         use_active_gpu: Whether trials may have GPUs that other programs use too.
-        max_trial_number_per_gpu: How many trials may share a GPU.
+        max_trial_number_per_gpu: How many trials may share a GPU. Unit: trials. Rule: 1 where trials get no
+            GPU.
         gpu_indices: The GPUs that trials may have, None for every GPU.
-        python_path: The folder of the Python interpreter on that machine; it goes first on PATH.
+        python_path: The folder of the Python interpreter on that machine; it goes first on PATH. Rule: not
+            blank.
     """
 
     _place: ClassVar[str | None] = "training_service.machine_list[0]"
@@ -63,7 +66,7 @@ class RemoteConfig(TrainingServiceConfig):
     """Runs trials on other machines, over SSH.
 
     Attributes:
-        machine_list: The machines.
+        machine_list: The machines. Rule: one or more.
         reuse_mode: Keep the process of a looping script from trial to trial.
     """
 

@@ -24,15 +24,17 @@ class SharedStorageConfig(ConfigBase):
     """A storage that trials on several machines share, of either kind.
 
     Attributes:
-        storage_type: "NFS" or "AzureBlob".
-        local_mount_point: Where it is mounted on this machine.
-        remote_mount_point: Where it is mounted where trials run.
+        storage_type: The kind of storage. Rule: "NFS" or "AzureBlob".
+        local_mount_point: Where it is mounted on this machine. Rule: with usermount, an existing folder.
+        remote_mount_point: Where it is mounted where trials run. Rule: not blank.
         local_mounted: "usermount" if it is mounted already, "nnimount" to have it mounted.
-        storage_account_name: The storage account in Azure.
-        storage_account_key: The account's key.
-        container_name: The container in the account.
-        nfs_server: The NFS server.
-        exported_directory: The folder that the NFS server exports.
+        storage_account_name: The storage account in Azure. Rule: not blank; needed for AzureBlob, only there.
+        storage_account_key: The account's key. Rule: not blank; only for AzureBlob.
+        container_name: The container in the account. Rule: not blank; needed for AzureBlob, only there.
+        nfs_server: The NFS server. Rule: the name or address of a machine; not blank; needed for NFS, only
+            there.
+        exported_directory: The folder that the NFS server exports. Rule: not blank; needed for NFS, only
+            there.
     """
 
     _place: ClassVar[str | None] = "shared_storage"
@@ -77,24 +79,13 @@ class SharedStorageConfig(ConfigBase):
 
 
 class NfsConfig(SharedStorageConfig):
-    """A folder that an NFS server exports, shared by trials on several machines.
-
-    Attributes:
-        nfs_server: The NFS server.
-        exported_directory: The folder that it exports.
-    """
+    """A folder that an NFS server exports, shared by trials on several machines."""
 
     storage_type: str = "NFS"
 
 
 class AzureBlobConfig(SharedStorageConfig):
-    """A container of Azure Blob storage, shared by trials on several machines.
-
-    Attributes:
-        storage_account_name: The storage account.
-        storage_account_key: The account's key.
-        container_name: The container.
-    """
+    """A container of Azure Blob storage, shared by trials on several machines."""
 
     storage_type: str = "AzureBlob"
 

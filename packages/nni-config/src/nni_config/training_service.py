@@ -25,12 +25,15 @@ class TrainingServiceConfig(ConfigBase):
     experiment's configuration where they are not set.
 
     Attributes:
-        platform: The name of the place.
-        trial_command: The command of each trial, run by bash.
-        trial_code_directory: The folder that trials run in.
-        trial_gpu_number: How many GPUs each trial needs. 0 hides every GPU, None changes nothing.
-        nni_manager_ip: The address at which trials on other machines reach the manager.
-        debug: Log more.
+        platform: The name of the place. Rule: the name of a platform that there is.
+        trial_command: The command of each trial, run by bash. Rule: not blank; the experiment's if not set.
+        trial_code_directory: The folder that trials run in. Rule: an existing folder; the experiment's if not
+            set.
+        trial_gpu_number: How many GPUs each trial needs. 0 hides every GPU, None changes nothing. Unit: GPUs.
+            Rule: the experiment's if not set.
+        nni_manager_ip: The address at which trials on other machines reach the manager. Rule: the name or
+            address of a machine; the experiment's if not set.
+        debug: Log more. Rule: the experiment's if not set.
     """
 
     _place: ClassVar[str | None] = "training_service"

@@ -189,7 +189,7 @@ def cases(count: int = 210) -> list[dict[str, Any]]:
 def _case(chance: random.Random, platform: str) -> dict[str, Any]:
     needed, more = SERVICES[platform]
     service = {"platform": platform, **_some(chance, needed, 1), **_some(chance, more, 0.4)}
-    common = {
+    common: dict[str, list[Any]] = {
         "trialCommand": ["b"],
         "trialCodeDirectory": ["/etc"],
         "trialGpuNumber": [0, 1],

@@ -4,7 +4,7 @@ import math
 from typing import Any
 
 import pytest
-from nni_config import check_search_space, search_space_warnings
+from nni_config import ExperimentConfig, InvalidConfigError, check_search_space, search_space_warnings
 
 GOOD: dict[str, Any] = {
     "choice": {"_type": "choice", "_value": ["a", 1, 0.5, None, True, [1, 2], {"plain": 1}]},
@@ -186,3 +186,15 @@ def test_a_very_large_space() -> None:
     assert search_space_warnings(space) == []
     options[-1] = object()
     assert check_search_space(space)[0].startswith("x._value[49999]: ")
+
+
+def test_very_many_problems_are_counted(valid_config: ExperimentConfig) -> None:
+    valid_config.search_space = {
+        f"p{number}": {"_type": "uniform", "_value": [1, 0]} for number in range(20_000)
+    }
+    with pytest.raises(InvalidConfigError) as error:
+        valid_config.validate()
+    assert len(error.value.problems) == 20_000
+    lines = str(error.value).splitlines()
+    assert lines[0].startswith("search_space.p0._value: ")
+    assert lines[200:] == ["and 19800 more like these"]

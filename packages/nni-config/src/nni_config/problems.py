@@ -40,8 +40,12 @@ class Problem:
         return replace(self, path=(*steps, *self.path))
 
 
+_MOST_LINES = 200
+"""How many problems are written out."""
+
+
 class InvalidConfigError(ValueError):
-    """A configuration is not valid. The text has one line for each problem.
+    """A configuration is not valid. The text has one line for each problem, but for very many.
 
     Attributes:
         problems: Everything that is wrong.
@@ -52,7 +56,9 @@ class InvalidConfigError(ValueError):
         self.problems: tuple[Problem, ...] = tuple(problems)
 
     def __str__(self) -> str:
-        return "\n".join(str(problem) for problem in self.problems)
+        lines = [str(problem) for problem in self.problems[:_MOST_LINES]]
+        more = len(self.problems) - len(lines)
+        return "\n".join([*lines, f"and {more} more like these"] if more else lines)
 
 
 class UnknownFieldError(InvalidConfigError, AttributeError):
@@ -77,16 +83,18 @@ class Report:
     Attributes:
         problems: All problems of the whole configuration so far.
         path: The part that this report is about.
-        already_wrong: Stepss with problems of their own, about which nothing more is said.
+        already_wrong: Paths with problems of their own, about which nothing more is said.
     """
 
     problems: list[Problem] = field(default_factory=list)
     path: Steps = ()
     already_wrong: frozenset[Steps] = frozenset()
+    _known: set[Problem] = field(default_factory=set)
+    _paths: set[Steps] = field(default_factory=set)
 
     def at(self, *steps: PathStep) -> Report:
         """Returns the report about a part of this part."""
-        return replace(self, path=(*self.path, *steps))
+        return Report(self.problems, (*self.path, *steps), self.already_wrong, self._known, self._paths)
 
     def root(self) -> Report:
         """Returns the report about the whole configuration."""
@@ -98,7 +106,7 @@ class Report:
 
     def has_problem(self, *steps: PathStep) -> bool:
         """Returns whether there is a problem of the value at the given steps from here."""
-        return any(problem.path == (*self.path, *steps) for problem in self.problems)
+        return (*self.path, *steps) in self._paths
 
     def add_all(self, problems: Sequence[Problem]) -> None:
         """Adds problems whose paths begin here."""
@@ -108,5 +116,7 @@ class Report:
     def add_problem(self, problem: Problem) -> None:
         """Adds a problem whose path begins at the root."""
         starts = (problem.path[:length] for length in range(len(problem.path) + 1))
-        if problem not in self.problems and self.already_wrong.isdisjoint(starts):
+        if problem not in self._known and self.already_wrong.isdisjoint(starts):
             self.problems.append(problem)
+            self._known.add(problem)
+            self._paths.add(problem.path)

@@ -83,9 +83,9 @@ def test_indexed_parameters_are_drawn_kept_and_unwrapped() -> None:
 
 
 def test_the_names_of_a_space() -> None:
-    names = ["root[a]-uniform", "root[l]-choice", "root[l]-choice[1][k]-randint"]
+    names = ["root[a]-uniform", "root[l]-choice[1][k]-randint", "root[l]-choice"]
     assert json2space(NESTED) == names
-    assert json2space(NESTED, {"a": 0.5, "l": {"_index": 0, "_value": "x"}}) == names[:2]
+    assert json2space(NESTED, {"a": 0.5, "l": {"_index": 0, "_value": "x"}}) == [names[0], names[2]]
     kept = {"a": 0.5, "l": {"_index": 1, "_value": {"_name": "N", "k": 3}}}
     assert json2space(NESTED, kept) == names
     with pytest.raises(RuntimeError, match="_name"):
@@ -127,6 +127,16 @@ def test_random_choice_and_bad_ranges() -> None:
         parameter_expressions.uniform(2, 1, random_state)
     with pytest.raises(AssertionError):
         parameter_expressions.loguniform(0, 1, random_state)
+
+
+def test_more_than_one_random_value_at_once() -> None:
+    random_state = np.random.RandomState(1)
+    found = parameter_expressions.qnormal([0, 100], 0.1, 2, random_state)
+    assert isinstance(found, np.ndarray)
+    assert found.tolist() == [0, 100]
+    assert {parameter_expressions.choice(3, random_state) for _ in range(50)} == {0, 1, 2}
+    with pytest.raises(ValueError, match="options is empty"):
+        parameter_expressions.choice([], random_state)
 
 
 def test_class_argument_checks(tmp_path: Path) -> None:

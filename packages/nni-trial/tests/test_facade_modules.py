@@ -168,6 +168,16 @@ class TestMergeParameter:
         base = SimpleNamespace(lr=0.1)
         assert merge_parameter(base, {"lr": 0.5}).lr == 0.5
 
+    def test_defaults_may_be_those_of_a_class(self) -> None:
+        class Defaults:
+            lr = 0.1
+
+        base = Defaults()
+        assert merge_parameter(base, {"lr": 1}).lr == 1.0
+        assert Defaults.lr == 0.1
+        with pytest.raises(ValueError, match="which are lr$"):
+            merge_parameter(base, {"rate": 1})
+
     def test_no_parameters_change_nothing(self) -> None:
         assert merge_parameter({"lr": 0.1}, None) == {"lr": 0.1}
         assert merge_parameter({"lr": 0.1}, {}) == {"lr": 0.1}
@@ -179,7 +189,7 @@ class TestMergeParameter:
 
     @pytest.mark.parametrize(("default", "value"), [(1, 0.5), ("a", 1), (0.5, "1"), (True, 1)])
     def test_another_type_is_an_error(self, default: Any, value: Any) -> None:
-        with pytest.raises(TypeError, match=r"x: the default .* is a \w+, but the parameter .* is a \w+"):
+        with pytest.raises(ValueError, match=r"x: the default .* is a \w+, but the parameter .* is a \w+"):
             merge_parameter({"x": default}, {"x": value})
 
 

@@ -21,24 +21,25 @@ def merge_parameter(base_params: Base, override_params: dict[str, Any] | None) -
         `base_params`.
 
     Raises:
-        ValueError: There is no default of this name.
-        TypeError: The parameter's type is not that of the default. An int may replace a float and becomes
-            one, a bool may replace an int, and anything may replace None.
+        ValueError: There is no default of this name, or its type is another one. An int may replace a float
+            and becomes one, a bool may replace an int, and anything may replace None.
     """
-    values = base_params if isinstance(base_params, dict) else vars(base_params)
+    base: Any = base_params
+    is_dict = isinstance(base, dict)
     for name, value in (override_params or {}).items():
-        if name not in values:
-            raise ValueError(f"Key {name!r} not found in base parameters, which are {', '.join(values)}")
-        default = values[name]
+        if name not in base if is_dict else not hasattr(base, name):
+            known = base if is_dict else [known for known in dir(base) if not known.startswith("_")]
+            raise ValueError(f"Key {name!r} not found in base parameters, which are {', '.join(known)}")
+        default = base[name] if is_dict else getattr(base, name)
         if isinstance(default, float) and isinstance(value, int):
             value = float(value)
         if default is not None and not isinstance(value, type(default)):
-            raise TypeError(
+            raise ValueError(
                 f"{name}: the default {default!r} is a {type(default).__name__}, "
                 f"but the parameter {value!r} is a {type(value).__name__}"
             )
-        if isinstance(base_params, dict):
-            base_params[name] = value
+        if is_dict:
+            base[name] = value
         else:
-            setattr(base_params, name, value)
+            setattr(base, name, value)
     return base_params

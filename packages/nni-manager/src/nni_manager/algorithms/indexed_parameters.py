@@ -42,7 +42,7 @@ def convert_dict2tuple(value: Any) -> Any:
 
 
 def json2space(x: Any, oldy: Any = None, name: str = NodeType.ROOT) -> list[str]:
-    """Returns the names of the parameters in a search space.
+    """Returns the names of the parameters in a search space, those nested in a choice before the choice's.
 
     Args:
         x: A search space.
@@ -61,7 +61,7 @@ def json2space(x: Any, oldy: Any = None, name: str = NodeType.ROOT) -> list[str]
         inner = [json2space(element, _at(oldy, key), f"{name}[{key}]") for key, element in x.items()]
         return [found for names in inner for found in names]
     name = f"{name}-{x[NodeType.TYPE]}"
-    names = [name]
+    names = []
     if x[NodeType.TYPE] == "choice":
         for index, option in enumerate(x[NodeType.VALUE]):
             if oldy is not None and oldy[NodeType.INDEX] != index:
@@ -69,7 +69,7 @@ def json2space(x: Any, oldy: Any = None, name: str = NodeType.ROOT) -> list[str]
             if isinstance(option, dict) and NodeType.NAME not in option:
                 raise RuntimeError("'_name' key is not found in this nested search space.")
             names += json2space(option, _at(oldy, NodeType.VALUE), f"{name}[{index}]")
-    return names
+    return [*names, name]
 
 
 def json2parameter(
@@ -114,4 +114,4 @@ def json2parameter(
 
 
 def _at(oldy: Any, key: Any) -> Any:
-    return None if oldy is None else oldy[key]
+    return oldy[key] if oldy else None

@@ -18,6 +18,11 @@ def test_the_import_is_light() -> None:
     assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == "[]"
 
 
+def test_search_spaces_are_checked_without_pydantic() -> None:
+    code = "import sys, nni_config; nni_config.check_search_space({}); print('pydantic' in sys.modules)"
+    assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == "False"
+
+
 def test_new_ids_are_eight_different_letters_and_digits() -> None:
     ids = [new_experiment_id() for _ in range(100)]
     assert len(set(ids)) == 100

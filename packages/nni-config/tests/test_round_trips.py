@@ -126,8 +126,8 @@ def test_every_class_travels_as_a_message(name: str) -> None:
         config = ExperimentConfig(**{"shared_storage" if is_storage else "training_service": part})
         message = config_to_message(config)
         read = config_from_message(pb.ExperimentConfig.FromString(message.SerializeToString()))
-        assert read._as_dict(secrets=True) == config._as_dict(secrets=True)
-        assert repr(read._as_dict(secrets=True)) == repr(config._as_dict(secrets=True))
+        assert read.to_dict(secrets=True) == config.to_dict(secrets=True)
+        assert repr(read.to_dict(secrets=True)) == repr(config.to_dict(secrets=True))
 
     there_and_back()
 
@@ -136,7 +136,7 @@ def test_every_class_travels_as_a_message(name: str) -> None:
 @settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
 def test_any_configuration_travels_as_a_message(config: ExperimentConfig) -> None:
     read = config_from_message(config_to_message(config))
-    assert repr(read._as_dict(secrets=True)) == repr(config._as_dict(secrets=True))
+    assert repr(read.to_dict(secrets=True)) == repr(config.to_dict(secrets=True))
 
 
 COMMON = {"trialCodeDirectory": st.just(FOLDER), "trialGpuNumber": st.integers(1, 9), "debug": st.booleans()}

@@ -247,6 +247,20 @@ async def test_limits_change_while_it_runs_and_after_it_is_done(make_bench):
             await bench.service.update("e1", bad)
 
 
+async def test_a_code_folder_that_has_gone_keeps_nobody_from_changing_limits(make_bench, tmp_path):
+    code = tmp_path / "code"
+    code.mkdir()
+    bench = make_bench(behaviour=None)
+    await bench.run(trial_code_directory=code)
+    code.rmdir()
+    view = await bench.service.update("e1", ExperimentUpdate(max_trial_number=6))
+    assert view.record.config["maxTrialNumber"] == 6
+    assert view.record.config["trialCodeDirectory"] == str(code)
+    with pytest.raises(errors.InvalidArgumentError) as refused:
+        await bench.service.update("e1", ExperimentUpdate(trial_concurrency=0))
+    assert "code" not in str(refused.value) and "trial_concurrency" in str(refused.value)
+
+
 async def test_the_search_space_changes_or_the_tuner_refuses(make_bench):
     space = {"y": {"_type": "uniform", "_value": [0, 2]}}
     bench = make_bench(behaviour=None)

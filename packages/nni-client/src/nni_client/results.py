@@ -117,7 +117,7 @@ def profile(experiment: Experiment) -> dict[str, Any]:
     """
     facts = {
         # Not checked again: what was right at the start may have gone since, such as the code folder.
-        "params": config_from_message(experiment.config)._as_dict(),
+        "params": config_from_message(experiment.config).to_dict(),
         "id": parse_experiment_name(experiment.name),
         "execDuration": experiment.running_time.seconds,
         "logDir": experiment.directory,

@@ -29,7 +29,7 @@ from pydantic_core.core_schema import (
 from typing_extensions import Self
 
 from nni_config.coercion import coerced, is_placeholder, nested, placeholder_message, problems_of
-from nni_config.fields import field_kinds, required
+from nni_config.fields import field_kinds, is_required, required
 from nni_config.names import camel_case, closest, short
 from nni_config.origin import Origin
 from nni_config.paths import absolute_path, current_base_path
@@ -94,7 +94,7 @@ class ConfigBase(BaseModel):
         Raises:
             InvalidConfigError: The configuration is not valid.
         """
-        return self.canonical_copy()._as_dict(secrets)
+        return self.canonical_copy().to_dict(secrets)
 
     def validate(self) -> None:  # type: ignore[override]
         """Checks the whole configuration.
@@ -270,21 +270,24 @@ class ConfigBase(BaseModel):
 
     def _check_required(self, report: Report) -> None:
         for name, field in type(self).model_fields.items():
-            extra = field.json_schema_extra
-            is_required = isinstance(extra, dict) and bool(extra.get("required"))
-            if is_required and getattr(self, name) is None and not report.has_problem(name):
+            if is_required(field) and getattr(self, name) is None and not report.has_problem(name):
                 report.add(f"it is not set; {type(self).__name__} needs it", name)
 
     def _check_placeholders(self, report: Report) -> None:
         for name, kind in field_kinds(type(self)).items():
             value = getattr(self, name)
-            if not isinstance(value, str) or name in _SHELL_FIELDS or not (kind.is_text or kind.is_path):
+            if not isinstance(value, str) or name in SHELL_FIELDS or not (kind.is_text or kind.is_path):
                 continue
             # A password may well have these characters in it.
             if is_placeholder(value) if kind.is_secret else "${" in value:
                 report.add(placeholder_message(value), name)
 
-    def _as_dict(self, secrets: bool = False) -> dict[str, Any]:
+    def to_dict(self, secrets: bool = False) -> dict[str, Any]:
+        """Returns the fields that are set as a dict with camelCase keys, as they are and unchecked.
+
+        Args:
+            secrets: Whether passwords, tokens and keys are in it too.
+        """
         shown = [name for name, kind in field_kinds(type(self)).items() if secrets or not kind.is_secret]
         values = {name: getattr(self, name) for name in shown}
         return {
@@ -303,7 +306,7 @@ class ConfigBase(BaseModel):
         return given if kind.config_class is not None and isinstance(given, list) else checked
 
 
-_SHELL_FIELDS = ("trial_command", "command")
+SHELL_FIELDS = ("trial_command", "command")
 """Fields in which ${...} is the shell's."""
 
 
@@ -320,7 +323,7 @@ def _copied(value: Any, report: Report) -> Any:
 
 def _dumped(value: Any, secrets: bool) -> Any:
     if isinstance(value, ConfigBase):
-        return value._as_dict(secrets)
+        return value.to_dict(secrets)
     if isinstance(value, list) and any(isinstance(element, ConfigBase) for element in value):
         return [_dumped(element, secrets) for element in value]
     return str(value) if isinstance(value, (Path, Secret)) else value

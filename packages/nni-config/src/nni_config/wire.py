@@ -61,7 +61,7 @@ def _training_service_to_message(service: TrainingServiceConfig) -> pb.TrainingS
         _fill(part, service)
     else:
         # The manager needs the secrets to reach the place; what it stores and answers has none of them.
-        settings = service._as_dict(secrets=True)
+        settings = service.to_dict(secrets=True)
         settings.pop("platform", None)
         message.custom.platform = service.platform
         message.custom.settings.CopyFrom(values.object_to_message(settings))

@@ -114,11 +114,11 @@ class OpenExperiment:
             AlgorithmRefusedError: The tuner cannot change its search space; nothing is changed then.
         """
         if self._tuner is None:
-            await self.runner.save(replace(self.runner.record, config=config.json()))
+            await self.runner.save(replace(self.runner.record, config=config.to_dict()))
         else:
             if search_space_changed:
                 await self._change_search_space(self._tuner, config.search_space)
-            await self.runner.settle(ConfigChanged(config.json(), limits_from_config(config), time.time()))
+            await self.runner.settle(ConfigChanged(config.to_dict(), limits_from_config(config), time.time()))
         self.config = config
 
     async def end(self, reason: StopRequested) -> ExperimentView:
@@ -220,10 +220,11 @@ def record_experiment(
     """
     folder = ExperimentFolder(experiments_directory / experiment_id)
     make_folder(folder)
+    config = config.canonical_copy()
     record = ExperimentRecord(
         experiment_id=experiment_id,
         status=ExperimentStatus.INITIALIZED,
-        config=config.json(),
+        config=config.to_dict(),
         optimize_mode=effective_optimize_mode(config),
         created_at=time.time(),
         create_request_id=request_id,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import fields
 
 from nni_config import ExperimentConfig, InvalidConfigError
@@ -14,16 +15,29 @@ from nni_manager.experiments.views import UNCHANGED, ExperimentUpdate
 def updated_config(config: ExperimentConfig, update: ExperimentUpdate) -> ExperimentConfig:
     """Returns a configuration with the changes of an update, checked as a new one is.
 
+    What was wrong before is not held against the update: a code folder may have gone since the start.
+
     Raises:
         InvalidArgumentError: A value is out of range; the text names the field and what is allowed.
     """
-    changed = config.canonical_copy()
+    changed = copy.deepcopy(config)
     try:
         for field in fields(update):
             value = getattr(update, field.name)
             if value is not UNCHANGED:
                 setattr(changed, field.name, value)
-        check_config(changed)
-    except (InvalidConfigError, errors.InvalidConfigError, ValueError, TypeError) as error:
+    except (InvalidConfigError, ValueError, TypeError) as error:
         raise errors.InvalidArgumentError(str(error)) from error
+    known = _problems(config)
+    problems = [problem for problem in _problems(changed) if problem not in known]
+    if problems:
+        raise errors.InvalidArgumentError("\n".join(problems))
     return changed
+
+
+def _problems(config: ExperimentConfig) -> list[str]:
+    try:
+        check_config(config)
+    except errors.InvalidConfigError as error:
+        return str(error).splitlines()
+    return []

@@ -9,7 +9,8 @@ from nni_config.names import short
 
 _UNITS = {"d": 86400.0, "h": 3600.0, "m": 60.0, "s": 1.0}
 _TEXT = re.compile(r"\s*([+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?)\s*([a-z]*)\s*", re.IGNORECASE)
-_LONGEST = 36500 * _UNITS["d"]
+LONGEST = 36500 * _UNITS["d"]
+"""The longest duration, in seconds: 100 years."""
 _ALLOWED = (
     'allowed is a number of seconds above 0, or text with a unit of d, h, m or s such as "90m" or "1.5h"'
 )
@@ -32,7 +33,7 @@ def parse_duration(duration: str | int | float) -> float:
         raise ValueError(f"{short(duration)} is not a duration; {_ALLOWED}")
     if not seconds > 0:
         raise ValueError(f"{short(duration)} is not above 0; {_ALLOWED}")
-    if seconds > _LONGEST:
+    if seconds > LONGEST:
         raise ValueError(f"{short(duration)} is more than 100 years; {_ALLOWED}")
     return seconds
 

@@ -16,12 +16,21 @@ from nni_config.plain import plain_scalar
 from nni_config.secrets import HIDDEN, Secret
 from nni_config.units import parse_memory_size
 
+if TYPE_CHECKING:
+    from pydantic.fields import FieldInfo
+
 INT32_MAX = 2**31 - 1
 
 
 def required() -> Any:
     """Returns the default of a field that must be set before the configuration is used."""
     return Field(default=None, json_schema_extra={"required": True})
+
+
+def is_required(field: FieldInfo) -> bool:
+    """Returns whether a field must be set before the configuration is used."""
+    extra = field.json_schema_extra
+    return isinstance(extra, dict) and bool(extra.get("required"))
 
 
 def filled_in() -> Any:

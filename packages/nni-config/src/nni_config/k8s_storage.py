@@ -10,7 +10,7 @@ from nni_config.fields import required
 from nni_config.names import short
 from nni_config.problems import Report
 
-_FIELDS = {
+FIELDS_BY_TYPE = {
     "nfs": ("server", "path"),
     "azureStorage": ("azure_account", "azure_share", "key_vault_name", "key_vault_key"),
 }
@@ -44,13 +44,13 @@ class K8sStorageConfig(ConfigBase):
     def _check(self, parents: list[ConfigBase], report: Report) -> None:
         if self.storage_type is None or report.has_problem("storage_type"):
             return
-        if self.storage_type not in _FIELDS:
+        if self.storage_type not in FIELDS_BY_TYPE:
             report.add(
                 f'{short(self.storage_type)} is no kind of storage; allowed are "azureStorage" and "nfs"',
                 "storage_type",
             )
             return
-        for kind, names in _FIELDS.items():
+        for kind, names in FIELDS_BY_TYPE.items():
             for name in names:
                 if kind == self.storage_type and getattr(self, name) is None:
                     report.add(f"it is not set; a storage of the type {kind} needs it", name)

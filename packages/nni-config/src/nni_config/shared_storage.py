@@ -11,13 +11,13 @@ from nni_config.fields import PathLike, SecretText, required
 from nni_config.names import comparable, short
 from nni_config.problems import Report
 
-_FIELDS = {
+FIELDS_BY_TYPE = {
     "NFS": ("nfs_server", "exported_directory"),
     "AzureBlob": ("storage_account_name", "container_name", "storage_account_key"),
 }
 """The kinds of storage, each with its own fields. Those of the other must not be set."""
 
-_OPTIONAL = ("storage_account_key",)
+OPTIONAL_FIELDS = ("storage_account_key",)
 
 
 class SharedStorageConfig(ConfigBase):
@@ -60,14 +60,14 @@ class SharedStorageConfig(ConfigBase):
     def _check(self, parents: list[ConfigBase], report: Report) -> None:
         if report.has_problem("storage_type"):
             return
-        if self.storage_type is not None and self.storage_type not in _FIELDS:
+        if self.storage_type is not None and self.storage_type not in FIELDS_BY_TYPE:
             message = f'{short(self.storage_type)} is no kind of storage; allowed are "NFS" and "AzureBlob"'
             report.add(message, "storage_type")
             return
-        for kind, names in _FIELDS.items():
+        for kind, names in FIELDS_BY_TYPE.items():
             for name in names:
                 is_set = getattr(self, name) is not None
-                if kind == self.storage_type and not is_set and name not in _OPTIONAL:
+                if kind == self.storage_type and not is_set and name not in OPTIONAL_FIELDS:
                     report.add(f"it is not set; a storage of the type {kind} needs it", name)
                 elif kind != self.storage_type and is_set and self.storage_type is not None:
                     report.add(f"it is for the type {kind}; the type here is {self.storage_type}", name)

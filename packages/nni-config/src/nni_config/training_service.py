@@ -97,10 +97,10 @@ def training_service_class(platform: Any) -> type[TrainingServiceConfig]:
         ValueError: There is none; the text names those that there are.
     """
     if isinstance(platform, str):
-        found = _classes().get(platform)
+        found = training_service_classes().get(platform)
         if found is None and platform in PLATFORMS:
             load_platform(platform)
-            found = _classes()[platform]
+            found = training_service_classes()[platform]
         if found is not None:
             return found
     if platform in list(OTHER_NAMES):
@@ -120,11 +120,11 @@ def check_share_of_gpu(trials_per_gpu: int | None, trial_gpu_number: int | None,
 
 def _names() -> list[str]:
     """Returns the names of the platforms, those of the built-in ones first."""
-    return [*PLATFORMS, *sorted(_classes().keys() - PLATFORMS.keys())]
+    return [*PLATFORMS, *sorted(training_service_classes().keys() - PLATFORMS.keys())]
 
 
-def _classes() -> dict[str, type[TrainingServiceConfig]]:
-    """Returns the loaded classes of platforms. One defined later takes the place of an earlier one."""
+def training_service_classes() -> dict[str, type[TrainingServiceConfig]]:
+    """Returns the loaded classes by their platforms. One defined later takes the place of an earlier one."""
     by_platform: dict[str, type[TrainingServiceConfig]] = {}
     for each in _subclasses(TrainingServiceConfig):
         platform = each.model_fields["platform"].default

@@ -134,3 +134,17 @@ def convert_config(
     from nni_client.commands import converting
 
     converting.convert_config(old, new, force)
+
+
+@_config.command("schema")
+def config_schema(
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", metavar="FILE", help="The file to write; without it, it is printed."),
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace FILE if it exists.")] = False,
+) -> None:
+    """Write the JSON Schema of configuration files, with which editors complete and check them."""
+    from nni_client.commands.schema import write_schema
+
+    write_schema(output, force)

@@ -92,6 +92,11 @@ def test_every_type_is_accepted(name: str) -> None:
             "no _name",
         ),
         ({"_type": "choice", "_value": [{"_name": None}]}, "x._value[0]._name", "not a name"),
+        (
+            {"_type": "choice", "_value": [{"_name": "a"}, {"_name": "a"}]},
+            "x._value[1]._name",
+            "option above",
+        ),
         ({"_type": "choice", "_value": [{"_name": "a", "k": 3}]}, "x._value[0].k", "is not a parameter"),
         (
             {
@@ -112,6 +117,16 @@ def test_what_is_wrong_is_said_with_its_path(entry: Any, path: str, text: str) -
     assert problem.startswith(f"{path}: ")
     assert text in problem
     assert "allowed" in problem or "meaning of its own" in problem
+
+
+def test_types_may_be_limited() -> None:
+    space = {"a": GOOD["nested"], "group": {"b": GOOD["normal"]}, "c": {"_type": "choise", "_value": [1]}}
+    assert check_search_space(space, ["choice"]) == [
+        "c._type: there is no type 'choise' (did you mean 'choice'?); allowed are choice, randint, uniform, "
+        "quniform, loguniform, qloguniform, normal, qnormal, lognormal, qlognormal",
+        "a._value[2].inner._value[0].u._type: uniform is not supported by this algorithm; allowed are choice",
+        "group.b._type: normal is not supported by this algorithm; allowed are choice",
+    ]
 
 
 @pytest.mark.parametrize("space", [[], "x", 5, None, {}])

@@ -175,7 +175,7 @@ class TestMergeParameter:
         base = Defaults()
         assert merge_parameter(base, {"lr": 1}).lr == 1.0
         assert Defaults.lr == 0.1
-        with pytest.raises(ValueError, match="which are lr$"):
+        with pytest.raises(ValueError, match=r"which are lr$"):
             merge_parameter(base, {"rate": 1})
 
     def test_no_parameters_change_nothing(self) -> None:

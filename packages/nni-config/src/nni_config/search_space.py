@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 from nni_config.names import short
@@ -13,17 +13,21 @@ from nni_config.search_space_types import PARAMETER_TYPES, refusal_of_type
 _PARAMETER = 'allowed is {"_type": ..., "_value": [...]}'
 
 
-def check_search_space(space: Any) -> list[str]:
+def check_search_space(space: Any, types: Collection[str] | None = None) -> list[str]:
     """Returns what is wrong with a search space for the built-in tuners, each with the path to it.
 
     Args:
         space: Parameter names with {"_type", "_value"}; names may also stand for objects of such parameters.
+        types: The types that are allowed, all by default.
     """
     try:
         plain = plain_value(space)
     except NotPlainError as error:
         return [str(error)]
-    return [str(problem) for problem in search_space_problems(plain)]
+    problems = search_space_problems(plain)
+    if types is not None:
+        problems += _unsupported_types(plain, types)
+    return [str(problem) for problem in problems]
 
 
 def search_space_problems(space: Any) -> list[Problem]:
@@ -89,20 +93,37 @@ def _check_options(options: list[Any], report: Report) -> None:
         message = "it mixes options with and without _name; allowed are objects with _name, or none of them"
         report.add(message, named.index(False))
         return
+    names: set[str | float] = set()
     for index, option in enumerate(options):
         if named[index]:
-            _check_nested_option(option, report.at(index))
+            _check_nested_option(option, names, report.at(index))
         elif isinstance(option, dict) and any(_is_parameter(value) for value in option.values()):
             report.add("it holds parameters but has no _name; allowed is an object with _name", index)
 
 
-def _check_nested_option(option: dict[str, Any], report: Report) -> None:
+def _check_nested_option(option: dict[str, Any], names: set[str | float], report: Report) -> None:
     name = option["_name"]
     if not isinstance(name, (str, int, float)) or isinstance(name, bool):
         report.add(f"{short(name)} is not a name; allowed is text", "_name")
+    elif name in names:
+        report.add(f"{short(name)} is the name of an option above; allowed is a name of its own", "_name")
+    else:
+        names.add(name)
     for key, entry in option.items():
         if key != "_name":
             _check_entry(key, entry, report.at(key))
+
+
+def _unsupported_types(space: Any, types: Collection[str]) -> list[Problem]:
+    report = Report()
+
+    def check(entry: dict[str, Any], report: Report) -> None:
+        kind = entry["_type"]
+        if isinstance(kind, str) and kind in ("choice", *PARAMETER_TYPES) and kind not in types:
+            report.add(f"{kind} is not supported by this algorithm; allowed are {', '.join(types)}", "_type")
+
+    _walk(space, report, lambda name, report: None, check)
+    return report.problems
 
 
 def _is_parameter(value: Any) -> bool:

@@ -53,8 +53,10 @@ def format_parameters(
 ) -> FormattedParameters:
     """Returns what was chosen for a trial to get these parameters: the inverse of `deformat_parameters`.
 
+    Numbers out of the range are taken too, since records may be of a time when it was wider.
+
     Raises:
-        ValueError: A parameter is missing, or its value is not in the search space.
+        ValueError: A parameter is missing, an option is unknown, or something is not a number of its type.
     """
     result: FormattedParameters = {}
     for key, spec in formatted_search_space.items():
@@ -71,7 +73,10 @@ def format_known_parameters(
     for key, spec in formatted_search_space.items():
         if spec.is_activated_in(result):
             with contextlib.suppress(ValueError):
-                result[key] = choice_of(spec, _find(parameters, key))
+                value = _find(parameters, key)
+                chosen = choice_of(spec, value)
+                if is_in_range(spec, value):
+                    result[key] = chosen
     return result
 
 
@@ -92,27 +97,36 @@ def value_of(spec: ParameterSpec, chosen: Any) -> Any:
 
 
 def choice_of(spec: ParameterSpec, value: Any) -> Any:
-    """Returns what was chosen for a trial to get this value.
+    """Returns what was chosen for a trial to get this value, which may be out of the range.
 
     Raises:
-        ValueError: The value is not one of the parameter.
+        ValueError: It is no option of the choice, or not a number that the type can have.
     """
     if spec.type == "choice":
         return _option_index(spec, value)
     if isinstance(value, bool) or not isinstance(value, Real) or not math.isfinite(value):
         raise ValueError(f"{name_of(spec.key)!r} is {value!r}, not a number")
     number = float(value)
-    inside = bool(spec.normal_distributed) or spec.values[0] <= number <= spec.values[1]
     if spec.type == "randint":
-        if not number.is_integer() or not inside or number == spec.values[1]:
-            raise ValueError(_out_of_range(spec, value))
-        return int(number) - math.ceil(spec.values[0])
-    if spec.log_distributed and spec.q is not None and number == 0:
+        if not number.is_integer():
+            raise ValueError(f"{name_of(spec.key)!r} is {value!r}, not a whole number")
+        return int(value) - math.ceil(spec.values[0])
+    if not spec.log_distributed:
+        return number
+    if spec.q is not None and number == 0:
         # Rounded down to 0, which has no logarithm.
-        number = spec.q / 2
-    if not inside or (spec.log_distributed and number <= 0):
-        raise ValueError(_out_of_range(spec, value))
-    return math.log(number) if spec.log_distributed else number
+        number = float(spec.q) / 2
+    if number <= 0:
+        raise ValueError(f"{name_of(spec.key)!r} is {value!r}, which has no logarithm")
+    return math.log(number)
+
+
+def is_in_range(spec: ParameterSpec, value: Any) -> bool:
+    """Returns whether a value for which there is a choice is within the bounds of its parameter."""
+    if spec.type == "choice" or spec.normal_distributed:
+        return True
+    low, high = spec.values[:2]
+    return bool(low <= value < high if spec.type == "randint" else low <= value <= high)
 
 
 def has_integer_values(spec: ParameterSpec) -> bool:
@@ -158,7 +172,3 @@ def _option_index(spec: ParameterSpec, value: Any) -> int:
     if not equal:
         raise ValueError(f"{name_of(spec.key)!r} has no option {value!r}")
     return (same or equal)[0]
-
-
-def _out_of_range(spec: ParameterSpec, value: Any) -> str:
-    return f"{name_of(spec.key)!r} is {value!r}, which is not within {spec.type} {spec.values}"

@@ -102,9 +102,11 @@ def _spec(key: ParameterKey, name: str, type_: str, values: list[Any]) -> Parame
     log = "log" in type_
     spec = ParameterSpec(name, type_, values, key, categorical=False, log_distributed=log)
     if type_.startswith("q"):
-        spec = spec._replace(q=values[2])
+        spec = spec._replace(q=float(values[2]))
     if type_.endswith("normal"):
-        return spec._replace(normal_distributed=True, mu=values[0], sigma=values[1])
-    low, high = (math.log(bound) for bound in values[:2]) if log else values[:2]
-    clip = (values[0], values[1]) if spec.q is not None else None
+        return spec._replace(normal_distributed=True, mu=float(values[0]), sigma=float(values[1]))
+    low, high = float(values[0]), float(values[1])
+    clip = (low, high) if spec.q is not None else None
+    if log:
+        low, high = math.log(low), math.log(high)
     return spec._replace(normal_distributed=False, low=low, high=high, clip=clip)

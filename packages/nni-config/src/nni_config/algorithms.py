@@ -45,12 +45,22 @@ _NOT_AVAILABLE = (
 """NNI's other algorithms, each line beginning with what they are."""
 
 
+_ALIKE = 0.6
+"""How alike a name must be to one that there is, to be taken for it: "TEP" is "TPE"."""
+
+
 def find_algorithm(name: str, kind: AlgorithmKind) -> BuiltInAlgorithm | None:
     """Returns the built-in algorithm of a name, or None."""
     matches = [
         each for each in BUILT_IN_ALGORITHMS if each.kind == kind and each.name.lower() == name.lower()
     ]
     return matches[0] if matches else None
+
+
+def is_misspelt(name: str, kind: AlgorithmKind) -> bool:
+    """Returns whether a name is no algorithm's and is like that of a built-in one."""
+    names = [each.name for each in BUILT_IN_ALGORITHMS if each.kind == kind]
+    return find_algorithm(name, kind) is None and closest(name, names, _ALIKE) is not None
 
 
 def refusal_of_name(name: str, kind: AlgorithmKind) -> str:
@@ -60,6 +70,6 @@ def refusal_of_name(name: str, kind: AlgorithmKind) -> str:
     others = [each.lower() for row in _NOT_AVAILABLE if row[0] == kind for each in row[1:]]
     if name.lower() in others:
         return f"the {kind} {short(name)} is not available in this version; {allowed}"
-    guess = closest(name, names)
+    guess = closest(name, names, _ALIKE)
     hint = f" (did you mean {guess!r}?)" if guess else ""
     return f"there is no {kind} {short(name)}{hint}; {allowed}"

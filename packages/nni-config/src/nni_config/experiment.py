@@ -65,8 +65,7 @@ class ExperimentConfig(ConfigBase):
         tuner: The algorithm that proposes parameters. Rule: needed, here or as advisor.
         assessor: The algorithm that stops trials early.
         advisor: Another name for tuner, kept for NNI's configurations. Rule: not beside tuner.
-        training_service: Where trials run. Rule: one place, or a list of places with the preferred ones
-            first.
+        training_service: Where trials run. Rule: one or more; the preferred ones first.
         shared_storage: Storage that trials on several machines share.
         optimize_mode: Whether larger or smaller results are better. None asks the algorithms' arguments.
             Rule: the same as in the algorithms' arguments.
@@ -112,17 +111,17 @@ class ExperimentConfig(ConfigBase):
     stop_on_early_failures: bool | None = None
     snapshot_code: bool | None = None
 
-    def __init__(self, config_or_platform: str | Sequence[str] | None = None, **fields: Any) -> None:
+    def __init__(self, training_service_platform: str | Sequence[str] | None = None, **fields: Any) -> None:
         """Makes a configuration of fields, or a template for a platform.
 
         Args:
-            config_or_platform: The name of the platform, or several names.
+            training_service_platform: The name of the platform, or several names.
             fields: Values of fields. In a template they win over what the template has.
 
         Raises:
             InvalidConfigError: Values are not allowed. An AttributeError too if a field does not exist.
         """
-        template = {} if config_or_platform is None else _template(config_or_platform)
+        template = {} if training_service_platform is None else _template(training_service_platform)
         given = {comparable(name) for name in fields}
         super().__init__(
             **{name: value for name, value in template.items() if comparable(name) not in given}, **fields

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from nni_config.algorithms import find_algorithm
+from nni_config.algorithms import find_algorithm, is_misspelt
 from nni_config.checks import check_host
 from nni_config.optimize_mode import check_optimize_mode
 from nni_config.platforms import PLATFORMS
@@ -111,7 +111,9 @@ def _check_search_space(config: ExperimentConfig, report: Report) -> None:
 def _has_standard_space(config: ExperimentConfig) -> bool:
     """Returns whether the tuner is a built-in one. Any other takes whatever it likes as its search space."""
     tuner = config.tuner
-    return tuner is not None and bool(tuner.name) and find_algorithm(tuner.name or "", "tuner") is not None
+    if tuner is None or not tuner.name or tuner.class_name is not None:
+        return False
+    return find_algorithm(tuner.name, "tuner") is not None or is_misspelt(tuner.name, "tuner")
 
 
 def _looks_standard(space: object) -> bool:

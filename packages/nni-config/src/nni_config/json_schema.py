@@ -47,10 +47,9 @@ def experiment_schema() -> Schema:
     }
     load_every_class()
     services = training_service_classes()
-    definitions[TrainingServiceConfig.__name__] = {
-        "type": "object",
-        "oneOf": [_reference(each) for each in services.values()],
-    }
+    definitions[TrainingServiceConfig.__name__] = values.by_constant(
+        "platform", {platform: _reference(each) for platform, each in services.items()}
+    )
     waiting: list[type[ConfigBase]] = list(services.values())
     schema = _object(ExperimentConfig, waiting)
     while waiting:
@@ -109,7 +108,8 @@ def _definition(config_class: type[ConfigBase], waiting: list[type[ConfigBase]])
     schema = _object(config_class, waiting)
     if config_class in _STORAGES:
         by_type, optional = _STORAGES[config_class]
-        return {"type": "object", "oneOf": [_variant(schema, kind, by_type, optional) for kind in by_type]}
+        variants = {kind: _variant(schema, kind, by_type, optional) for kind in by_type}
+        return values.by_constant("storageType", variants)
     return schema
 
 
@@ -162,7 +162,7 @@ def _nested(config_class: type[ConfigBase], name: str, kind: FieldKind, is_neede
     if not kind.may_be_list:
         return one
     several = {"type": "array", "items": one, **({"minItems": 1} if is_needed else {})}
-    return several if kind.must_be_list else {"anyOf": [one, several]}
+    return several if kind.must_be_list else {"if": {"type": "array"}, "then": several, "else": one}
 
 
 def _without_null(schema: Schema) -> Schema:

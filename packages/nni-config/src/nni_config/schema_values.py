@@ -81,6 +81,22 @@ def secret(is_blank_allowed: bool) -> Schema:
     return {"type": ["string", "number"], "pattern": rf"^{pattern}[^\u0000]*$", "writeOnly": True}
 
 
+def by_constant(key: str, schemas: dict[str, Schema]) -> Schema:
+    """Returns the schema of objects of several kinds, told apart by the value of a key.
+
+    Unlike with oneOf, what is wrong with one kind is told where it is.
+    """
+    return {
+        "type": "object",
+        "required": [key],
+        "properties": {key: {"enum": list(schemas)}},
+        "allOf": [
+            {"if": {"properties": {key: {"const": kind}}, "required": [key]}, "then": schema}
+            for kind, schema in schemas.items()
+        ],
+    }
+
+
 def nullable(schema: Schema) -> Schema:
     """Returns the schema of the same values and null, which means that a field is not set."""
     alternatives = schema["anyOf"] if schema.keys() == {"anyOf"} else [schema]

@@ -231,7 +231,8 @@ def _deduplicator_cases(rng: random.Random) -> Iterator[Case]:
     for space in [*finite, *endless]:
         for seed in range(4):
             drawn = [chosen_in(random.Random(100 * seed + index), space) for index in range(24)]
-            yield {"call": "deduplicate", "space": space, "drawn": drawn, "history": drawn[:seed]}
+            again = [*drawn, *drawn[:3]]
+            yield {"call": "deduplicate", "space": space, "drawn": again, "history": drawn[:seed]}
     nested = {
         "x": {
             "_type": "choice",

@@ -7,9 +7,19 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from nni_config import ExperimentConfig, InvalidConfigError, check_search_space, search_space_warnings
+from nni_config import (
+    ExperimentConfig,
+    InvalidConfigError,
+    SharedStorageConfig,
+    TrainingServiceConfig,
+    check_search_space,
+    search_space_warnings,
+)
 from nni_config.algorithm import AlgorithmConfig
+from nni_config.fields import field_kinds
 from nni_config.local import LocalConfig
+from nni_config.platforms import PLATFORMS
+from nni_config.training_service import training_service_class
 
 anything = st.recursive(
     st.none()
@@ -72,6 +82,59 @@ def test_any_values_where_the_rest_is_right(tuner: Any, service: Any) -> None:
         if config is not None:
             accepted_or_refused(config.json)
             config.warnings()
+
+
+SERVICES = [training_service_class(platform) for platform in PLATFORMS]
+
+
+@pytest.mark.parametrize("config_class", SERVICES, ids=PLATFORMS)
+def test_any_values_of_a_training_service(config_class: type[TrainingServiceConfig]) -> None:
+    inner = [
+        kind.config_class.model_fields for kind in field_kinds(config_class).values() if kind.config_class
+    ]
+    keys = st.sampled_from([name for fields in inner for name in fields] or ["a"])
+    parts = st.dictionaries(keys, anything, max_size=4)
+    names = st.sampled_from(list(config_class.model_fields))
+
+    @given(st.dictionaries(names, anything | parts | st.lists(parts, max_size=2), max_size=5))
+    def any_values(fields: dict[str, Any]) -> None:
+        platform = config_class.model_fields["platform"].default
+        service = fields | {"platform": platform}
+        config = accepted_or_refused(
+            lambda: ExperimentConfig(trial_command="a", trial_concurrency=1, training_service=service)
+        )
+        if config is not None:
+            accepted_or_refused(config.json)
+            config.warnings()
+            repr(config)
+
+    any_values()
+
+
+@given(anything, st.dictionaries(st.sampled_from(list(SharedStorageConfig.model_fields)), anything))
+def test_any_shared_storage(value: Any, fields: dict[str, Any]) -> None:
+    for kind in ("NFS", "AzureBlob", value):
+        storage = fields | {"storage_type": kind}
+        config = accepted_or_refused(lambda storage=storage: ExperimentConfig(shared_storage=storage))
+        if config is not None:
+            accepted_or_refused(config.json)
+
+
+@given(st.text(max_size=12) | st.text(st.sampled_from("a1.:-_@/[]% \t\u00e4\u3002\ud800"), max_size=12))
+def test_any_host(host: str) -> None:
+    config = accepted_or_refused(lambda: ExperimentConfig("aml", nni_manager_ip=host))
+    if config is not None:
+        accepted_or_refused(config.json)
+
+
+@pytest.mark.parametrize(
+    "name", ["trial_code_directory", "search_space_file", "experiment_working_directory"]
+)
+def test_a_path_that_is_too_long(valid_config: ExperimentConfig, name: str) -> None:
+    setattr(valid_config, name, "x" * 5000)
+    accepted_or_refused(valid_config.json)
+    valid_config.training_service = {"platform": "remote", "machineList": [{"sshKeyFile": "x" * 5000}]}
+    accepted_or_refused(valid_config.json)
 
 
 @given(anything | st.dictionaries(st.text(max_size=3), anything, max_size=3))

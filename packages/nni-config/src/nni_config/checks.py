@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from pathlib import Path
+from os import PathLike, fspath
 from typing import TYPE_CHECKING
 
 from nni_config.names import short
+from nni_config.paths import is_directory, is_file
 from nni_config.problems import Report
 
 if TYPE_CHECKING:
@@ -19,15 +20,20 @@ _HOST = re.compile(r"[\w.-]+", re.ASCII)
 def check_directory(config: ConfigBase, name: str, report: Report) -> None:
     """Reports a path that is set and is no directory."""
     path = getattr(config, name)
-    if path is not None and not report.has_problem(name) and not Path(path).is_dir():
-        report.add(f'"{path}" is not a directory; allowed is an existing folder', name)
+    if path is not None and not report.has_problem(name) and not is_directory(path):
+        report.add(f'"{_shown(path)}" is not a directory; allowed is an existing folder', name)
 
 
 def check_file(config: ConfigBase, name: str, report: Report) -> None:
     """Reports a path that is set and is no file."""
     path = getattr(config, name)
-    if path is not None and not report.has_problem(name) and not Path(path).is_file():
-        report.add(f'"{path}" is not a file; allowed is an existing file', name)
+    if path is not None and not report.has_problem(name) and not is_file(path):
+        report.add(f'"{_shown(path)}" is not a file; allowed is an existing file', name)
+
+
+def _shown(path: str | PathLike[str], limit: int = 1000) -> str:
+    text = fspath(path)
+    return text if len(text) <= limit else f"{text[:limit]}..."
 
 
 def check_not_blank(config: ConfigBase, report: Report, *names: str) -> None:

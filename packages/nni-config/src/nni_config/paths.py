@@ -54,6 +54,22 @@ def absolute_path(path: str | os.PathLike[str], base: Path) -> str:
         raise ValueError(f"{os.fspath(path)!r} names no known home folder; allowed is a path") from None
 
 
+def is_directory(path: str | os.PathLike[str]) -> bool:
+    """Returns whether there is a folder at a path; a path that no system allows is none."""
+    try:
+        return Path(path).is_dir()
+    except OSError:
+        return False
+
+
+def is_file(path: str | os.PathLike[str]) -> bool:
+    """Returns whether there is a file at a path; a path that no system allows is none."""
+    try:
+        return Path(path).is_file()
+    except OSError:
+        return False
+
+
 def default_experiments_directory() -> Path:
     """Returns the folder that holds experiments unless another is named: ~/nni-experiments."""
     return Path.home() / "nni-experiments"

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import ClassVar, Literal
 
 from nni_config.base import ConfigBase
 from nni_config.checks import check_host, check_not_blank
 from nni_config.fields import GpuIndices, PathLike, Port, PositiveInt, SecretText, required
+from nni_config.paths import is_file
 from nni_config.problems import Report
 from nni_config.training_service import TrainingServiceConfig, check_share_of_gpu
 
@@ -57,7 +57,7 @@ class RemoteMachineConfig(ConfigBase):
         if str(self.ssh_key_file).endswith(".pub"):
             message = f'"{self.ssh_key_file}" is a public key; allowed is the private key beside it'
             report.add(message, "ssh_key_file")
-        elif not Path(self.ssh_key_file).is_file():
+        elif not is_file(self.ssh_key_file):
             message = f'"{self.ssh_key_file}" is not a file; allowed is a private key, or a password instead'
             report.add(message, "ssh_key_file")
 

@@ -118,6 +118,21 @@ def test_a_platform_that_is_not_there_leaves_the_rest_checked(tmp_path: Path) ->
     ]
 
 
+@pytest.mark.parametrize(
+    ("right", "wrong", "where"),
+    [
+        ("name: TPE", "nname: TPE", "tuner.nname"),
+        ("platform: local", "platform: local\n  nosuch: 1", "trainingService.nosuch"),
+        ("platform: local", "reuseMode: true", "trainingService.platform"),
+    ],
+)
+def test_what_is_wrong_is_not_missing_too(tmp_path: Path, right: str, wrong: str, where: str) -> None:
+    (line,) = problems_of(
+        tmp_path, VALID.replace("  classArgs:\n    optimize_mode: maximize\n", "").replace(right, wrong)
+    )
+    assert line.split(": ")[1] == where
+
+
 def test_keys_that_are_not_set_may_be_set_later(tmp_path: Path) -> None:
     config = load(tmp_path, VALID.replace("trialConcurrency: 2\n", ""))
     with pytest.raises(InvalidConfigError, match=r"exp\.yml:1: trialConcurrency: it is not set"):

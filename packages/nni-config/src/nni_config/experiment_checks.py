@@ -79,16 +79,16 @@ def _guessed_address() -> str:
 
 
 def _check_algorithms(config: ExperimentConfig, report: Report) -> None:
-    if config.tuner is None:
-        report.add('ExperimentConfig: tuner must be set; allowed is for example the name "TPE"', "tuner")
-    else:
+    if config.tuner is not None:
         config.tuner.check_name("tuner", report.at("tuner"))
+    elif not report.has_problem("tuner"):
+        report.add('ExperimentConfig: tuner must be set; allowed is for example the name "TPE"', "tuner")
     if config.assessor is not None:
         config.assessor.check_name("assessor", report.at("assessor"))
 
 
 def _check_training_services(config: ExperimentConfig, report: Report) -> None:
-    if not config.training_services():
+    if not config.training_services() and not report.has_problem("training_service"):
         report.add(
             "it is not set; allowed is a place to run trials, such as platform: local", "training_service"
         )

@@ -105,8 +105,9 @@ class Report:
         self.add_problem(Problem((*self.path, *steps), message))
 
     def has_problem(self, *steps: PathStep) -> bool:
-        """Returns whether there is a problem of the value at the given steps from here."""
-        return (*self.path, *steps) in self._paths
+        """Returns whether there is a problem of the value at the given steps from here, or was one in it."""
+        path = (*self.path, *steps)
+        return path in self._paths or any(wrong[: len(path)] == path for wrong in self.already_wrong)
 
     def add_all(self, problems: Sequence[Problem]) -> None:
         """Adds problems whose paths begin here."""

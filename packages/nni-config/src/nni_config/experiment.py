@@ -60,7 +60,8 @@ class ExperimentConfig(ConfigBase):
             annotations are not supported.
         debug: Log more; the same as the log level "debug".
         log_level: How much manager, tuner and client log. None is "debug" if debug is true, else "info".
-        experiment_working_directory: The folder that holds the experiment's folder.
+        experiment_working_directory: The folder that holds the experiment's folder. None is
+            ~/nni-experiments.
         tuner_gpu_indices: The GPUs that the tuner sees, None for none.
         tuner: The algorithm that proposes parameters. Rule: needed, here or as advisor.
         assessor: The algorithm that stops trials early.
@@ -71,7 +72,7 @@ class ExperimentConfig(ConfigBase):
             Rule: the same as in the algorithms' arguments.
         on_limit: What happens to running trials at a limit of the experiment. None is "finish".
         trial_stop_signal: The first signal sent to a trial that is to stop. None is SIGINT.
-        trial_stop_grace_period: How long a trial has between two signals.
+        trial_stop_grace_period: How long a trial has between two signals. None is 5 seconds.
         stop_on_early_failures: End when the first trials all fail without a report. None is true.
         snapshot_code: Run every trial in one copy of the code folder, taken at the start. None is false.
     """

@@ -19,7 +19,8 @@ ONE_OR_MORE = "one or more"
 """The rule of a list that is not empty."""
 
 _ENTRY = re.compile(r"^    (\w+): (.*(?:\n {8}.*)*)", re.MULTILINE)
-_PYTHON_NAME = re.compile(r"\b[a-z]+(?:_[a-z]+)+\b")
+_PYTHON_WORD = re.compile(r"\b(?:[a-z]+(?:_[a-z]+)+|None)\b")
+_YAML_WORDS = {"None": "null"}
 _PARTS = re.compile(r"(?P<meaning>.*?)(?: Unit: (?P<unit>[^.]+)\.)?(?: Rule: (?P<rule>.+)\.)?", re.DOTALL)
 
 
@@ -44,9 +45,16 @@ class FieldText:
         return in_words_of_yaml(" ".join(part for part in parts if part))
 
 
-def in_words_of_yaml(text: str) -> str:
-    """Returns a text from a docstring with camelCase fields and null."""
-    return _PYTHON_NAME.sub(lambda match: camel_case(match[0]), text).replace("None", "null")
+def in_words_of_yaml(text: str, quote: str = "") -> str:
+    """Returns a text from a docstring with camelCase fields and null.
+
+    Args:
+        text: The text.
+        quote: What is written before and after each of these words.
+    """
+    return _PYTHON_WORD.sub(
+        lambda match: f"{quote}{_YAML_WORDS.get(match[0]) or camel_case(match[0])}{quote}", text
+    )
 
 
 def summary(config_class: type[ConfigBase]) -> str:

@@ -113,6 +113,11 @@ def _definition(config_class: type[ConfigBase], waiting: list[type[ConfigBase]])
     return schema
 
 
+def class_schema(config_class: type[ConfigBase]) -> Schema:
+    """Returns the JSON Schema of a class alone: what stands in its own fields."""
+    return _object(config_class, [])
+
+
 def _object(config_class: type[ConfigBase], waiting: list[type[ConfigBase]]) -> Schema:
     """Returns the schema of a class; classes nested in it are added to those waiting."""
     generated = config_class.model_json_schema(schema_generator=_Generator)
@@ -191,7 +196,7 @@ def _variant(
 
 def _algorithm(kind: AlgorithmKind, is_needed: bool) -> Schema:
     """Returns the schema of a choice; one that is not needed may be empty, as a template has it."""
-    schema = _object(AlgorithmConfig, [])
+    schema = class_schema(AlgorithmConfig)
     names = [each.name for each in BUILT_IN_ALGORITHMS if each.kind == kind]
     name = {"anyOf": [{"enum": names}, {"type": "string", "pattern": values.any_case(names)}]}
     properties = schema["properties"]

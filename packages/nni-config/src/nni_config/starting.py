@@ -6,7 +6,7 @@ from nni_config.experiment import ExperimentConfig
 from nni_config.problems import Problem, Steps
 from nni_config.training_service import is_built_in
 
-_NOT_RUN = {
+NOT_RUN = {
     "remote": "on that machine, start the experiment there and let `platform: local` run them",
     "openpai": "on OpenPAI, start the experiment inside a job there, with `platform: local`",
     "aml": "on Azure ML, start the experiment on a compute instance or job there, with `platform: local`",
@@ -27,7 +27,7 @@ def start_problems(config: ExperimentConfig) -> list[Problem]:
     problems = []
     for index, service in enumerate(services):
         place: Steps = (index,) if len(services) > 1 else ()
-        advice = _NOT_RUN.get(service.platform) if is_built_in(type(service)) else None
+        advice = NOT_RUN.get(service.platform) if is_built_in(type(service)) else None
         if advice is not None:
             message = f"this version does not run trials on {service.platform!r}; to have them run {advice}"
             problems.append(Problem(("training_service", *place, "platform"), message))

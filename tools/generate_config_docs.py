@@ -118,6 +118,9 @@ def pages() -> dict[str, str]:
 def page(config_class: type[ConfigBase]) -> str:
     """Returns the page of a class."""
     name = config_class.__name__
+    silent = config_class.model_fields.keys() - field_texts(config_class).keys()
+    if silent:
+        raise SystemExit(f"the docstring of {name} says nothing of {', '.join(sorted(silent))}")
     rows = [_row(config_class, field) for field in config_class.model_fields]
     parts = [
         f"# {name}",

@@ -62,6 +62,21 @@ def test_what_is_out_of_step_is_named_and_written(copy: Path, capsys: pytest.Cap
     assert (copy / "editors.md").read_text() == "by hand"
 
 
+def test_a_field_that_nobody_describes_is_named() -> None:
+    class SilentConfig(ConfigBase):
+        """A class.
+
+        Attributes:
+            spoken: Something. Rule: any text.
+        """
+
+        spoken: str | None = None
+        silent: str | None = None
+
+    with pytest.raises(SystemExit, match="the docstring of SilentConfig says nothing of silent"):
+        generate_config_docs.page(SilentConfig)
+
+
 def test_every_class_has_a_page() -> None:
     assert len(CLASSES) == 21
     assert all(summary(each) for each in CLASSES)

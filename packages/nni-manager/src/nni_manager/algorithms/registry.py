@@ -64,7 +64,7 @@ def find_algorithm(kind: str, name: str) -> BuiltIn:
     Raises:
         LookupError: There is none; the text says which ones there are.
     """
-    built_ins = [built_in for built_in in _BUILT_INS if built_in.kind == kind]
+    built_ins = built_in_algorithms(kind)
     for built_in in built_ins:
         if name.lower() in (known.lower() for known in (built_in.name, *built_in.aliases)):
             return built_in
@@ -77,6 +77,11 @@ def find_algorithm(kind: str, name: str) -> BuiltIn:
         (f"did you mean {built_in.name}? " for built_in in built_ins if [built_in.name.lower()] == close), ""
     )
     raise LookupError(f"{kind} {name!r} is unknown; {hint}available are: {available}")
+
+
+def built_in_algorithms(kind: str) -> list[BuiltIn]:
+    """Returns the built-in algorithms that are a "tuner" or an "assessor"."""
+    return [built_in for built_in in _BUILT_INS if built_in.kind == kind]
 
 
 def _argument_problems(place: str, arguments: Mapping[str, Check], given: Mapping[str, Any]) -> list[str]:

@@ -174,6 +174,8 @@ def test_what_is_no_value_is_named(definition: tuple[Any, ...], value: Any) -> N
     [
         (("randint", 2, 5), 5, 3),
         (("randint", 2, 5), 1, -1),
+        (("randint", 1, 5), np.int64(7), 6),
+        (("randint", 1, 5), 2**60 + 2, 2**60 + 1),
         (("uniform", 0, 1), 1.1, 1.1),
         (("loguniform", 1, 10), 100, math.log(100)),
     ],

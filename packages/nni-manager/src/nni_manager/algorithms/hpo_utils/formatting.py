@@ -110,7 +110,7 @@ def choice_of(spec: ParameterSpec, value: Any) -> Any:
     if spec.type == "randint":
         if not number.is_integer():
             raise ValueError(f"{name_of(spec.key)!r} is {value!r}, not a whole number")
-        return int(value) - math.ceil(spec.values[0])
+        return round(value) - math.ceil(spec.values[0])
     if not spec.log_distributed:
         return number
     if spec.q is not None and number == 0:

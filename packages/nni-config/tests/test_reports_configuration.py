@@ -1,6 +1,7 @@
 """Field reports on configurations and search spaces; each test names the rows that it is about."""
 
 import logging
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -130,7 +131,7 @@ def test_row_190_files_are_utf_8_whatever_the_locale(tmp_path: Path, mark: bytes
     )
     shown = subprocess.run(
         [sys.executable, "-c", code, path],
-        env={"PATH": "/usr/bin:/bin", "HOME": str(tmp_path), "LC_ALL": "C", "PYTHONUTF8": "0"},
+        env=os.environ | {"LC_ALL": "C", "PYTHONUTF8": "0"},
         capture_output=True,
         text=True,
         check=True,

@@ -1,6 +1,8 @@
 """The JSON Schema of configuration files: it takes what is valid, and refuses what a schema can refuse."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -287,3 +289,20 @@ def test_classes_of_others_are_in_it() -> None:
     assert not validator.is_valid(changed(trainingService={"platform": "lunar", "crater": " "}))
     assert not validator.is_valid(changed(trainingService={"platform": "lunar"}))
     assert issubclass(LunarConfig, ConfigBase)
+
+
+def test_the_package_loads_nothing_of_it() -> None:
+    code = "import sys, nni_config; print([name for name in sys.modules if 'schema' in name.split('.')[-1]])"
+    loaded = subprocess.check_output([sys.executable, "-c", code], text=True)
+    assert "json_schema" not in loaded and "nni_config.schema" not in loaded
+    code = "import sys, nni_config.json_schema; print('nni_config.json_schema' in sys.modules)"
+    assert subprocess.check_output([sys.executable, "-c", code], text=True) == "True\n"
+
+
+def test_without_docstrings_it_has_no_descriptions_but_all_else() -> None:
+    code = "import json; from nni_config.json_schema import experiment_schema as s; print(json.dumps(s()))"
+    bare = json.loads(subprocess.check_output([sys.executable, "-OO", "-c", code], text=True))
+    assert bare["properties"].keys() == experiment_schema()["properties"].keys()
+    validator = Draft202012Validator(bare)
+    assert validator.is_valid(LOCAL)
+    assert not validator.is_valid(changed(tuner=...))

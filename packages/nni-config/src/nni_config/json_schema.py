@@ -200,7 +200,7 @@ def _algorithm(kind: AlgorithmKind, is_needed: bool) -> Schema:
     names = [each.name for each in BUILT_IN_ALGORITHMS if each.kind == kind]
     name = {"anyOf": [{"enum": names}, {"type": "string", "pattern": values.any_case(names)}]}
     properties = schema["properties"]
-    said = {"description": properties["name"]["description"]}
+    said = {key: value for key, value in properties["name"].items() if key == "description"}
     properties["name"] = {**said, **(values.nullable(name) if names else {"type": "null"})}
     properties["className"]["anyOf"][0]["pattern"] = r"^[^\s.\d][^\s.]*(\.[^\s.\d][^\s.]*)+$"
     mode = {"optimize_mode": {"description": "Which results are better.", "enum": ["maximize", "minimize"]}}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from enum import Enum
 from typing import Any
 
@@ -11,8 +11,6 @@ from nni_config.names import PathStep, path_text, short
 
 MAX_DEPTH = 30
 """How deep lists and objects may be nested."""
-
-_INT64 = range(-(2**63), 2**63)
 
 
 class NotPlainError(ValueError):
@@ -41,7 +39,7 @@ def plain_value(value: Any) -> Any:
         NotPlainError: It holds what JSON cannot, an integer beyond 64 bits, text that is not valid
             Unicode, or it is nested more than 30 levels deep. The text says where.
     """
-    return _plain(value, ())
+    return _plain(value, [])
 
 
 def plain_scalar(value: Any) -> Any:
@@ -53,35 +51,51 @@ def plain_scalar(value: Any) -> Any:
     return value
 
 
-def _plain(value: Any, path: tuple[PathStep, ...]) -> Any:
+def _plain(value: Any, path: list[PathStep]) -> Any:
     kind = type(value)
     if value is None or kind is bool or kind is float:
         return value
     if kind is str:
-        return _checked_text(value, path)
+        return value if value.isascii() else _checked_text(value, path)
     if kind is int:
-        if value not in _INT64:
-            raise NotPlainError(path, f"{short(value)} does not fit in 64 bits")
+        if not -(2**63) <= value < 2**63:
+            raise NotPlainError(tuple(path), f"{short(value)} does not fit in 64 bits")
         return value
-    if isinstance(value, (list, tuple, range)):
-        _check_depth(path)
-        return [_plain(element, (*path, index)) for index, element in enumerate(value)]
-    if isinstance(value, Mapping):
+    if kind is list or isinstance(value, (list, tuple, range)):
+        return _plain_list(value, path)
+    if kind is dict or isinstance(value, Mapping):
         return _plain_object(value, path)
     return _plain(_converted(value, path), path)
 
 
-def _plain_object(value: Mapping[Any, Any], path: tuple[PathStep, ...]) -> dict[str, Any]:
+def _plain_list(value: Sequence[Any], path: list[PathStep]) -> list[Any]:
     _check_depth(path)
-    result = {}
-    for key, element in value.items():
-        if not isinstance(key, str):
-            raise NotPlainError(path, f"the key {short(key)} is not text; a key in quotes is allowed")
-        result[_checked_text(str(key), path)] = _plain(element, (*path, key))
+    result = []
+    path.append(0)
+    for index, element in enumerate(value):
+        path[-1] = index
+        result.append(_plain(element, path))
+    path.pop()
     return result
 
 
-def _converted(value: Any, path: tuple[PathStep, ...]) -> Any:
+def _plain_object(value: Mapping[Any, Any], path: list[PathStep]) -> dict[str, Any]:
+    _check_depth(path)
+    result = {}
+    path.append("")
+    for key, element in value.items():
+        if not isinstance(key, str):
+            path.pop()
+            raise NotPlainError(tuple(path), f"the key {short(key)} is not text; a key in quotes is allowed")
+        path[-1] = key
+        # Text is checked with the path of the object that it is a key of.
+        name = key if type(key) is str and key.isascii() else _checked_text(str(key), path[:-1])
+        result[name] = _plain(element, path)
+    path.pop()
+    return result
+
+
+def _converted(value: Any, path: list[PathStep]) -> Any:
     """Returns an unusual value one step nearer to a plain one."""
     if isinstance(value, Enum):
         return value.value
@@ -96,18 +110,17 @@ def _converted(value: Any, path: tuple[PathStep, ...]) -> Any:
     if isinstance(value, os.PathLike):
         return os.fspath(value)
     allowed = "allowed are null, true, false, numbers, text, lists and objects"
-    raise NotPlainError(path, f"{short(value)} ({type(value).__name__}) is not JSON; {allowed}")
+    raise NotPlainError(tuple(path), f"{short(value)} ({type(value).__name__}) is not JSON; {allowed}")
 
 
-def _check_depth(path: tuple[PathStep, ...]) -> None:
+def _check_depth(path: list[PathStep]) -> None:
     if len(path) >= MAX_DEPTH:
-        raise NotPlainError(path[:3], f"it is nested more than {MAX_DEPTH} levels deep")
+        raise NotPlainError(tuple(path[:3]), f"it is nested more than {MAX_DEPTH} levels deep")
 
 
-def _checked_text(text: str, path: tuple[PathStep, ...]) -> str:
-    if not text.isascii():
-        try:
-            text.encode("utf-8")
-        except UnicodeEncodeError:
-            raise NotPlainError(path, f"{short(text)} is not valid Unicode text") from None
+def _checked_text(text: str, path: list[PathStep]) -> str:
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        raise NotPlainError(tuple(path), f"{short(text)} is not valid Unicode text") from None
     return text

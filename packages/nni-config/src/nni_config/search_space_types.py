@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,42 +28,42 @@ class ParameterType:
     is_logarithmic: bool = False
     includes_high: bool = True
 
-    def problems(self, value: list[Any]) -> Iterator[Finding]:
-        """Yields what is wrong with a `_value`."""
-        allowed = f"allowed is [{', '.join(self.names)}]"
+    def problems(self, value: list[Any]) -> list[Finding]:
+        """Returns what is wrong with a `_value`."""
         if len(value) != len(self.names):
-            yield None, f"{short(value)} has {len(value)} elements; {allowed}"
-            return
-        findings = [
-            finding for index, element in enumerate(value) for finding in self._element(index, element)
-        ]
-        yield from findings
+            allowed = f"allowed is [{', '.join(self.names)}]"
+            return [(None, f"{short(value)} has {len(value)} elements; {allowed}")]
+        findings: list[Finding] = []
+        for index, element in enumerate(value):
+            message = self._problem_of_element(self.names[index], element)
+            if message:
+                findings.append((index, message))
         if not findings and self.names[0] != "mu":
-            yield from self._range(value)
+            message = self._problem_of_range(value[0], value[1], value)
+            if message:
+                findings.append((None, message))
+        return findings
 
-    def _element(self, index: int, element: Any) -> Iterator[Finding]:
-        name, kind = self.names[index], "whole number" if self.is_whole else "number"
-        is_number = isinstance(element, int if self.is_whole else (int, float))
-        if not is_number or isinstance(element, bool):
-            yield index, f"{name} is {short(element)}; allowed is a {kind}"
-        elif not math.isfinite(element):
-            yield index, f"{name} is {element}; allowed is a finite number"
-        elif name in ("q", "sigma") and element <= 0:
-            yield index, f"{name} is {element}; allowed is a number above 0"
-        elif name == "low" and self.is_logarithmic and element <= 0:
-            yield index, f"low is {element}; allowed is a number above 0, since it is a logarithmic range"
+    def _problem_of_element(self, name: str, element: Any) -> str:
+        if not isinstance(element, int if self.is_whole else (int, float)) or isinstance(element, bool):
+            return f"{name} is {short(element)}; allowed is a {'whole number' if self.is_whole else 'number'}"
+        if not math.isfinite(element):
+            return f"{name} is {element}; allowed is a finite number"
+        if element <= 0:
+            if name in ("q", "sigma"):
+                return f"{name} is {element}; allowed is a number above 0"
+            if name == "low" and self.is_logarithmic:
+                return f"low is {element}; allowed is a number above 0, since it is a logarithmic range"
+        return ""
 
-    def _range(self, value: list[Any]) -> Iterator[Finding]:
-        low, high = value[:2]
+    def _problem_of_range(self, low: float, high: float, value: list[Any]) -> str:
         if low > high:
-            yield None, f"low {low} is above high {high}; allowed is [{', '.join(self.names)}] with low first"
-        elif low == high and not self.includes_high:
-            yield (
-                None,
-                f"{short(value)} is empty, since high itself is never drawn; allowed is high above low",
-            )
-        elif not math.isfinite(float(high) - float(low)):
-            yield None, f"{short(value)} is too wide for floating-point numbers; allowed is a smaller range"
+            return f"low {low} is above high {high}; allowed is [{', '.join(self.names)}] with low first"
+        if low == high and not self.includes_high:
+            return f"{short(value)} is empty, since high itself is never drawn; allowed is high above low"
+        if not math.isfinite(float(high) - float(low)):
+            return f"{short(value)} is too wide for floating-point numbers; allowed is a smaller range"
+        return ""
 
 
 PARAMETER_TYPES = {

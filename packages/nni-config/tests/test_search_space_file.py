@@ -48,11 +48,32 @@ def test_an_address_in_yaml_is_no_comment(tmp_path: Path) -> None:
     assert read_search_space(path) == {"x": "http://example.com/a", "y": ["http://b"]}
 
 
+def test_json_with_commas_and_comments_is_not_read_as_yaml(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """YAML of 3 MB takes a minute."""
+    monkeypatch.setattr("nni_config.yaml_file.yaml_of_text", None)
+    options = [f'option {number}, "of", many, [ {{ ,}} // ]' for number in range(50_000)]
+    text = ",\n".join(json.dumps(option) for option in options)
+    path = tmp_path / "space"
+    path.write_text(f'{{"x": {{"_type": "choice", // all\n"_value": [{text} ,\n\t],}},}}')
+    assert read_search_space(path) == {"x": {"_type": "choice", "_value": options}}
+
+
+@pytest.mark.parametrize("text", ["{,}", "[,]", "[ ,]", "[1,,]", '{"x": [1,, 2]}'])
+def test_commas_behind_nothing_are_refused(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "space"
+    path.write_text(text)
+    with pytest.raises(ValueError, match="it is not JSON"):
+        read_search_space(path)
+
+
 @pytest.mark.parametrize(
     ("content", "text"),
     [
         (b'{"x": \xff}', "byte 7 is not UTF-8"),
         (b'{"x": 1, "x": 2}', "the key 'x' is given twice in one object"),
+        (b'{"x": 1, "x": 2,}', "the key 'x' is given twice in one object"),
         (b"x: 1\nx: 2\n", "it is given twice, first in line 1"),
         (b'{"x": [', "it is not JSON"),
         (b"", "there is nothing in it"),

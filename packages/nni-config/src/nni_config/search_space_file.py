@@ -15,6 +15,8 @@ _LARGE = 200_000
 
 _COMMENT_OR_TEXT = re.compile(r'"(?:\\.|[^"\\])*"|(?<![:\w/])(?://[^\n]*|/\*.*?\*/)', re.DOTALL)
 
+_TRAILING_COMMA_OR_TEXT = re.compile(r'"(?:\\.|[^"\\])*"|(?<=[^\[{,\s])\s*,(?=\s*[}\]])')
+
 
 class _DoubleKeyError(ValueError):
     """An object has a key twice."""
@@ -34,7 +36,7 @@ def read_search_space(path: Path) -> Any:
         raise _failure(path, f"byte {error.start + 1} is not UTF-8") from None
     text = _without_comments(text)
     try:
-        return json.loads(text, object_pairs_hook=_object)
+        return _json_value(text)
     except _DoubleKeyError as error:
         raise _failure(path, str(error)) from None
     except ValueError as json_error:
@@ -62,6 +64,18 @@ def _failure(path: Path, reason: str) -> ValueError:
     return ValueError(f'Failed to load search space file "{path}": {reason}')
 
 
+def _json_value(text: str) -> Any:
+    try:
+        return json.loads(text, object_pairs_hook=_object)
+    except _DoubleKeyError:
+        raise
+    except ValueError:
+        without = _TRAILING_COMMA_OR_TEXT.sub(_blank_of_comma, text)
+        if without == text:
+            raise
+        return json.loads(without, object_pairs_hook=_object)
+
+
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     result = dict(pairs)
     if len(result) < len(pairs):
@@ -81,3 +95,8 @@ def _without_comments(text: str) -> str:
 def _blank_of_comment(match: re.Match[str]) -> str:
     found = match.group()
     return found if found.startswith('"') else re.sub(r"[^\n]", " ", found)
+
+
+def _blank_of_comma(match: re.Match[str]) -> str:
+    found = match.group()
+    return found if found.startswith('"') else found.replace(",", " ")

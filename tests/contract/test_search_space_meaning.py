@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -198,6 +200,17 @@ def test_odd_names_reach_the_trial_unchanged(built_in: BuiltIn, space: dict[str,
         assert list(parameters.pop("n")) == ["o p"]
         assert set(parameters.values()) <= {"a", "b"}
         tuner.receive_trial_result(parameter_id, parameters, 1.0)
+
+
+@pytest.mark.parametrize("built_in", TUNERS.values(), ids=TUNERS)
+def test_the_example_of_the_documentation(built_in: BuiltIn) -> None:
+    """Row 75."""
+    text = (Path(__file__).parents[2] / "docs" / "search_space.md").read_text("utf-8")
+    space, *expected = (json.loads(block) for block in re.findall(r"```json\n(.*?)```", text, re.DOTALL))
+    assert len(expected) == 3
+    if not is_unsupported(built_in, space):
+        wrapped = list(drawn(tuner_for(built_in, {"x": space})))
+        assert sorted(map(typed, wrapped)) == sorted(map(typed, expected))
 
 
 @pytest.mark.parametrize("built_in", TUNERS.values(), ids=TUNERS)

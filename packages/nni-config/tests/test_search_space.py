@@ -1,6 +1,7 @@
 """Search spaces for the built-in tuners: what is wrong with them is said with the path to it."""
 
 import math
+import re
 from typing import Any
 
 import pytest
@@ -47,76 +48,87 @@ def test_every_type_is_accepted(name: str) -> None:
     assert search_space_warnings({name: GOOD[name]}) == []
 
 
-@pytest.mark.parametrize(
-    ("entry", "path", "text"),
-    [
-        ({"_type": "choice", "_value": []}, "x._value", "is empty"),
-        ({"_type": "choice", "_value": "abc"}, "x._value", "not a list"),
-        ({"_type": "choice", "_value": {"a": 1}}, "x._value", "not a list"),
-        ({"_type": "choice"}, "x", "no _value"),
-        ({"_value": [1, 2]}, "x", "no _type"),
-        ({}, "x", "is empty"),
-        (0.1, "x", "for a constant, {'_type': 'choice', '_value': [0.1]}"),
-        ([1, 2], "x", "is not a parameter"),
-        ({"_type": "choise", "_value": [1]}, "x._type", "did you mean 'choice'"),
-        ({"_type": "Uniform", "_value": [0, 1]}, "x._type", "did you mean 'uniform'"),
-        ({"_type": 3, "_value": [1]}, "x._type", "there is no type 3"),
-        ({"_type": ["choice"], "_value": [1]}, "x._type", "there is no type"),
-        ({"_type": "layer_choice", "_value": ["a"]}, "x._type", "architecture search"),
-        ({"_type": "randint", "_value": [5, 5]}, "x._value", "is empty"),
-        ({"_type": "randint", "_value": [7, 5]}, "x._value", "above high"),
-        ({"_type": "randint", "_value": [0.5, 5]}, "x._value[0]", "allowed is a whole number"),
-        ({"_type": "randint", "_value": [0, 5.0]}, "x._value[1]", "allowed is a whole number"),
-        ({"_type": "randint", "_value": [True, 5]}, "x._value[0]", "low is True"),
-        ({"_type": "randint", "_value": [5]}, "x._value", "has 1 elements; allowed is [low, high]"),
-        ({"_type": "uniform", "_value": [0, 1, 2]}, "x._value", "has 3 elements"),
-        ({"_type": "uniform", "_value": ["0", 1]}, "x._value[0]", "low is '0'"),
-        ({"_type": "uniform", "_value": [1, 0]}, "x._value", "low 1 is above high 0"),
-        ({"_type": "uniform", "_value": [math.nan, 1]}, "x._value[0]", "finite"),
-        ({"_type": "uniform", "_value": [0, math.inf]}, "x._value[1]", "finite"),
-        ({"_type": "uniform", "_value": [-1e308, 1e308]}, "x._value", "too wide"),
-        ({"_type": "quniform", "_value": [0, 1]}, "x._value", "allowed is [low, high, q]"),
-        ({"_type": "quniform", "_value": [0, 1, 0]}, "x._value[2]", "q is 0; allowed is a number above 0"),
-        ({"_type": "quniform", "_value": [0, 1, -1]}, "x._value[2]", "q is -1"),
-        ({"_type": "loguniform", "_value": [-4, -1]}, "x._value[0]", "logarithmic"),
-        ({"_type": "loguniform", "_value": [0, 1]}, "x._value[0]", "logarithmic"),
-        ({"_type": "qloguniform", "_value": [0, 1, 1]}, "x._value[0]", "logarithmic"),
-        ({"_type": "normal", "_value": [0, 0]}, "x._value[1]", "sigma is 0"),
-        ({"_type": "normal", "_value": [0, -1]}, "x._value[1]", "sigma is -1"),
-        ({"_type": "qnormal", "_value": [0, 1, 0]}, "x._value[2]", "q is 0"),
-        ({"_type": "lognormal", "_value": [None, 1]}, "x._value[0]", "mu is None"),
-        ({"_type": "choice", "_value": [1, {"_name": "a"}]}, "x._value[0]", "mixes options"),
-        (
-            {"_type": "choice", "_value": [{"k": {"_type": "choice", "_value": [1]}}]},
-            "x._value[0]",
-            "no _name",
-        ),
-        ({"_type": "choice", "_value": [{"_name": None}]}, "x._value[0]._name", "not a name"),
-        (
-            {"_type": "choice", "_value": [{"_name": "a"}, {"_name": "a"}]},
-            "x._value[1]._name",
-            "option above",
-        ),
-        ({"_type": "choice", "_value": [{"_name": "a", "k": 3}]}, "x._value[0].k", "is not a parameter"),
-        (
-            {
-                "_type": "choice",
-                "_value": [
-                    {"_name": "a", "k": {"_type": "choice", "_value": [{"_name": "b", "l": {"_type": "x"}}]}}
-                ],
-            },
-            "x._value[0].k._value[0].l._type",
-            "there is no type 'x'",
-        ),
-        ({"lr": {"_type": "uniform", "_value": [1, 0]}, "wd": 3}, "x.lr._value", "above"),
-        ({"_name": "a", "lr": {"_type": "uniform", "_value": [0, 1]}}, "x._name", "cannot have the name"),
-    ],
-)
+BAD: list[tuple[Any, str, str]] = [
+    ({"_type": "choice", "_value": []}, "x._value", "is empty"),
+    ({"_type": "choice", "_value": "abc"}, "x._value", "not a list"),
+    ({"_type": "choice", "_value": {"a": 1}}, "x._value", "not a list"),
+    ({"_type": "choice"}, "x", "no _value"),
+    ({"_value": [1, 2]}, "x", "no _type"),
+    ({}, "x", "is empty"),
+    (0.1, "x", "for a constant, {'_type': 'choice', '_value': [0.1]}"),
+    ([1, 2], "x", "is not a parameter"),
+    ({"_type": "choise", "_value": [1]}, "x._type", "did you mean 'choice'"),
+    ({"_type": "Uniform", "_value": [0, 1]}, "x._type", "did you mean 'uniform'"),
+    ({"_type": 3, "_value": [1]}, "x._type", "there is no type 3"),
+    ({"_type": ["choice"], "_value": [1]}, "x._type", "there is no type"),
+    ({"_type": "layer_choice", "_value": ["a"]}, "x._type", "architecture search"),
+    ({"_type": "randint", "_value": [5, 5]}, "x._value", "is empty"),
+    ({"_type": "randint", "_value": [7, 5]}, "x._value", "above high"),
+    ({"_type": "randint", "_value": [0.5, 5]}, "x._value[0]", "allowed is a whole number"),
+    ({"_type": "randint", "_value": [0, 5.0]}, "x._value[1]", "allowed is a whole number"),
+    ({"_type": "randint", "_value": [True, 5]}, "x._value[0]", "low is True"),
+    ({"_type": "randint", "_value": [5]}, "x._value", "has 1 elements; allowed is [low, high]"),
+    ({"_type": "uniform", "_value": [0, 1, 2]}, "x._value", "has 3 elements"),
+    ({"_type": "uniform", "_value": ["0", 1]}, "x._value[0]", "low is '0'"),
+    ({"_type": "uniform", "_value": [1, 0]}, "x._value", "low 1 is above high 0"),
+    ({"_type": "uniform", "_value": [math.nan, 1]}, "x._value[0]", "finite"),
+    ({"_type": "uniform", "_value": [0, math.inf]}, "x._value[1]", "finite"),
+    ({"_type": "uniform", "_value": [-1e308, 1e308]}, "x._value", "too wide"),
+    ({"_type": "quniform", "_value": [0, 1]}, "x._value", "allowed is [low, high, q]"),
+    ({"_type": "quniform", "_value": [0, 1, 0]}, "x._value[2]", "q is 0; allowed is a number above 0"),
+    ({"_type": "quniform", "_value": [0, 1, -1]}, "x._value[2]", "q is -1"),
+    ({"_type": "loguniform", "_value": [-4, -1]}, "x._value[0]", "logarithmic"),
+    ({"_type": "loguniform", "_value": [0, 1]}, "x._value[0]", "logarithmic"),
+    ({"_type": "qloguniform", "_value": [0, 1, 1]}, "x._value[0]", "logarithmic"),
+    ({"_type": "normal", "_value": [0, 0]}, "x._value[1]", "sigma is 0"),
+    ({"_type": "normal", "_value": [0, -1]}, "x._value[1]", "sigma is -1"),
+    ({"_type": "qnormal", "_value": [0, 1, 0]}, "x._value[2]", "q is 0"),
+    ({"_type": "lognormal", "_value": [None, 1]}, "x._value[0]", "mu is None"),
+    ({"_type": "choice", "_value": [1, {"_name": "a"}]}, "x._value[0]", "mixes options"),
+    (
+        {"_type": "choice", "_value": [{"k": {"_type": "choice", "_value": [1]}}]},
+        "x._value[0]",
+        "no _name",
+    ),
+    ({"_type": "choice", "_value": [{"_name": None}]}, "x._value[0]._name", "not a name"),
+    (
+        {"_type": "choice", "_value": [{"_name": "a"}, {"_name": "a"}]},
+        "x._value[1]._name",
+        "option above",
+    ),
+    ({"_type": "choice", "_value": [{"_name": "a", "k": 3}]}, "x._value[0].k", "is not a parameter"),
+    (
+        {
+            "_type": "choice",
+            "_value": [
+                {"_name": "a", "k": {"_type": "choice", "_value": [{"_name": "b", "l": {"_type": "x"}}]}}
+            ],
+        },
+        "x._value[0].k._value[0].l._type",
+        "there is no type 'x'",
+    ),
+    ({"lr": {"_type": "uniform", "_value": [1, 0]}, "wd": 3}, "x.lr._value", "above"),
+    ({"_name": "a", "lr": {"_type": "uniform", "_value": [0, 1]}}, "x._name", "cannot have the name"),
+]
+
+
+@pytest.mark.parametrize(("entry", "path", "text"), BAD)
 def test_what_is_wrong_is_said_with_its_path(entry: Any, path: str, text: str) -> None:
     problem, *_ = check_search_space({"fine": GOOD["uniform"], "x": entry})
     assert problem.startswith(f"{path}: ")
     assert text in problem
     assert "allowed" in problem or "meaning of its own" in problem
+
+
+@pytest.mark.parametrize(("entry", "path", "text"), BAD)
+def test_a_configuration_with_it_is_refused(
+    valid_config: ExperimentConfig, entry: Any, path: str, text: str
+) -> None:
+    """Row 198 of the field reports: such spaces were accepted and only logged."""
+    valid_config.search_space = {"fine": GOOD["uniform"], "x": entry}
+    with pytest.raises(ValueError, match=re.escape(f"search_space.{path}: ")) as error:
+        valid_config.validate()
+    assert text in str(error.value)
 
 
 def test_types_may_be_limited() -> None:

@@ -150,6 +150,7 @@ def test_class_argument_checks(tmp_path: Path) -> None:
         (validator.range("n", int, 0, 9), True),
         (validator.range("n", float, 0, 9), "1"),
         (validator.path("folder"), str(tmp_path / "none")),
+        (validator.path("folder"), 3),
     ]:
         with pytest.raises(ValueError, match=f"{check.key} is .* should be"):
             check.validate(value)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +38,11 @@ class ClassArgsValidator:
 
     def path(self, key: str) -> ArgumentCheck:
         """Returns a check that an argument is the path of something that exists."""
-        return ArgumentCheck(key, lambda value: Path(value).exists(), "an existing path")
+
+        def is_right(value: Any) -> bool:
+            return isinstance(value, str) and Path(value).exists()
+
+        return ArgumentCheck(key, is_right, "an existing path")
 
 
 @dataclass(frozen=True)
@@ -52,7 +56,7 @@ class ArgumentCheck:
     """
 
     key: str
-    is_right: Callable[[Any], bool]
+    is_right: Callable[[Any], bool] = field(repr=False)
     expected: str
 
     def validate(self, value: Any) -> Any:

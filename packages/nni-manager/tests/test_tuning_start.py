@@ -92,7 +92,7 @@ async def make(tmp_path: Path) -> AsyncIterator[Make]:
             "is 'best'; it should be one of 'minimize', 'maximize'",
         ),
         ("", {"name": "Nope"}, "tuner 'Nope' is unknown; available are: TPE"),
-        ("", {"name": "TPE", "search_space": {"x": 1}}, "search space: x: 1 is not an object"),
+        ("", {"name": "TPE", "search_space": {"x": 1}}, "search space: x: 1 is not a parameter"),
         ("", {"name": "TPE", "class_args": {"seed": 2**70}}, "does not fit in 64 bits"),
     ],
 )

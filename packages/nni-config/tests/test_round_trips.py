@@ -77,7 +77,8 @@ def of_field(config_class: type[ConfigBase], name: str) -> st.SearchStrategy[Any
         return services | st.lists(services, min_size=2, max_size=2)
     if kind.config_class is not None:
         inner = of_class(kind.config_class)
-        return st.lists(inner, max_size=2) if kind.must_be_list else inner
+        # An empty list is never valid, and there is no other way to write it in a message than none.
+        return st.lists(inner, min_size=1, max_size=2) if kind.must_be_list else inner
     if name in BY_NAME:
         return BY_NAME[name]
     if kind.is_path:

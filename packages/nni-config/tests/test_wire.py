@@ -1,5 +1,7 @@
 """Configurations as messages and back."""
 
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -8,13 +10,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 from nni_config import (
     AlgorithmConfig,
+    AmlConfig,
+    ConfigBase,
     CustomAlgorithmConfig,
     ExperimentConfig,
     InvalidConfigError,
     LocalConfig,
+    OpenpaiConfig,
+    RemoteConfig,
+    RemoteMachineConfig,
     SharedStorageConfig,
     TrainingServiceConfig,
 )
+from nni_config.platforms import PLATFORMS
 from nni_config.wire import config_from_message, config_to_message
 from nni_proto.v1 import experiment_config_pb2 as pb
 
@@ -92,18 +100,47 @@ def test_canonical_yaml_there_and_back_is_equal(valid_config: ExperimentConfig) 
     assert config_from_message(config_to_message(canonical)).json() == canonical.json()
 
 
-def test_a_field_exists_on_both_sides() -> None:
-    def names(message: Any) -> set[str]:
-        return set(message.DESCRIPTOR.fields_by_name)
+MESSAGES: dict[type[ConfigBase], Any] = {
+    SharedStorageConfig: pb.SharedStorageConfig,
+    AlgorithmConfig: pb.AlgorithmConfig,
+    LocalConfig: pb.LocalConfig,
+    RemoteConfig: pb.RemoteConfig,
+    RemoteMachineConfig: pb.RemoteMachineConfig,
+    OpenpaiConfig: pb.OpenpaiConfig,
+    AmlConfig: pb.AmlConfig,
+}
+# A local trial needs no manager's address; the canonical form never has it.
+LEFT_OUT = {LocalConfig: {"nni_manager_ip"}}
 
+
+def names(message: Any) -> set[str]:
+    return set(message.DESCRIPTOR.fields_by_name)
+
+
+def test_a_field_of_an_experiment_exists_on_both_sides() -> None:
     ours = set(ExperimentConfig.model_fields) - {"advisor", "training_service"}
     assert names(pb.ExperimentConfig) == ours | {"training_services"}
-    assert names(pb.SharedStorageConfig) == set(SharedStorageConfig.model_fields)
-    assert names(pb.AlgorithmConfig) == set(AlgorithmConfig.model_fields)
-    # The platform is the name of the oneof's field; a local trial needs no manager's address.
-    assert names(pb.LocalConfig) == set(LocalConfig.model_fields) - {"platform", "nni_manager_ip"}
-    # The places that are not run travel as settings.
-    assert names(pb.TrainingServiceConfig) == {"local", "custom"}
+
+
+@pytest.mark.parametrize("config_class", MESSAGES)
+def test_a_field_exists_on_both_sides(config_class: type[ConfigBase]) -> None:
+    # The platform is the name of the oneof's field.
+    ours = set(config_class.model_fields) - {"platform"} - LEFT_OUT.get(config_class, set())
+    assert names(MESSAGES[config_class]) == ours
+
+
+def test_the_places_that_have_messages_of_their_own() -> None:
+    as_settings = {"dlc", "kubeflow", "frameworkcontroller"}
+    assert names(pb.TrainingServiceConfig) == (PLATFORMS.keys() - as_settings) | {"custom"}
+    placed = {each.model_fields["platform"].default for each in MESSAGES if "platform" in each.model_fields}
+    assert placed == PLATFORMS.keys() - as_settings
+
+
+@pytest.mark.parametrize("platform", PLATFORMS)
+def test_which_message_a_place_travels_as(platform: str) -> None:
+    message = config_to_message(ExperimentConfig(platform)).training_services[0]
+    has_its_own = platform in message.DESCRIPTOR.fields_by_name
+    assert message.WhichOneof("platform") == (platform if has_its_own else "custom")
 
 
 class _FarConfig(TrainingServiceConfig):
@@ -118,6 +155,28 @@ def test_a_training_service_of_ones_own_travels_as_settings(valid_config: Experi
     message = config_to_message(canonical)
     assert message.training_services[0].custom.platform == "far"
     assert config_from_message(message) == canonical
+
+
+OTHER_REMOTE = """
+from nni_config import ExperimentConfig, RemoteConfig, TrainingServiceConfig
+from nni_config.wire import config_from_message, config_to_message
+
+class OtherRemoteConfig(TrainingServiceConfig):
+    platform: str = "remote"
+    gateway: str
+
+config = ExperimentConfig(training_service=OtherRemoteConfig(gateway="a"))
+message = config_to_message(config)
+assert message.training_services[0].custom.platform == "remote"
+assert config_from_message(message) == config
+built_in = ExperimentConfig(training_service=RemoteConfig(machine_list=[{"host": "a", "user": "b"}]))
+assert config_from_message(config_to_message(built_in)) == built_in
+"""
+
+
+def test_somebody_elses_class_with_the_name_of_a_built_in_place_travels_as_settings() -> None:
+    # In a process of its own, since there the name means another class from then on.
+    subprocess.run([sys.executable, "-c", OTHER_REMOTE], check=True)
 
 
 def test_the_manager_does_not_read_the_search_spaces_file_again(
@@ -151,6 +210,31 @@ def test_bad_messages_are_refused() -> None:
                 training_services=[pb.TrainingServiceConfig(local=pb.LocalConfig(max_trial_number_per_gpu=0))]
             ),
             "training_service.max_trial_number_per_gpu",
+        ),
+        (
+            pb.ExperimentConfig(
+                training_services=[
+                    pb.TrainingServiceConfig(
+                        remote=pb.RemoteConfig(
+                            machine_list=[
+                                pb.RemoteMachineConfig(host="a"),
+                                pb.RemoteMachineConfig(port=0),
+                            ]
+                        )
+                    )
+                ]
+            ),
+            "training_service.machine_list[1].port",
+        ),
+        (
+            pb.ExperimentConfig(
+                training_services=[
+                    pb.TrainingServiceConfig(
+                        openpai=pb.OpenpaiConfig(trial_memory_size=pb.WrittenMemorySize(text="much"))
+                    )
+                ]
+            ),
+            "training_service.trial_memory_size",
         ),
     ):
         with pytest.raises(InvalidConfigError) as error:

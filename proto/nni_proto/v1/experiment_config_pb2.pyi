@@ -285,11 +285,13 @@ class SharedStorageConfig(google.protobuf.message.Message):
     remote_mount_point: builtins.str
     """Where it is mounted where trials run."""
     local_mounted: builtins.str
-    """"usermount" if it is mounted already, "nnimount" to have it mounted."""
+    """"usermount" if it is mounted on the manager's machine already, "nnimount" to have it mounted
+    there, "nomount" if it is not.
+    """
     storage_account_name: builtins.str
     """The storage account in Azure."""
     storage_account_key: builtins.str
-    """The account's key. Never in an answer."""
+    """The account's key. A secret: it is sent to the manager, and never in an answer."""
     container_name: builtins.str
     """The container in the account."""
     nfs_server: builtins.str
@@ -339,24 +341,44 @@ class TrainingServiceConfig(google.protobuf.message.Message):
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
     LOCAL_FIELD_NUMBER: builtins.int
+    REMOTE_FIELD_NUMBER: builtins.int
+    OPENPAI_FIELD_NUMBER: builtins.int
+    AML_FIELD_NUMBER: builtins.int
     CUSTOM_FIELD_NUMBER: builtins.int
     @property
     def local(self) -> global___LocalConfig:
         """This machine."""
 
     @property
+    def remote(self) -> global___RemoteConfig:
+        """Other machines, over SSH."""
+
+    @property
+    def openpai(self) -> global___OpenpaiConfig:
+        """OpenPAI."""
+
+    @property
+    def aml(self) -> global___AmlConfig:
+        """Azure Machine Learning."""
+
+    @property
     def custom(self) -> global___CustomPlatformConfig:
-        """A place of a third-party class, or a built-in one without a message of its own."""
+        """A place without a message of its own: of a third-party class, or one that can be described
+        though no version runs trials there (DLC, Kubeflow, FrameworkController).
+        """
 
     def __init__(
         self,
         *,
         local: global___LocalConfig | None = ...,
+        remote: global___RemoteConfig | None = ...,
+        openpai: global___OpenpaiConfig | None = ...,
+        aml: global___AmlConfig | None = ...,
         custom: global___CustomPlatformConfig | None = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["custom", b"custom", "local", b"local", "platform", b"platform"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["custom", b"custom", "local", b"local", "platform", b"platform"]) -> None: ...
-    def WhichOneof(self, oneof_group: typing.Literal["platform", b"platform"]) -> typing.Literal["local", "custom"] | None: ...
+    def HasField(self, field_name: typing.Literal["aml", b"aml", "custom", b"custom", "local", b"local", "openpai", b"openpai", "platform", b"platform", "remote", b"remote"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["aml", b"aml", "custom", b"custom", "local", b"local", "openpai", b"openpai", "platform", b"platform", "remote", b"remote"]) -> None: ...
+    def WhichOneof(self, oneof_group: typing.Literal["platform", b"platform"]) -> typing.Literal["local", "remote", "openpai", "aml", "custom"] | None: ...
 
 global___TrainingServiceConfig = TrainingServiceConfig
 
@@ -424,6 +446,370 @@ class LocalConfig(google.protobuf.message.Message):
 global___LocalConfig = LocalConfig
 
 @typing.final
+class RemoteConfig(google.protobuf.message.Message):
+    """RemoteConfig runs trials on other machines, over SSH."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    TRIAL_COMMAND_FIELD_NUMBER: builtins.int
+    TRIAL_CODE_DIRECTORY_FIELD_NUMBER: builtins.int
+    TRIAL_GPU_NUMBER_FIELD_NUMBER: builtins.int
+    NNI_MANAGER_IP_FIELD_NUMBER: builtins.int
+    DEBUG_FIELD_NUMBER: builtins.int
+    MACHINE_LIST_FIELD_NUMBER: builtins.int
+    REUSE_MODE_FIELD_NUMBER: builtins.int
+    trial_command: builtins.str
+    """The command of each trial."""
+    trial_code_directory: builtins.str
+    """The folder that trials run in, copied from the manager's machine."""
+    trial_gpu_number: builtins.int
+    """How many GPUs each trial needs."""
+    nni_manager_ip: builtins.str
+    """The address at which trials reach the manager. Not used: the manager reaches the machines."""
+    debug: builtins.bool
+    """Log more."""
+    reuse_mode: builtins.bool
+    """Keep the process of a looping script from trial to trial."""
+    @property
+    def machine_list(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___RemoteMachineConfig]:
+        """The machines, at least one."""
+
+    def __init__(
+        self,
+        *,
+        trial_command: builtins.str | None = ...,
+        trial_code_directory: builtins.str | None = ...,
+        trial_gpu_number: builtins.int | None = ...,
+        nni_manager_ip: builtins.str | None = ...,
+        debug: builtins.bool | None = ...,
+        machine_list: collections.abc.Iterable[global___RemoteMachineConfig] | None = ...,
+        reuse_mode: builtins.bool | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["_debug", b"_debug", "_nni_manager_ip", b"_nni_manager_ip", "_reuse_mode", b"_reuse_mode", "_trial_code_directory", b"_trial_code_directory", "_trial_command", b"_trial_command", "_trial_gpu_number", b"_trial_gpu_number", "debug", b"debug", "nni_manager_ip", b"nni_manager_ip", "reuse_mode", b"reuse_mode", "trial_code_directory", b"trial_code_directory", "trial_command", b"trial_command", "trial_gpu_number", b"trial_gpu_number"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["_debug", b"_debug", "_nni_manager_ip", b"_nni_manager_ip", "_reuse_mode", b"_reuse_mode", "_trial_code_directory", b"_trial_code_directory", "_trial_command", b"_trial_command", "_trial_gpu_number", b"_trial_gpu_number", "debug", b"debug", "machine_list", b"machine_list", "nni_manager_ip", b"nni_manager_ip", "reuse_mode", b"reuse_mode", "trial_code_directory", b"trial_code_directory", "trial_command", b"trial_command", "trial_gpu_number", b"trial_gpu_number"]) -> None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_debug", b"_debug"]) -> typing.Literal["debug"] | None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_nni_manager_ip", b"_nni_manager_ip"]) -> typing.Literal["nni_manager_ip"] | None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_reuse_mode", b"_reuse_mode"]) -> typing.Literal["reuse_mode"] | None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_trial_code_directory", b"_trial_code_directory"]) -> typing.Literal["trial_code_directory"] | None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_trial_command", b"_trial_command"]) -> typing.Literal["trial_command"] | None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_trial_gpu_number", b"_trial_gpu_number"]) -> typing.Literal["trial_gpu_number"] | None: ...
+
+global___RemoteConfig = RemoteConfig
+
+@typing.final
+class RemoteMachineConfig(google.protobuf.message.Message):
+    """RemoteMachineConfig is a machine that trials run on, reached over SSH."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    HOST_FIELD_NUMBER: builtins.int
+    PORT_FIELD_NUMBER: builtins.int
+    USER_FIELD_NUMBER: builtins.int
+    PASSWORD_FIELD_NUMBER: builtins.int
+    SSH_KEY_FILE_FIELD_NUMBER: builtins.int
+    SSH_PASSPHRASE_FIELD_NUMBER: builtins.int
+    USE_ACTIVE_GPU_FIELD_NUMBER: builtins.int
+    MAX_TRIAL_NUMBER_PER_GPU_FIELD_NUMBER: builtins.int
+    GPU_INDICES_FIELD_NUMBER: builtins.int
+    PYTHON_PATH_FIELD_NUMBER: builtins.int
+    host: builtins.str
+    """Its name or address."""
+    port: builtins.int
+    """The port of its SSH server."""
+    user: builtins.str
+    """Whom to sign in as."""
+    password: builtins.str
+    """The password to sign in with. A secret: it is sent to the manager, and never in an answer."""
+    ssh_key_file: builtins.str
+    """The private key to sign in with, a file on the manager's machine. Not with a password."""
+    ssh_passphrase: builtins.str
+    """What the private key is locked with. A secret: it is sent to the manager, and never in an answer."""
+    use_active_gpu: builtins.bool
+    """Use GPUs that other programs use too."""
+    max_trial_number_per_gpu: builtins.int
+    """How many trials may share a GPU."""
+    python_path: builtins.str
+    """The folder of the Python interpreter on that machine. It goes first on PATH."""
+    @property
+    def gpu_indices(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.int]:
+        """The GPUs that may be used. Empty means every GPU."""
+
+    def __init__(
+        self,
+        *,
+        host: builtins.str | None = ...,
+        port: builtins.int | None = ...,
+        user: builtins.str | None = ...,
+        password: builtins.str | None = ...,
+        ssh_key_file: builtins.str | None = ...,
+        ssh_passphrase: builtins.str | None = ...,
+        use_active_gpu: builtins.bool | None = ...,
+        max_trial_number_per_gpu: builtins.int | None = ...,
+        gpu_indices: collections.abc.Iterable[builtins.int] | None = ...,
+        python_path: builtins.str | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["_host", b"_host", "_max_trial_number_per_gpu", b"_max_trial_number_per_gpu", "_password", b"_password", "_port", b"_port", "_python_path", b"_python_path", "_ssh_key_file", b"_ssh_key_file", "_ssh_passphrase", b"_ssh_passphrase", "_use_active_gpu", b"_use_active_gpu", "_user", b"_user", "host", b"host", "max_trial_number_per_gpu", b"max_trial_number_per_gpu", "password", b"password", "port", b"port", "python_path", b"python_path", "ssh_key_file", b"ssh_key_file", "ssh_passphrase", b"ssh_passphrase", "use_active_gpu", b"use_active_gpu", "user", b"user"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["_host", b"_host", "_max_trial_number_per_gpu", b"_max_trial_number_per_gpu", "_password", b"_password", "_port", b"_port", "_python_path", b"_python_path", "_ssh_key_file", b"_ssh_key_file", "_ssh_passphrase", b"_ssh_passphrase", "_use_active_gpu", b"_use_active_gpu", "_user", b"_user", "gpu_indices", b"gpu_indices", "host", b"host", "max_trial_number_per_gpu", b"max_trial_number_per_gpu", "password", b"password", "port", b"port", "python_path", b"python_path", "ssh_key_file", b"ssh_key_file", "ssh_passphrase", b"ssh_passphrase", "use_active_gpu", b"use_active_gpu", "user", b"user"]) -> None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_host", b"_host"]) -> typing.Literal["host"] | None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_max_trial_number_per_gpu", b"_max_trial_number_per_gpu"]) -> typing.Literal["max_trial_number_per_gpu"] | None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_password", b"_password"]) -> typing.Literal["password"] | None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_port", b"_port"]) -> typing.Literal["port"] | None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_python_path", b"_python_path"]) -> typing.Literal["python_path"] | None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_ssh_key_file", b"_ssh_key_file"]) -> typing.Literal["ssh_key_file"] | None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_ssh_passphrase", b"_ssh_passphrase"]) -> typing.Literal["ssh_passphrase"] | None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_use_active_gpu", b"_use_active_gpu"]) -> typing.Literal["use_active_gpu"] | None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_user", b"_user"]) -> typing.Literal["user"] | None: ...
+
+global___RemoteMachineConfig = RemoteMachineConfig
+
+@typing.final
+class OpenpaiConfig(google.protobuf.message.Message):
+    """OpenpaiConfig runs trials on OpenPAI."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    TRIAL_COMMAND_FIELD_NUMBER: builtins.int
+    TRIAL_CODE_DIRECTORY_FIELD_NUMBER: builtins.int
+    TRIAL_GPU_NUMBER_FIELD_NUMBER: builtins.int
+    NNI_MANAGER_IP_FIELD_NUMBER: builtins.int
+    DEBUG_FIELD_NUMBER: builtins.int
+    HOST_FIELD_NUMBER: builtins.int
+    USERNAME_FIELD_NUMBER: builtins.int
+    TOKEN_FIELD_NUMBER: builtins.int
+    TRIAL_CPU_NUMBER_FIELD_NUMBER: builtins.int
+    TRIAL_MEMORY_SIZE_FIELD_NUMBER: builtins.int
+    STORAGE_CONFIG_NAME_FIELD_NUMBER: builtins.int
+    DOCKER_IMAGE_FIELD_NUMBER: builtins.int
+    VIRTUAL_CLUSTER_FIELD_NUMBER: builtins.int
+    LOCAL_STORAGE_MOUNT_POINT_FIELD_NUMBER: builtins.int
+    CONTAINER_STORAGE_MOUNT_POINT_FIELD_NUMBER: builtins.int
+    REUSE_MODE_FIELD_NUMBER: builtins.int
+    OPENPAI_CONFIG_FIELD_NUMBER: builtins.int
+    OPENPAI_CONFIG_FILE_FIELD_NUMBER: builtins.int
+    trial_command: builtins.str
+    """The command of each trial."""
+    trial_code_directory: builtins.str
+    """The folder that trials run in, copied from the manager's machine."""
+    trial_gpu_number: builtins.int
+    """How many GPUs each trial needs."""
+    nni_manager_ip: builtins.str
+    """The address at which trials reach the manager."""
+    debug: builtins.bool
+    """Log more."""
+    host: builtins.str
+    """The address of OpenPAI's web portal, with its scheme."""
+    username: builtins.str
+    """The name of the account."""
+    token: builtins.str
+    """The account's token. A secret: it is sent to the manager, and never in an answer."""
+    trial_cpu_number: builtins.int
+    """How many CPU cores each trial gets."""
+    storage_config_name: builtins.str
+    """The name of the storage in OpenPAI."""
+    docker_image: builtins.str
+    """The image that trials run in."""
+    virtual_cluster: builtins.str
+    """The virtual cluster. Unset means the default one."""
+    local_storage_mount_point: builtins.str
+    """Where the storage is mounted on the manager's machine, absolute."""
+    container_storage_mount_point: builtins.str
+    """Where the storage is mounted in the containers."""
+    reuse_mode: builtins.bool
+    """Keep a job from trial to trial."""
+    openpai_config_file: builtins.str
+    """A file on the manager's machine with such settings, absolute."""
+    @property
+    def trial_memory_size(self) -> global___WrittenMemorySize:
+        """How much memory each trial gets."""
+
+    @property
+    def openpai_config(self) -> nni_proto.v1.value_pb2.ObjectValue:
+        """Further settings of the jobs, as OpenPAI's job protocol has them. Not with a file."""
+
+    def __init__(
+        self,
+        *,
+        trial_command: builtins.str | None = ...,
+        trial_code_directory: builtins.str | None = ...,
+        trial_gpu_number: builtins.int | None = ...,
+        nni_manager_ip: builtins.str | None = ...,
+        debug: builtins.bool | None = ...,
+        host: builtins.str | None = ...,
+        username: builtins.str | None = ...,
+        token: builtins.str | None = ...,
+        trial_cpu_number: builtins.int | None = ...,
+        trial_memory_size: global___WrittenMemorySize | None = ...,
+        storage_config_name: builtins.str | None = ...,
+        docker_image: builtins.str | None = ...,
+        virtual_cluster: builtins.str | None = ...,
+        local_storage_mount_point: builtins.str | None = ...,
+        container_storage_mount_point: builtins.str | None = ...,
+        reuse_mode: builtins.bool | None = ...,
+        openpai_config: nni_proto.v1.value_pb2.ObjectValue | None = ...,
+        openpai_config_file: builtins.str | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["_container_storage_mount_point", b"_container_storage_mount_point", "_debug", b"_debug", "_docker_image", b"_docker_image", "_host", b"_host", "_local_storage_mount_point", b"_local_storage_mount_point", "_nni_manager_ip", b"_nni_manager_ip", "_openpai_config_file", b"_openpai_config_file", "_reuse_mode", b"_reuse_mode", "_storage_config_name", b"_storage_config_name", "_token", b"_token", "_trial_code_directory", b"_trial_code_directory", "_trial_command", b"_trial_command", "_trial_cpu_number", b"_trial_cpu_number", "_trial_gpu_number", b"_trial_gpu_number", "_username", b"_username", "_virtual_cluster", b"_virtual_cluster", "container_storage_mount_point", b"container_storage_mount_point", "debug", b"debug", "docker_image", b"docker_image", "host", b"host", "local_storage_mount_point", b"local_storage_mount_point", "nni_manager_ip", b"nni_manager_ip", "openpai_config", b"openpai_config", "openpai_config_file", b"openpai_config_file", "reuse_mode", b"reuse_mode", "storage_config_name", b"storage_config_name", "token", b"token", "trial_code_directory", b"trial_code_directory", "trial_command", b"trial_command", "trial_cpu_number", b"trial_cpu_number", "trial_gpu_number", b"trial_gpu_number", "trial_memory_size", b"trial_memory_size", "username", b"username", "virtual_cluster", b"virtual_cluster"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["_container_storage_mount_point", b"_container_storage_mount_point", "_debug", b"_debug", "_docker_image", b"_docker_image", "_host", b"_host", "_local_storage_mount_point", b"_local_storage_mount_point", "_nni_manager_ip", b"_nni_manager_ip", "_openpai_config_file", b"_openpai_config_file", "_reuse_mode", b"_reuse_mode", "_storage_config_name", b"_storage_config_name", "_token", b"_token", "_trial_code_directory", b"_trial_code_directory", "_trial_command", b"_trial_command", "_trial_cpu_number", b"_trial_cpu_number", "_trial_gpu_number", b"_trial_gpu_number", "_username", b"_username", "_virtual_cluster", b"_virtual_cluster", "container_storage_mount_point", b"container_storage_mount_point", "debug", b"debug", "docker_image", b"docker_image", "host", b"host", "local_storage_mount_point", b"local_storage_mount_point", "nni_manager_ip", b"nni_manager_ip", "openpai_config", b"openpai_config", "openpai_config_file", b"openpai_config_file", "reuse_mode", b"reuse_mode", "storage_config_name", b"storage_config_name", "token", b"token", "trial_code_directory", b"trial_code_directory", "trial_command", b"trial_command", "trial_cpu_number", b"trial_cpu_number", "trial_gpu_number", b"trial_gpu_number", "trial_memory_size", b"trial_memory_size", "username", b"username", "virtual_cluster", b"virtual_cluster"]) -> None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_container_storage_mount_point", b"_container_storage_mount_point"]) -> typing.Literal["container_storage_mount_point"] | None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_debug", b"_debug"]) -> typing.Literal["debug"] | None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_docker_image", b"_docker_image"]) -> typing.Literal["docker_image"] | None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_host", b"_host"]) -> typing.Literal["host"] | None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_local_storage_mount_point", b"_local_storage_mount_point"]) -> typing.Literal["local_storage_mount_point"] | None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_nni_manager_ip", b"_nni_manager_ip"]) -> typing.Literal["nni_manager_ip"] | None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_openpai_config_file", b"_openpai_config_file"]) -> typing.Literal["openpai_config_file"] | None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_reuse_mode", b"_reuse_mode"]) -> typing.Literal["reuse_mode"] | None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_storage_config_name", b"_storage_config_name"]) -> typing.Literal["storage_config_name"] | None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_token", b"_token"]) -> typing.Literal["token"] | None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_trial_code_directory", b"_trial_code_directory"]) -> typing.Literal["trial_code_directory"] | None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_trial_command", b"_trial_command"]) -> typing.Literal["trial_command"] | None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_trial_cpu_number", b"_trial_cpu_number"]) -> typing.Literal["trial_cpu_number"] | None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_trial_gpu_number", b"_trial_gpu_number"]) -> typing.Literal["trial_gpu_number"] | None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_username", b"_username"]) -> typing.Literal["username"] | None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_virtual_cluster", b"_virtual_cluster"]) -> typing.Literal["virtual_cluster"] | None: ...
+
+global___OpenpaiConfig = OpenpaiConfig
+
+@typing.final
+class AmlConfig(google.protobuf.message.Message):
+    """AmlConfig runs trials on Azure Machine Learning. Who signs in is found where the manager runs."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    TRIAL_COMMAND_FIELD_NUMBER: builtins.int
+    TRIAL_CODE_DIRECTORY_FIELD_NUMBER: builtins.int
+    TRIAL_GPU_NUMBER_FIELD_NUMBER: builtins.int
+    NNI_MANAGER_IP_FIELD_NUMBER: builtins.int
+    DEBUG_FIELD_NUMBER: builtins.int
+    SUBSCRIPTION_ID_FIELD_NUMBER: builtins.int
+    RESOURCE_GROUP_FIELD_NUMBER: builtins.int
+    WORKSPACE_NAME_FIELD_NUMBER: builtins.int
+    COMPUTE_TARGET_FIELD_NUMBER: builtins.int
+    DOCKER_IMAGE_FIELD_NUMBER: builtins.int
+    MAX_TRIAL_NUMBER_PER_GPU_FIELD_NUMBER: builtins.int
+    trial_command: builtins.str
+    """The command of each trial."""
+    trial_code_directory: builtins.str
+    """The folder that trials run in, copied from the manager's machine."""
+    trial_gpu_number: builtins.int
+    """How many GPUs each trial needs."""
+    nni_manager_ip: builtins.str
+    """The address at which trials reach the manager."""
+    debug: builtins.bool
+    """Log more."""
+    subscription_id: builtins.str
+    """The Azure subscription."""
+    resource_group: builtins.str
+    """The resource group of the workspace."""
+    workspace_name: builtins.str
+    """The workspace."""
+    compute_target: builtins.str
+    """The name of the compute cluster in the workspace."""
+    docker_image: builtins.str
+    """The image that trials run in."""
+    max_trial_number_per_gpu: builtins.int
+    """How many trials may share a GPU."""
+    def __init__(
+        self,
+        *,
+        trial_command: builtins.str | None = ...,
+        trial_code_directory: builtins.str | None = ...,
+        trial_gpu_number: builtins.int | None = ...,
+        nni_manager_ip: builtins.str | None = ...,
+        debug: builtins.bool | None = ...,
+        subscription_id: builtins.str | None = ...,
+        resource_group: builtins.str | None = ...,
+        workspace_name: builtins.str | None = ...,
+        compute_target: builtins.str | None = ...,
+        docker_image: builtins.str | None = ...,
+        max_trial_number_per_gpu: builtins.int | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["_compute_target", b"_compute_target", "_debug", b"_debug", "_docker_image", b"_docker_image", "_max_trial_number_per_gpu", b"_max_trial_number_per_gpu", "_nni_manager_ip", b"_nni_manager_ip", "_resource_group", b"_resource_group", "_subscription_id", b"_subscription_id", "_trial_code_directory", b"_trial_code_directory", "_trial_command", b"_trial_command", "_trial_gpu_number", b"_trial_gpu_number", "_workspace_name", b"_workspace_name", "compute_target", b"compute_target", "debug", b"debug", "docker_image", b"docker_image", "max_trial_number_per_gpu", b"max_trial_number_per_gpu", "nni_manager_ip", b"nni_manager_ip", "resource_group", b"resource_group", "subscription_id", b"subscription_id", "trial_code_directory", b"trial_code_directory", "trial_command", b"trial_command", "trial_gpu_number", b"trial_gpu_number", "workspace_name", b"workspace_name"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["_compute_target", b"_compute_target", "_debug", b"_debug", "_docker_image", b"_docker_image", "_max_trial_number_per_gpu", b"_max_trial_number_per_gpu", "_nni_manager_ip", b"_nni_manager_ip", "_resource_group", b"_resource_group", "_subscription_id", b"_subscription_id", "_trial_code_directory", b"_trial_code_directory", "_trial_command", b"_trial_command", "_trial_gpu_number", b"_trial_gpu_number", "_workspace_name", b"_workspace_name", "compute_target", b"compute_target", "debug", b"debug", "docker_image", b"docker_image", "max_trial_number_per_gpu", b"max_trial_number_per_gpu", "nni_manager_ip", b"nni_manager_ip", "resource_group", b"resource_group", "subscription_id", b"subscription_id", "trial_code_directory", b"trial_code_directory", "trial_command", b"trial_command", "trial_gpu_number", b"trial_gpu_number", "workspace_name", b"workspace_name"]) -> None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_compute_target", b"_compute_target"]) -> typing.Literal["compute_target"] | None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_debug", b"_debug"]) -> typing.Literal["debug"] | None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_docker_image", b"_docker_image"]) -> typing.Literal["docker_image"] | None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_max_trial_number_per_gpu", b"_max_trial_number_per_gpu"]) -> typing.Literal["max_trial_number_per_gpu"] | None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_nni_manager_ip", b"_nni_manager_ip"]) -> typing.Literal["nni_manager_ip"] | None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_resource_group", b"_resource_group"]) -> typing.Literal["resource_group"] | None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_subscription_id", b"_subscription_id"]) -> typing.Literal["subscription_id"] | None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_trial_code_directory", b"_trial_code_directory"]) -> typing.Literal["trial_code_directory"] | None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_trial_command", b"_trial_command"]) -> typing.Literal["trial_command"] | None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_trial_gpu_number", b"_trial_gpu_number"]) -> typing.Literal["trial_gpu_number"] | None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_workspace_name", b"_workspace_name"]) -> typing.Literal["workspace_name"] | None: ...
+
+global___AmlConfig = AmlConfig
+
+@typing.final
+class WrittenMemorySize(google.protobuf.message.Message):
+    """WrittenMemorySize is a size of memory as the user wrote it, so that it reads back the same."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    TEXT_FIELD_NUMBER: builtins.int
+    WHOLE_MEBIBYTES_FIELD_NUMBER: builtins.int
+    MEBIBYTES_FIELD_NUMBER: builtins.int
+    text: builtins.str
+    """Text such as "8gb"."""
+    whole_mebibytes: builtins.int
+    """A whole number of mebibytes."""
+    mebibytes: builtins.float
+    """A number of mebibytes."""
+    def __init__(
+        self,
+        *,
+        text: builtins.str = ...,
+        whole_mebibytes: builtins.int = ...,
+        mebibytes: builtins.float = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["mebibytes", b"mebibytes", "text", b"text", "whole_mebibytes", b"whole_mebibytes", "written", b"written"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["mebibytes", b"mebibytes", "text", b"text", "whole_mebibytes", b"whole_mebibytes", "written", b"written"]) -> None: ...
+    def WhichOneof(self, oneof_group: typing.Literal["written", b"written"]) -> typing.Literal["text", "whole_mebibytes", "mebibytes"] | None: ...
+
+global___WrittenMemorySize = WrittenMemorySize
+
+@typing.final
 class CustomPlatformConfig(google.protobuf.message.Message):
     """CustomPlatformConfig is the configuration of a training service without a message of its own."""
 
@@ -435,7 +821,7 @@ class CustomPlatformConfig(google.protobuf.message.Message):
     """The platform's name."""
     @property
     def settings(self) -> nni_proto.v1.value_pb2.ObjectValue:
-        """Its settings, by name. An answer has no secrets in them."""
+        """Its settings, by name. The secrets among them are sent to the manager, and never in an answer."""
 
     def __init__(
         self,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from importlib import import_module
+from typing import Any
 
 PLATFORMS = {
     "local": "local.LocalConfig",
@@ -26,9 +27,11 @@ OTHER_NAMES = {
 """What people write that is none, with what to do instead."""
 
 
-def load_platform(platform: str) -> None:
-    """Imports the module of a built-in platform's class."""
-    import_module(f"nni_config.{PLATFORMS[platform].partition('.')[0]}")
+def load_platform(platform: str) -> type[Any]:
+    """Returns a built-in platform's class; its module is imported only now."""
+    module, _, name = PLATFORMS[platform].partition(".")
+    config_class: type[Any] = getattr(import_module(f"nni_config.{module}"), name)
+    return config_class
 
 
 def load_every_class() -> None:

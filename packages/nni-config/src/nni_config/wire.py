@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from google.protobuf.descriptor import FieldDescriptor
@@ -14,9 +15,10 @@ from nni_config.algorithm import AlgorithmConfig
 from nni_config.base import ConfigBase
 from nni_config.coercion import nested
 from nni_config.experiment import ExperimentConfig
+from nni_config.platforms import load_platform
 from nni_config.problems import InvalidConfigError, Problem
 from nni_config.shared_storage import SharedStorageConfig
-from nni_config.training_service import TrainingServiceConfig, training_service_class
+from nni_config.training_service import TrainingServiceConfig, is_built_in, training_service_class
 
 _CUSTOM = "custom"
 
@@ -55,12 +57,12 @@ def config_from_message(message: pb.ExperimentConfig) -> ExperimentConfig:
 
 def _training_service_to_message(service: TrainingServiceConfig) -> pb.TrainingServiceConfig:
     message = pb.TrainingServiceConfig()
-    if service.platform != _CUSTOM and service.platform in message.DESCRIPTOR.fields_by_name:
+    if is_built_in(type(service)) and service.platform in message.DESCRIPTOR.fields_by_name:
         part = getattr(message, service.platform)
         part.SetInParent()
+        # The manager needs the secrets to reach the place; what it stores and answers has none of them.
         _fill(part, service)
     else:
-        # The manager needs the secrets to reach the place; what it stores and answers has none of them.
         settings = service.to_dict(secrets=True)
         settings.pop("platform", None)
         message.custom.platform = service.platform
@@ -70,19 +72,25 @@ def _training_service_to_message(service: TrainingServiceConfig) -> pb.TrainingS
 
 def _training_service_from_message(message: pb.TrainingServiceConfig) -> TrainingServiceConfig:
     name = message.WhichOneof("platform")
-    platform = message.custom.platform if name == _CUSTOM else name
-    try:
-        config_class = training_service_class(platform)
-    except ValueError as error:
-        raise InvalidConfigError([Problem(("training_service", "platform"), str(error))]) from None
-    if name == _CUSTOM:
+    if name is None or name == _CUSTOM:
+        try:
+            config_class = training_service_class(message.custom.platform if name else None)
+        except ValueError as error:
+            raise InvalidConfigError([Problem(("training_service", "platform"), str(error))]) from None
         settings = values.object_from_message(message.custom.settings)
     else:
-        settings = _fields(getattr(message, str(name)))
+        config_class = load_platform(name)
+        settings = _fields(getattr(message, name))
     try:
         return config_class(**settings)
     except InvalidConfigError as error:
         raise type(error)([problem.below("training_service") for problem in error.problems]) from None
+
+
+def _filled(message_class: type[Message], config: ConfigBase) -> Message:
+    message = message_class()
+    _fill(message, config)
+    return message
 
 
 def _fill(message: Message, config: ConfigBase) -> None:
@@ -91,10 +99,15 @@ def _fill(message: Message, config: ConfigBase) -> None:
         value = getattr(config, field.name) if field.name in type(config).model_fields else None
         if value is None:
             continue
+        part = getattr(message, field.name)
         if field.message_type is not None:
-            getattr(message, field.name).CopyFrom(_CONVERTERS[field.message_type.full_name][0](value))
+            convert = _CONVERTERS[field.message_type.full_name][0]
+            if isinstance(part, Message):
+                part.CopyFrom(convert(value))
+            else:
+                part.extend(map(convert, value))
         elif isinstance(value, list):
-            getattr(message, field.name).extend(value)
+            part.extend(value)
         else:
             setattr(message, field.name, str(value) if field.type == FieldDescriptor.TYPE_STRING else value)
 
@@ -106,7 +119,10 @@ def _fields(message: Message) -> dict[str, Any]:
         if field.message_type is None:
             fields[field.name] = value if isinstance(value, (str, int, float)) else list(value)
         elif field.message_type.full_name in _CONVERTERS:
-            fields[field.name] = _CONVERTERS[field.message_type.full_name][1](value)
+            convert = _CONVERTERS[field.message_type.full_name][1]
+            fields[field.name] = (
+                convert(value) if isinstance(value, Message) else [convert(element) for element in value]
+            )
     return fields
 
 
@@ -118,25 +134,22 @@ def _duration_to_message(duration: str | int | float) -> pb.WrittenDuration:
     return pb.WrittenDuration(seconds=duration)
 
 
-def _duration_from_message(message: pb.WrittenDuration) -> Any:
+def _written(message: pb.WrittenDuration | pb.WrittenMemorySize) -> Any:
+    """Returns a duration or a size as it was written."""
     written = message.WhichOneof("written")
     return None if written is None else getattr(message, written)
 
 
-def _algorithm_to_message(algorithm: AlgorithmConfig) -> pb.AlgorithmConfig:
-    message = pb.AlgorithmConfig()
-    _fill(message, algorithm)
-    return message
+def _memory_size_to_message(size: str | int | float) -> pb.WrittenMemorySize:
+    if isinstance(size, str):
+        return pb.WrittenMemorySize(text=size)
+    if isinstance(size, int):
+        return pb.WrittenMemorySize(whole_mebibytes=size)
+    return pb.WrittenMemorySize(mebibytes=size)
 
 
 def _algorithm_from_message(message: pb.AlgorithmConfig) -> ConfigBase:
     return nested(AlgorithmConfig, _fields(message))
-
-
-def _shared_storage_to_message(storage: SharedStorageConfig) -> pb.SharedStorageConfig:
-    message = pb.SharedStorageConfig()
-    _fill(message, storage)
-    return message
 
 
 def _shared_storage_from_message(message: pb.SharedStorageConfig) -> ConfigBase:
@@ -146,8 +159,13 @@ def _shared_storage_from_message(message: pb.SharedStorageConfig) -> ConfigBase:
 _CONVERTERS: dict[str, tuple[Callable[[Any], Message], Callable[[Any], Any]]] = {
     "nni_proto.v1.Value": (values.to_message, values.from_message),
     "nni_proto.v1.ObjectValue": (values.object_to_message, values.object_from_message),
-    "nni_proto.v1.WrittenDuration": (_duration_to_message, _duration_from_message),
-    "nni_proto.v1.AlgorithmConfig": (_algorithm_to_message, _algorithm_from_message),
-    "nni_proto.v1.SharedStorageConfig": (_shared_storage_to_message, _shared_storage_from_message),
+    "nni_proto.v1.WrittenDuration": (_duration_to_message, _written),
+    "nni_proto.v1.WrittenMemorySize": (_memory_size_to_message, _written),
+    "nni_proto.v1.RemoteMachineConfig": (partial(_filled, pb.RemoteMachineConfig), _fields),
+    "nni_proto.v1.AlgorithmConfig": (partial(_filled, pb.AlgorithmConfig), _algorithm_from_message),
+    "nni_proto.v1.SharedStorageConfig": (
+        partial(_filled, pb.SharedStorageConfig),
+        _shared_storage_from_message,
+    ),
 }
 """How messages within a configuration are converted, by the message's name."""

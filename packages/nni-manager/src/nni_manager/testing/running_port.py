@@ -14,6 +14,7 @@ from nni_config import ExperimentConfig
 from nni_config.wire import config_to_message
 from nni_proto.v1 import experiment_config_pb2
 
+from nni_manager.experiments.interface import ExperimentCalls
 from nni_manager.rpc.access import Role
 from nni_manager.rpc.calls import guarded_calls
 from nni_manager.server.front import serving
@@ -37,7 +38,7 @@ class RunningPort:
         port: Its number, on 127.0.0.1.
         tokens: Makes its tokens.
         codes: Makes its sign-in codes.
-        experiments: The fake behind it.
+        experiments: The fake behind it, unless another service was given.
     """
 
     port: int
@@ -52,13 +53,14 @@ async def running_port(
     allowed_hosts: Sequence[str] = (),
     url_prefix: str = "",
     tls: ssl.SSLContext | None = None,
+    service: ExperimentCalls | None = None,
 ) -> AsyncIterator[RunningPort]:
-    """Runs a port with an experiment that has not been created."""
+    """Runs a port with an experiment that has not been created, in front of a fake or a given service."""
     experiments, tokens = FakeExperiments(), Tokens(b"a secret of a test, 32 bytes long")
     listener = listen("127.0.0.1", port, encrypted=False)
     port = listener.getsockname()[1]
     codes = OneTimeCodes(f"http://127.0.0.1:{port}/")
-    calls = guarded_calls(experiments, tokens, codes, EXPERIMENT_ID)
+    calls = guarded_calls(service or experiments, tokens, codes, EXPERIMENT_ID)
 
     def make_app() -> ASGIApp:
         from nni_manager.web.app import WebSettings, make_app

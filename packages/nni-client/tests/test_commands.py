@@ -188,3 +188,12 @@ def test_the_version(nnictl):
 def test_beside_microsofts_nni_it_refuses(nnictl, monkeypatch):
     monkeypatch.setattr("nni._foreign.microsoft_nni_problem", lambda: "pip uninstall nni")
     assert nnictl("list", exit_code=1) == "ERROR: pip uninstall nni\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "why"), [("missing.yml", "No such file or directory"), (".", "Is a directory")]
+)
+def test_a_configuration_file_that_cannot_be_read_is_named_first(nnictl, tmp_path, name, why):
+    path = tmp_path / name
+    for words in (("create", "-c"), ("config", "convert")):
+        assert nnictl(*words, str(path), exit_code=1) == f"ERROR: {path}: {why}\n"

@@ -16,5 +16,12 @@ def main() -> None:
     except KeyboardInterrupt:
         sys.exit(130)
     except (RuntimeError, ValueError, OSError) as error:
-        print(f"ERROR: {error}", file=sys.stderr)
+        print(f"ERROR: {_in_words(error)}", file=sys.stderr)
         sys.exit(1)
+
+
+def _in_words(error: Exception) -> str:
+    """Returns what went wrong; of a file first its name, as every other message about a file has it."""
+    if isinstance(error, OSError) and error.filename is not None and error.strerror:
+        return f"{error.filename}: {error.strerror}"
+    return str(error)

@@ -222,6 +222,23 @@ def test_a_very_large_choice(built_in: BuiltIn) -> None:
     assert set(found) <= set(options)
 
 
+MANY = {f"parameter {number}": {"_type": "uniform", "_value": [0, 1]} for number in range(3000)}
+
+
+@pytest.mark.parametrize(
+    ("built_in", "space"),
+    for_every_tuner([(MANY,), ({"pick": LETTERS, **dict.fromkeys(MANY, LETTERS)},)]),
+)
+def test_very_many_parameters(built_in: BuiltIn, space: dict[str, Any]) -> None:
+    tuner = tuner_for(built_in, space)
+    found = []
+    for parameter_id in range(3):
+        found.append(tuner.generate_parameters(parameter_id))
+        tuner.receive_trial_result(parameter_id, found[-1], 1.0)
+    assert len({json.dumps(parameters) for parameters in found}) == 3
+    assert all(list(parameters) == list(space) for parameters in found)
+
+
 @pytest.mark.parametrize("built_in", TUNERS.values(), ids=TUNERS)
 @pytest.mark.parametrize(
     ("space", "place"),

@@ -100,7 +100,7 @@ def grid_points(space: Mapping[ParameterKey, ParameterSpec]) -> Iterator[Formatt
     """
     axes = {key: _Axis(spec) for key, spec in space.items() if not spec.categorical}
     while True:
-        for point in _walk(list(space.values()), axes, 0, {}):
+        for point in _walk(list(space.values()), axes):
             if not _is_old(point, axes):
                 yield {
                     key: chosen if space[key].categorical else number_at(space[key], chosen)
@@ -112,17 +112,27 @@ def grid_points(space: Mapping[ParameterKey, ParameterSpec]) -> Iterator[Formatt
 
 
 def _walk(
-    specs: Sequence[ParameterSpec], axes: Mapping[ParameterKey, _Axis], index: int, point: FormattedParameters
+    specs: Sequence[ParameterSpec], axes: Mapping[ParameterKey, _Axis]
 ) -> Iterator[FormattedParameters]:
-    while index < len(specs) and not specs[index].is_activated_in(point):
-        index += 1
-    if index == len(specs):
+    choices: list[Sequence[Any]] = [
+        range(spec.size or 0) if spec.categorical else axes[spec.key].points for spec in specs
+    ]
+    positions = [0] * len(specs)
+    while True:
+        point: FormattedParameters = {}
+        active = []
+        for index, spec in enumerate(specs):
+            if spec.is_activated_in(point):
+                point[spec.key] = choices[index][positions[index]]
+                active.append(index)
         yield point
-        return
-    spec = specs[index]
-    choices: Sequence[Any] = range(spec.size or 0) if spec.categorical else axes[spec.key].points
-    for chosen in choices:
-        yield from _walk(specs, axes, index + 1, {**point, spec.key: chosen})
+        for index in reversed(active):
+            positions[index] += 1
+            if positions[index] < len(choices[index]):
+                break
+            positions[index] = 0
+        else:
+            return
 
 
 def _is_old(point: FormattedParameters, axes: Mapping[ParameterKey, _Axis]) -> bool:

@@ -135,6 +135,9 @@ def _validation_cases(rng: random.Random) -> Iterator[Case]:
     for types in (["choice"], ["choice", "randint", "uniform"], ["normal", "quniform"], []):
         for entry in _all_entries():
             yield {"call": "validate_search_space", "space": {"x": entry}, "types": types, "raise": True}
+    own = {"x": {"_type": "own_type", "_value": [1, 2]}}
+    for types in (["own_type"], ["choice"]):
+        yield {"call": "validate_search_space", "space": own, "types": types, "raise": True}
 
 
 def _formatting_cases(rng: random.Random) -> Iterator[Case]:

@@ -141,6 +141,12 @@ def test_types_may_be_limited() -> None:
     ]
 
 
+def test_types_of_a_tuners_own_may_be_allowed() -> None:
+    space = {"a": {"_type": "mine", "_value": ["x", {}]}, "b": {"_type": "other", "_value": [1]}}
+    problems = check_search_space({**space, "c": GOOD["nested"]}, ["mine", "choice", "uniform"])
+    assert [problem.split(": ")[0] for problem in problems] == ["b._type"]
+
+
 @pytest.mark.parametrize("space", [[], "x", 5, None, {}])
 def test_what_is_no_search_space(space: Any) -> None:
     assert len(check_search_space(space)) == 1

@@ -8,7 +8,7 @@ from typing import Any
 
 from nni_config.names import short
 from nni_config.plain import NotPlainError, plain_value
-from nni_config.problems import Problem, Report
+from nni_config.problems import Problem, Report, Steps
 from nni_config.search_space_types import PARAMETER_TYPES, refusal_of_type
 
 _RESERVED = ("_name", "_type", "_value")
@@ -21,7 +21,7 @@ def check_search_space(space: Any, types: Collection[str] | None = None) -> list
 
     Args:
         space: Parameter names with {"_type", "_value"}; names may also stand for objects of such parameters.
-        types: The types that are allowed, all by default.
+        types: The types that are allowed, all by default. Types of a tuner's own may have any _value.
     """
     try:
         plain = plain_value(space)
@@ -29,6 +29,7 @@ def check_search_space(space: Any, types: Collection[str] | None = None) -> list
         return [str(error)]
     problems = search_space_problems(plain)
     if types is not None:
+        problems = [problem for problem in problems if not _is_own_type(plain, problem.path, types)]
         problems += _unsupported_types(plain, types)
     return [str(problem) for problem in problems]
 
@@ -138,6 +139,15 @@ def _unsupported_types(space: Any, types: Collection[str]) -> list[Problem]:
 
     _walk(space, report, lambda name, report: None, check)
     return report.problems
+
+
+def _is_own_type(space: Any, path: Steps, types: Collection[str]) -> bool:
+    """Returns whether a path leads to a type that is not known here, but allowed."""
+    if path[-1:] != ("_type",):
+        return False
+    for step in path:
+        space = space[step]
+    return isinstance(space, str) and space in types
 
 
 def _is_parameter(value: Any) -> bool:

@@ -101,6 +101,38 @@ def test_problems_in_the_search_space_with_their_lines(tmp_path: Path) -> None:
     ]
 
 
+WRONG_TUNERS = [
+    *("  name: Hyperband\n", "  nme: TPE\n", "  - TPE\n", "  name: TPE\n  classArgs: 5\n", "  name: TPEE\n"),
+    *("  {}\n", "  name: TPE\n  codeDirectory: .\n", "  name: [TPE]\n"),
+]
+
+
+@pytest.mark.parametrize("tuner", WRONG_TUNERS)
+def test_the_search_space_is_checked_though_the_tuner_is_wrong(tmp_path: Path, tuner: str) -> None:
+    text = VALID.replace("  name: TPE\n  classArgs:\n    optimize_mode: maximize\n", tuner)
+    wrong_tuner = problems_of(tmp_path, text)
+    assert all(": tuner" in problem for problem in wrong_tuner)
+    problems = problems_of(tmp_path, text.replace("[1e-5, 0.1]", "[1, 0.1]"))
+    (more,) = set(problems) - set(wrong_tuner)
+    assert len(problems) == len(wrong_tuner) + 1
+    assert more.startswith("exp.yml:3: searchSpace.lr._value: low 1 is above high 0.1")
+
+
+@pytest.mark.parametrize("tuner", ["  className: 5\n", "  className: a.B\n  classArgs: 5\n"])
+def test_the_search_space_of_a_tuner_of_ones_own_is_not_checked_where_that_is_wrong(
+    tmp_path: Path, tuner: str
+) -> None:
+    text = VALID.replace("  name: TPE\n  classArgs:\n    optimize_mode: maximize\n", tuner)
+    problems = problems_of(tmp_path, text.replace("[1e-5, 0.1]", "[1, 0.1]"))
+    assert len(problems) == 1 and ": tuner." in problems[0]
+
+
+def test_no_search_space_is_missed_where_the_tuner_is_wrong(tmp_path: Path) -> None:
+    text = VALID.replace("  lr: {_type: loguniform, _value: [1e-5, 0.1]}\n", "  anything\n")
+    problems = problems_of(tmp_path, text.replace("  name: TPE\n", "  nme: TPE\n"))
+    assert problems and all(": tuner." in problem for problem in problems), problems
+
+
 def test_a_misplaced_field_is_guessed(tmp_path: Path) -> None:
     text = VALID.replace("  name: TPE\n", "  name: TPE\n  maxTrialNumber: 10\n") + "useActiveGpu: true\n"
     assert [line.split("; ")[-1] for line in problems_of(tmp_path, text)] == [

@@ -97,7 +97,7 @@ def _check_training_services(config: ExperimentConfig, report: Report) -> None:
 
 
 def _check_search_space(config: ExperimentConfig, report: Report) -> None:
-    if not _has_standard_space(config):
+    if not _has_standard_space(config) and not _is_probably_standard(config, report):
         return
     if config.search_space is None and (report.has_problem("search_space_file") or config.use_annotation):
         return
@@ -114,6 +114,13 @@ def _has_standard_space(config: ExperimentConfig) -> bool:
     if tuner is None or not tuner.name or tuner.class_name is not None:
         return False
     return find_algorithm(tuner.name, "tuner") is not None or is_misspelt(tuner.name, "tuner")
+
+
+def _is_probably_standard(config: ExperimentConfig, report: Report) -> bool:
+    """Returns whether the space is most likely for a built-in tuner, where the tuner given is wrong."""
+    tuner = config.tuner
+    is_own = (tuner is not None and tuner.class_name is not None) or report.has_problem("tuner", "class_name")
+    return not is_own and _looks_standard(config.search_space)
 
 
 def _looks_standard(space: object) -> bool:

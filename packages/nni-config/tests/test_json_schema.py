@@ -109,6 +109,18 @@ ACCEPTED = {
     "a number as a password": changed(
         trainingService={"platform": "remote", "machineList": [{**MACHINE, "password": 1234}]}
     ),
+    "a storage by both of its names": changed(
+        trainingService={
+            **{"platform": "kubeflow", "operator": "tf-operator", "apiVersion": 1},
+            "storage": {**NFS, "storage": "nfs"},
+        }
+    ),
+    "shared storage that is not mounted": changed(
+        sharedStorage={
+            **{"storageType": "NFS", "localMountPoint": "/mnt", "remoteMountPoint": "/mnt"},
+            **{"localMounted": "nomount", "nfsServer": "10.0.0.1", "exportedDirectory": "/export"},
+        }
+    ),
     "shared storage": changed(
         sharedStorage={
             "storageType": "NFS",

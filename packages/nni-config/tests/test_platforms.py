@@ -405,6 +405,28 @@ def test_the_classes_of_storage_on_kubernetes(code_directory: Path) -> None:
         config.training_service.storage = storage
         written = config.json()["trainingService"]["storage"]
         assert written["storageType"] == written["storage"] == storage.storage
+        # What is written can be read again, and so can a file that names the kind by this field alone.
+        for read in (written, {name: value for name, value in written.items() if name != "storageType"}):
+            config.training_service.storage = read
+            assert config.canonical_copy().training_service.storage == storage
+
+
+@pytest.mark.parametrize(
+    ("storage", "where", "text"),
+    [
+        ({"storage": "hdfs", "server": "a", "path": "/b"}, "storage", '"azureStorage" and "nfs"'),
+        ({"storage": ["nfs"], "server": "a", "path": "/b"}, "storage", '"azureStorage" and "nfs"'),
+        ({**NFS, "storage": "azureStorage"}, "storage_type", "it is nfs and the storage is azureStorage"),
+        ({**AZURE, "storage": "nfs"}, "storage_type", "it is azureStorage and the storage is nfs"),
+        ({"storage": "nfs", "server": "a"}, "path", "a storage of the type nfs needs it"),
+    ],
+)
+def test_the_kind_of_a_storage_on_kubernetes_by_its_other_name(
+    code_directory: Path, storage: dict[str, Any], where: str, text: str
+) -> None:
+    found = problems_of_service(code_directory, {**SERVICES["kubeflow"], "storage": storage})
+    assert list(found) == [f"training_service.storage.{where}"]
+    assert text in found[f"training_service.storage.{where}"]
 
 
 NFS_STORAGE = {
@@ -424,9 +446,10 @@ BLOB_STORAGE = {
     "storageAccountKey": SECRET,
     "containerName": "c",
 }
+NOT_MOUNTED = {**NFS_STORAGE, "localMountPoint": "/no/such", "localMounted": "nomount"}
 
 
-@pytest.mark.parametrize("storage", [NFS_STORAGE, BLOB_STORAGE])
+@pytest.mark.parametrize("storage", [NFS_STORAGE, BLOB_STORAGE, NOT_MOUNTED])
 def test_shared_storage(code_directory: Path, storage: dict[str, Any]) -> None:
     config = experiment(code_directory, {"platform": "local"}, shared_storage=storage)
     assert type(config.shared_storage) in (nni_config.NfsConfig, nni_config.AzureBlobConfig)
@@ -443,7 +466,7 @@ def test_shared_storage(code_directory: Path, storage: dict[str, Any]) -> None:
         (NFS_STORAGE, "nfsServer", "nfs://a", "nfs_server", "has a scheme"),
         (NFS_STORAGE, "exportedDirectory", "", "exported_directory", "is blank"),
         (NFS_STORAGE, "containerName", "c", "container_name", "the type here is NFS"),
-        (NFS_STORAGE, "localMounted", "nomount", "local_mounted", "'usermount' or 'nnimount'"),
+        (NFS_STORAGE, "localMounted", "unmount", "local_mounted", "'usermount', 'nnimount' or 'nomount'"),
         (NFS_STORAGE, "localMounted", ..., "local_mounted", "is not set"),
         (NFS_STORAGE, "localMountPoint", "/no/such", "local_mount_point", "is not a directory"),
         (NFS_STORAGE, "remoteMountPoint", ..., "remote_mount_point", "is not set"),

@@ -98,6 +98,14 @@ def of_class(config_class: type[ConfigBase]) -> st.SearchStrategy[Any]:
         config_class = nni_config.LocalConfig
     if config_class is nni_config.SharedStorageConfig:
         return of_class(nni_config.NfsConfig) | of_class(nni_config.AzureBlobConfig)
+    if config_class is nni_config.K8sStorageConfig:
+        kinds = (nni_config.K8sNfsConfig, nni_config.K8sAzureStorageConfig)
+        return st.one_of(fields_of_class(config_class), *map(fields_of_class, kinds))
+    return fields_of_class(config_class)
+
+
+def fields_of_class(config_class: type[ConfigBase]) -> st.SearchStrategy[Any]:
+    """Returns configurations of exactly this class with any fields set."""
     skipped = ("advisor", "nni_manager_ip", "storage_type", "platform", "storage")
     fields = [
         name
@@ -233,7 +241,7 @@ SHARED = st.fixed_dictionaries(
         "storageType": st.just("NFS"),
         "localMountPoint": st.just(FOLDER),
         "remoteMountPoint": names,
-        "localMounted": st.sampled_from(["usermount", "nnimount"]),
+        "localMounted": st.sampled_from(["usermount", "nnimount", "nomount"]),
         "nfsServer": hosts,
         "exportedDirectory": names,
     }

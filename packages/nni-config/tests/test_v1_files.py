@@ -70,6 +70,16 @@ def test_the_printed_form_is_equal(tmp_path: Path) -> None:
     assert again.conversion_notice() is None
 
 
+@pytest.mark.parametrize("mounted", ["usermount", "nnimount", "nomount"])
+def test_shared_storage_however_it_is_mounted(tmp_path: Path, mounted: str) -> None:
+    storage = (
+        f"sharedStorage:\n  storageType: NFS\n  localMountPoint: .\n  remoteMountPoint: /mnt\n"
+        f"  localMounted: {mounted}\n  nfsServer: 10.0.0.1\n  exportedDirectory: /export\n"
+    )
+    written = ExperimentConfig.load(write(tmp_path, VALID + storage)).json()
+    assert written["sharedStorage"]["localMounted"] == mounted
+
+
 def test_the_notice(tmp_path: Path) -> None:
     path = write(tmp_path, VALID)
     config = ExperimentConfig.load(path)

@@ -188,6 +188,9 @@ def _variant(
     needed = [name for name in by_type[kind] if name not in optional]
     properties = {key: value for key, value in schema["properties"].items() if key not in others}
     properties["storageType"] = {"const": kind}
+    if by_type is k8s_storage.FIELDS_BY_TYPE:
+        # What the class of the kind adds.
+        properties["storage"] = values.nullable({"const": kind})
     for name in needed:
         properties[camel_case(name)] = _without_null(properties[camel_case(name)])
     required = [*schema["required"], *(camel_case(name) for name in needed)]

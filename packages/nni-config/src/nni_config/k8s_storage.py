@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from collections.abc import Mapping
+from typing import Any, ClassVar, Literal
 
 from nni_config.base import ConfigBase
 from nni_config.checks import check_not_blank
 from nni_config.fields import required
-from nni_config.names import short
-from nni_config.problems import Report
+from nni_config.names import comparable, short
+from nni_config.problems import InvalidConfigError, Problem, Report
 
 FIELDS_BY_TYPE = {
     "nfs": ("server", "path"),
@@ -41,14 +42,26 @@ class K8sStorageConfig(ConfigBase):
     server: str | None = None
     path: str | None = None
 
+    @classmethod
+    def _from_mapping(cls, mapping: Mapping[Any, Any]) -> ConfigBase:
+        kinds = [value for key, value in mapping.items() if comparable(str(key)) == "storage"]
+        if cls is not K8sStorageConfig or not kinds or kinds[0] is None:
+            return super()._from_mapping(mapping)
+        fitting = _CLASSES.get(kinds[0]) if isinstance(kinds[0], str) else None
+        if fitting is None:
+            raise InvalidConfigError([Problem(("storage",), _refusal(kinds[0]))])
+        return fitting._from_mapping(mapping)
+
     def _check(self, parents: list[ConfigBase], report: Report) -> None:
         if self.storage_type is None or report.has_problem("storage_type"):
             return
         if self.storage_type not in FIELDS_BY_TYPE:
-            report.add(
-                f'{short(self.storage_type)} is no kind of storage; allowed are "azureStorage" and "nfs"',
-                "storage_type",
-            )
+            report.add(_refusal(self.storage_type), "storage_type")
+            return
+        kind_of_class = type(self).model_fields["storage_type"].default
+        if kind_of_class not in (None, self.storage_type):
+            message = f"it is {self.storage_type} and the storage is {kind_of_class}; allowed is the same"
+            report.add(message, "storage_type")
             return
         for kind, names in FIELDS_BY_TYPE.items():
             for name in names:
@@ -59,11 +72,15 @@ class K8sStorageConfig(ConfigBase):
             check_not_blank(self, report, *names)
 
 
+def _refusal(kind: object) -> str:
+    return f'{short(kind)} is no kind of storage; allowed are "azureStorage" and "nfs"'
+
+
 class K8sNfsConfig(K8sStorageConfig):
     """A folder that an NFS server exports, for trials on Kubernetes.
 
     Attributes:
-        storage: The kind of storage.
+        storage: The kind of storage, once more. It tells this class from the other.
     """
 
     storage_type: str = "nfs"
@@ -74,8 +91,11 @@ class K8sAzureStorageConfig(K8sStorageConfig):
     """A share of Azure Files, for trials on Kubernetes.
 
     Attributes:
-        storage: The kind of storage.
+        storage: The kind of storage, once more. It tells this class from the other.
     """
 
     storage_type: str = "azureStorage"
     storage: Literal["azureStorage"] = "azureStorage"
+
+
+_CLASSES: dict[str, type[K8sStorageConfig]] = {"nfs": K8sNfsConfig, "azureStorage": K8sAzureStorageConfig}

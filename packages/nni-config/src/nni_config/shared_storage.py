@@ -27,7 +27,8 @@ class SharedStorageConfig(ConfigBase):
         storage_type: The kind of storage. Rule: "NFS" or "AzureBlob".
         local_mount_point: Where it is mounted on this machine. Rule: with usermount, an existing folder.
         remote_mount_point: Where it is mounted where trials run. Rule: not blank.
-        local_mounted: "usermount" if it is mounted already, "nnimount" to have it mounted.
+        local_mounted: "usermount" if it is mounted on this machine already, "nnimount" to have it mounted,
+            "nomount" if it is not.
         storage_account_name: The storage account in Azure. Rule: not blank; needed for AzureBlob, only there.
         storage_account_key: The account's key. Rule: not blank; only for AzureBlob.
         container_name: The container in the account. Rule: not blank; needed for AzureBlob, only there.
@@ -42,7 +43,7 @@ class SharedStorageConfig(ConfigBase):
     storage_type: str = required()
     local_mount_point: PathLike = required()
     remote_mount_point: str = required()
-    local_mounted: Literal["usermount", "nnimount"] = required()
+    local_mounted: Literal["usermount", "nnimount", "nomount"] = required()
     storage_account_name: str | None = None
     storage_account_key: SecretText | None = None
     container_name: str | None = None

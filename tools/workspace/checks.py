@@ -8,7 +8,15 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from workspace.environments import DISTRIBUTIONS, EDITABLE, PROTOCOL_VENV, ROOT, VENV, interpreter, prepare
+from workspace.environments import (
+    DISTRIBUTIONS,
+    PROTOCOL_VENV,
+    ROOT,
+    VENV,
+    interpreter,
+    prepare,
+    prepare_development,
+)
 from workspace.node import install_node_packages
 from workspace.steps import Runner
 from workspace.tags import extract, newest_tag
@@ -23,7 +31,7 @@ SOURCES = (
 
 def prepare_environments() -> None:
     """Makes the two environments: the packages with the tools of development, and the old generator."""
-    prepare(VENV, "development", [*EDITABLE, "--group", "dev"])
+    prepare_development()
     prepare(PROTOCOL_VENV, "protocol", ["--group", "protocol"])
 
 

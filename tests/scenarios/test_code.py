@@ -41,6 +41,25 @@ def code_seen(stage, experiment_id) -> list[str]:
     return sorted(outputs)
 
 
+def test_changed_code_is_told_at_the_end_of_an_experiment_that_took_a_moment(changing):
+    output = changing.run("assert make('python3 changing.py', trials=3, concurrency=1).run(0)")
+    warning = f"Warning: Files in {changing.folder} changed or went while the experiment runs: notes.txt"
+    assert output.count(warning) == 1
+    assert output.index(warning) < output.index("best trial")
+
+
+def test_output_of_the_script_in_its_own_folder_is_no_change(changing):
+    changing.write(
+        "quiet.py", "import time, nni; nni.get_next_parameter(); time.sleep(0.5); nni.report_final_result(1)"
+    )
+    with (changing.folder / "log").open("w") as log:
+        process = changing.start("make('python3 quiet.py', trials=10).run(0)", stdout=log)
+        assert process.wait(100) == 0
+    output = (changing.folder / "log").read_text()
+    assert "10/10 done" in output
+    assert "changed or went" not in output
+
+
 def test_changed_code_is_warned_about_once(changing, id_in):
     output = changing.run(
         """

@@ -214,6 +214,20 @@ def test_what_changed(code: Path) -> None:
     assert before.changed() == ["emptied", "folder now", "link", "removed", "same size"]
 
 
+def test_output_that_only_grows_is_no_change(code: Path) -> None:
+    for name in ("log.txt", "empty.out", "rewritten.txt", "added.py", "binary"):
+        write(code, name, "" if name == "empty.out" else "12345")
+    noted = CodeState(code, code / "none")
+    write(code, "binary", "12345 more before it was read")
+    noted.read()
+    for _ in range(2):
+        for name in ("log.txt", "empty.out", "added.py", "binary"):
+            with (code / name).open("a") as file:
+                file.write("more")
+        write(code, "rewritten.txt", "6789 and more")
+        assert noted.changed() == ["added.py", "rewritten.txt"]
+
+
 def test_a_change_between_noting_and_reading_is_seen(code: Path) -> None:
     write(code, "removed")
     before = state(code)

@@ -18,8 +18,9 @@ def test_everything_can_be_said() -> None:
     words = (
         "--experiments-directory d --experiment-id e --port 0 --bind ::1 --allowed-host a --allowed-host b"
     )
-    words += " --url-prefix /x/y/ --log-level trace --allow-plaintext --ready-fd 7 --view"
+    words += " --url-prefix /x/y/ --log-level trace --allow-plaintext --ready-fd 7 --view --lifeline-fd 0"
     found = parse_arguments(words.split())
+    assert found.lifeline == 0
     assert (found.experiment_id, found.port, found.bind, found.view) == ("e", 0, "::1", True)
     assert (found.allowed_hosts, found.url_prefix, found.log_level) == (("a", "b"), "x/y", "trace")
 
@@ -33,6 +34,7 @@ def test_everything_can_be_said() -> None:
         (["--url-prefix", "a b"], "--url-prefix: 'a b' is not"),
         (["--url-prefix", "a//b"], "--url-prefix: 'a//b' is not"),
         (["--view"], "--view needs --experiment-id"),
+        (["--lifeline-fd", "0"], "--lifeline-fd needs --view"),
         (["--ready-fd", "x"], "--ready-fd: invalid int value"),
     ],
 )

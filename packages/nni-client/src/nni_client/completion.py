@@ -66,6 +66,8 @@ def run_to_end(
     if outcome is Outcome.MANAGER_GONE and not ending.has_ended:
         LOGGER.error("%s", _loss(process))
         return False
+    for warning in ending.experiment.warnings[len(progress.experiment.warnings) :]:
+        say(f"Warning: {warning}")
     say(words.summary(ending, _view_command(ending.experiment)))
     if outcome is Outcome.INTERRUPTED:
         return None

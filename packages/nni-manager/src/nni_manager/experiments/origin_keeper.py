@@ -80,10 +80,11 @@ class OriginKeeper:
         self._submitted.set()
 
     async def close(self) -> None:
-        """Ends the looking, and the recording unless it is done soon."""
+        """Ends the recording, and the looking with a last look, unless they are done soon."""
         self._ending.set()
-        if self._recording is not None:
-            await asyncio.wait([self._recording], timeout=_SECONDS_TO_FINISH)
+        working = [task for task in (self._recording, self._watching) if task is not None]
+        if working:
+            await asyncio.wait(working, timeout=_SECONDS_TO_FINISH)
         self._is_over = True
         tasks = [task for task in (self._noting, self._recording, self._watching) if task is not None]
         for task in tasks:
@@ -111,16 +112,27 @@ class OriginKeeper:
         await self._is_read.wait()
         changed: list[str] = []
         pause = _LEAST_SECONDS_BETWEEN_LOOKS
-        while not changed:
-            await asyncio.sleep(pause)
-            await self._submitted.wait()
+        while not changed and not (self._ending.is_set() and not self._submitted.is_set()):
+            await self._wait_for_a_look(pause)
             self._submitted.clear()
             began = time.monotonic()
             changed = await asyncio.to_thread(code.changed)
             pause = max(_LEAST_SECONDS_BETWEEN_LOOKS, (time.monotonic() - began) / _LOOK_PART)
-        warning = change_warning(self._code_directory, changed)
-        _LOG.warning("%s", warning)
-        await self._tell(WarningRaised(warning))
+        if changed:
+            warning = change_warning(self._code_directory, changed)
+            _LOG.warning("%s", warning)
+            await self._tell(WarningRaised(warning))
+
+    async def _wait_for_a_look(self, pause: float) -> None:
+        """Returns when some time is over and a trial was submitted since, or at once when all is ending."""
+        waiting: asyncio.Future[Any] = asyncio.gather(asyncio.sleep(pause), self._submitted.wait())
+        ending: asyncio.Future[Any] = asyncio.create_task(self._ending.wait())
+        try:
+            await asyncio.wait([waiting, ending], return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            waiting.cancel()
+            ending.cancel()
+            await asyncio.gather(waiting, ending, return_exceptions=True)
 
 
 async def _logged(work: Coroutine[Any, Any, None]) -> None:

@@ -21,6 +21,13 @@ MOST_BYTES = 1 << 20
 MOST_BYTES_TOGETHER = 1 << 28
 """Once as much was read, further files are known by size and time, too."""
 
+_PROGRAMS = (".bash", ".c", ".cc", ".cpp", ".cu", ".cuh", ".h", ".hpp", ".java", ".jl", ".js", ".lua", ".m")
+_MORE_PROGRAMS = (".ipynb", ".pl", ".py", ".pyx", ".r", ".rs", ".sh", ".sql", ".ts")
+_SETTINGS = (".cfg", ".conf", ".ini", ".json", ".toml", ".xml", ".yaml", ".yml")
+
+SOURCE_SUFFIXES = frozenset((*_PROGRAMS, *_MORE_PROGRAMS, *_SETTINGS))
+"""In files with these names an added line is a change. Others that only grow are a program's output."""
+
 _CHUNK = 1 << 18
 _NAMED = 3
 _LOG = logging.getLogger(__name__)
@@ -108,9 +115,10 @@ class CodeState:
         return total.hexdigest()
 
     def changed(self) -> list[str]:
-        """Returns which files are no longer what they were, by name; new files do not count.
+        """Returns which files are no longer what they were, by name.
 
-        It comes after `read`. What was read is read again only where size or time differ.
+        New files do not count, nor those that only grow and are no source: logs. It comes after `read`. What
+        was read is read again only where size or time differ.
         """
         changed = []
         for code_path, before in self._known.items():
@@ -127,7 +135,11 @@ class CodeState:
             return True
         if signature == before.signature:
             return False
-        if not before.by_content or signature[2] != before.signature[2]:
+        if signature[2] != before.signature[2]:
+            return True
+        if self._only_grew(code_path, before, signature[0]):
+            return False
+        if not before.by_content:
             return True
         if code_path.kind is Kind.FILE and signature[0] != before.signature[0]:
             return True
@@ -137,6 +149,18 @@ class CodeState:
             return True
         before.signature = now.signature
         return False
+
+    def _only_grew(self, code_path: CodePath, before: _Known, size: int) -> bool:
+        """Whether a file that is no source still begins with all that it held."""
+        path = self.folder / code_path.path
+        if code_path.kind is not Kind.FILE or size <= before.signature[0]:
+            return False
+        if path.suffix.lower() in SOURCE_SUFFIXES:
+            return False
+        try:
+            return not before.by_content or _hash_of(path, before.signature[0]) == before.content
+        except OSError:
+            return False
 
     def _look(self, code_path: CodePath) -> _Known | None:
         path = self.folder / code_path.path
@@ -168,8 +192,8 @@ def change_warning(folder: Path, changed: list[str]) -> str:
     more = f" and {len(changed) - _NAMED} more" if len(changed) > _NAMED else ""
     return (
         f"Files in {_printable(str(folder))} changed or went while the experiment runs: {names}{more}. "
-        "Trials that start now run other code than those before. With snapshot_code every trial runs in one "
-        "copy; files that are no code can be named in .nniignore."
+        "Trials that start now may run other code than those before. With snapshot_code every trial runs in "
+        "one copy; files that are no code can be named in .nniignore."
     )
 
 
@@ -181,11 +205,14 @@ def _signature(status: os.stat_result) -> tuple[int, int, bool]:
     return status.st_size, status.st_mtime_ns, bool(status.st_mode & stat.S_IXUSR)
 
 
-def _hash_of(path: Path) -> str:
+def _hash_of(path: Path, size: int | None = None) -> str:
+    """Returns the hash of a file's content, or of so many bytes at its beginning."""
     total = hashlib.sha256()
     # A pipe may have taken the file's place since: opening that must not wait for a writer.
     flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
     with os.fdopen(os.open(path, flags), "rb") as file:
-        while chunk := file.read(_CHUNK):
+        while chunk := file.read(_CHUNK if size is None else min(_CHUNK, size)):
             total.update(chunk)
+            if size is not None:
+                size -= len(chunk)
     return total.hexdigest()

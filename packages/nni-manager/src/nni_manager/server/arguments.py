@@ -25,6 +25,7 @@ class Arguments:
         experiments_directory: The folder that holds the folders of experiments.
         experiment_id: The experiment; None has an id chosen.
         view: Only show the experiment, read-only.
+        lifeline: The pipe that closes when whoever started a view has gone; None for nobody.
         port: The port; 0 picks a free one.
         bind: The address to listen on.
         allowed_hosts: Host names under which browsers may reach the manager.
@@ -39,6 +40,7 @@ class Arguments:
     experiments_directory: Path
     experiment_id: str | None
     view: bool
+    lifeline: int | None
     port: int
     bind: str
     allowed_hosts: tuple[str, ...]
@@ -97,6 +99,12 @@ def parse_arguments(words: Sequence[str]) -> Arguments:
     parser.add_argument("--experiments-directory", type=Path, required=True)
     parser.add_argument("--experiment-id")
     parser.add_argument("--view", action="store_true", help="only show the experiment, read-only")
+    parser.add_argument(
+        "--lifeline-fd",
+        type=int,
+        dest="lifeline",
+        help="a pipe; with --view, the manager ends when it closes",
+    )
     parser.add_argument("--port", type=int, default=8080, help="0 picks a free one")
     parser.add_argument("--bind", default="127.0.0.1", help="the address to listen on")
     parser.add_argument("--allowed-host", action="append", default=[], dest="allowed_hosts")
@@ -110,6 +118,8 @@ def parse_arguments(words: Sequence[str]) -> Arguments:
     found = vars(parser.parse_args(list(words)))
     if found["view"] and found["experiment_id"] is None:
         raise StartProblem("--view needs --experiment-id")
+    if found["lifeline"] is not None and not found["view"]:
+        raise StartProblem("--lifeline-fd needs --view; an experiment outlives whoever started it")
     del found["ready_fd"]  # __main__ has read it before anything could fail
     found["allowed_hosts"] = tuple(found["allowed_hosts"])
     found["url_prefix"] = found["url_prefix"].strip("/")

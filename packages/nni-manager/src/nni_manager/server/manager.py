@@ -76,6 +76,8 @@ def run(words: Sequence[str], pipe: ReadyPipe, make: MakeApplication = make_appl
 
 async def _run(arguments: Arguments, home: ManagerHome, pipe: ReadyPipe, make: MakeApplication) -> None:
     ending = _signals_to_end()
+    if arguments.lifeline is not None:
+        _end_with_starter(arguments.lifeline, ending)
     tls = arguments.tls()
     listener = listen(arguments.bind, arguments.port, tls is not None or arguments.allow_plaintext)
     with listener, _socket_folder() as sockets, ExitStack() as stack:
@@ -140,16 +142,16 @@ async def _run(arguments: Arguments, home: ManagerHome, pipe: ReadyPipe, make: M
             await _until_closed(application, ending)
 
 
-def _signals_to_end() -> asyncio.Future[signal.Signals]:
-    """Returns what gets the first signal that asks the process to end; a second one ends it at once."""
+def _signals_to_end() -> asyncio.Future[str]:
+    """Returns what gets the reason to end, from the first signal; a second signal ends the process at once."""
     loop = asyncio.get_running_loop()
-    ending: asyncio.Future[signal.Signals] = loop.create_future()
+    ending: asyncio.Future[str] = loop.create_future()
 
     def end(number: signal.Signals) -> None:
         _LOGGER.info("received %s", number.name)
         for handled in (signal.SIGTERM, signal.SIGINT):
             loop.remove_signal_handler(handled)
-        ending.set_result(number)
+        _end(ending, f"the manager was told to end by {number.name}")
 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, end, number)
@@ -157,13 +159,36 @@ def _signals_to_end() -> asyncio.Future[signal.Signals]:
     return ending
 
 
-async def _until_closed(application: Application, ending: asyncio.Future[signal.Signals]) -> None:
+def _end_with_starter(lifeline: int, ending: asyncio.Future[str]) -> None:
+    """Ends the process once nobody holds the other end of a pipe any more.
+
+    Raises:
+        StartProblem: It is not a pipe.
+    """
+    loop = asyncio.get_running_loop()
+
+    def read() -> None:
+        if not os.read(lifeline, 4096):
+            loop.remove_reader(lifeline)
+            _end(ending, "whoever started the manager has gone")
+
+    try:
+        loop.add_reader(lifeline, read)
+    except (OSError, ValueError) as error:
+        raise StartProblem(f"--lifeline-fd: {lifeline} is not a pipe: {error}") from error
+
+
+def _end(ending: asyncio.Future[str], message: str) -> None:
+    if not ending.done():
+        ending.set_result(message)
+
+
+async def _until_closed(application: Application, ending: asyncio.Future[str]) -> None:
     closed = asyncio.create_task(application.closed.wait())
     either: set[asyncio.Future[Any]] = {closed, ending}
     await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
     if ending.done():
-        message = f"the manager was told to end by {ending.result().name}"
-        await _close(application, message)
+        await _close(application, ending.result())
     await closed
 
 

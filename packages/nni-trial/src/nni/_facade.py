@@ -80,7 +80,7 @@ def _missing(
 ) -> ImportError:
     distribution = target.partition(".")[0].replace("_", "-")
     return ImportError(
-        f"{facade} needs the package {distribution}, {which} for {sys.executable}: "
-        f"pip install {option}{distribution}",
+        f"{facade} needs the package {distribution}, {which} for {sys.executable}; "
+        f"from a clone as its README says, else: pip install {option}{distribution}",
         name=facade,
     )

@@ -354,3 +354,36 @@ def test_an_ended_experiment_is_viewed(stage, id_in):
     assert process.returncode == 0
     assert stage.is_quiet(), stage.processes()
     assert "There is no experiment nosuch" in stage.nnictl("view", "nosuch", exit_code=1).stderr
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
+def test_a_view_ends_with_its_viewer(stage, id_in, number):
+    experiment_id = id_in(stage.run("make(trials=1).run(0)"))
+    process = stage.start(
+        f"""
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
+        from nni_client.commands import main
+        sys.argv = ["nnictl", "view", "{experiment_id}", "-p", "0"]
+        main()
+        """
+    )
+    while "Ctrl-C" not in process.stdout.readline():
+        pass
+    process.send_signal(number)
+    process.communicate(timeout=60)
+    assert process.returncode == -number
+    assert stage.is_quiet(), stage.processes()
+
+
+def test_a_reading_of_a_record_ends_with_its_script(stage, id_in):
+    experiment_id = id_in(stage.run("make(trials=1).run(0)"))
+    process = stage.start(
+        f"""
+        from nni_client.viewing import record_reader
+        with record_reader(Path({str(stage.experiments)!r}), "{experiment_id}", None):
+            os.kill(os.getpid(), signal.SIGKILL)
+        """
+    )
+    process.communicate(timeout=60)
+    assert process.returncode == -signal.SIGKILL
+    assert stage.is_quiet(), stage.processes()

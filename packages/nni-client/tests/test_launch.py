@@ -176,7 +176,7 @@ def test_the_command_line():
     assert " ".join(command.arguments(7)) == (
         f"{sys.executable} -m nni_manager --experiments-directory /e --experiment-id abc --port 8080 "
         "--bind 0.0.0.0 --allowed-host a.example --allowed-host b.example --allow-plaintext "
-        "--log-level debug --url-prefix x/y --view --ready-fd 7"
+        "--log-level debug --url-prefix x/y --view --lifeline-fd 0 --ready-fd 7"
     )
     assert ManagerCommand(Path("/e"), "abc").arguments(7)[-4:] == ["--bind", "127.0.0.1", "--ready-fd", "7"]
 

@@ -15,7 +15,13 @@ from typing import Any, BinaryIO
 from nni_client.address import ManagerAddress, host_to_call
 from nni_client.manager_command import ManagerCommand
 from nni_client.manager_output import ManagerOutput
-from nni_client.manager_process import LastingProcess, ManagerProcess, describe_exit, end_process
+from nni_client.manager_process import (
+    LastingProcess,
+    ManagerProcess,
+    close_lifeline,
+    describe_exit,
+    end_process,
+)
 from nni_client.settings import START_TIMEOUT, seconds_from_environment
 
 _ENDING_SECONDS = 10.0
@@ -36,7 +42,7 @@ def launch(
     """Starts a manager and returns once it answers calls.
 
     It is waited for as long as it lives. It has a session of its own, so that Ctrl-C in a terminal
-    reaches only the script.
+    reaches only the script. One that only shows an experiment ends with this process, however that ends.
 
     Args:
         command: What the manager is to do.
@@ -59,7 +65,7 @@ def launch(
         with os.fdopen(writing, "wb"):
             process = LastingProcess(
                 command.arguments(writing),
-                stdin=subprocess.DEVNULL,
+                stdin=subprocess.PIPE if command.view else subprocess.DEVNULL,  # the lifeline of a view
                 stdout=output.stdout,
                 stderr=output.stderr,
                 pass_fds=(writing,),
@@ -75,7 +81,9 @@ def launch(
             end_process(process, _ENDING_SECONDS)
             raise
         if answer is None or "token" not in answer:
-            raise StartError(_failure(process, answer, limit, output))
+            text = _failure(process, answer, limit, output)
+            close_lifeline(process)
+            raise StartError(text)
     address = ManagerAddress(host_to_call(command.bind), int(answer["port"]), str(answer["token"]))
     return ManagerProcess(process, address, str(answer.get("version", "")), command.log_directory)
 

@@ -21,7 +21,7 @@ class ManagerCommand:
         allow_plaintext: Listen beyond this machine although nothing is encrypted.
         log_level: How much the manager logs; None for its default.
         url_prefix: The path that a reverse proxy puts before the page's; None for none.
-        view: Only show the experiment, read-only.
+        view: Only show the experiment, read-only, until standard input is closed.
     """
 
     experiments_directory: Path
@@ -58,5 +58,5 @@ class ManagerCommand:
         if self.url_prefix:
             arguments += ["--url-prefix", self.url_prefix]
         if self.view:
-            arguments.append("--view")
+            arguments += ["--view", "--lifeline-fd", "0"]
         return [*arguments, "--ready-fd", str(ready_descriptor)]

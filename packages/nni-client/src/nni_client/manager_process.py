@@ -85,6 +85,14 @@ def end_process(process: subprocess.Popen[bytes], before_kill: float = _BEFORE_K
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
+    finally:
+        close_lifeline(process)
+
+
+def close_lifeline(process: subprocess.Popen[bytes]) -> None:
+    """Closes the pipe by which a manager that only shows an experiment knows that this process lives."""
+    if process.stdin is not None:
+        process.stdin.close()
 
 
 def describe_exit(return_code: int) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 from nni_config import default_experiments_directory
@@ -16,9 +17,11 @@ from nni_client.manager_command import ManagerCommand
 from nni_client.methods import CREATE_SIGN_IN_CODE
 from nni_client.screen import say
 
+_POLL_SECONDS = 0.2
+
 
 def view_experiment(experiment_id: str, port: int, experiments_directory: Path | None) -> None:
-    """Shows the page of an experiment that has ended, until Ctrl-C.
+    """Shows the page of an experiment that has ended, until Ctrl-C or the end of this process.
 
     Args:
         experiment_id: The experiment.
@@ -43,7 +46,9 @@ def view_experiment(experiment_id: str, port: int, experiments_directory: Path |
         url = Connection(manager.address).call(CREATE_SIGN_IN_CODE, request).url
         say(announcement.started(experiment_id, url, manager.address))
         say("Press Ctrl-C to end the view.")
-        manager.process.wait()
+        # Not process.wait(): a Ctrl-C just before it blocks would be noticed at the manager's end only.
+        while not manager.has_ended:
+            time.sleep(_POLL_SECONDS)
     except KeyboardInterrupt:
         say("The view has ended.")
     finally:

@@ -143,7 +143,7 @@ async def _run(arguments: Arguments, home: ManagerHome, pipe: ReadyPipe, make: M
 
 
 def _signals_to_end() -> asyncio.Future[str]:
-    """Returns what gets the reason to end, from the first signal; a second signal ends the process at once."""
+    """Returns what gets the reason to end, from the first signal; a second one ends the process at once."""
     loop = asyncio.get_running_loop()
     ending: asyncio.Future[str] = loop.create_future()
 

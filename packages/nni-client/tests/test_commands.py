@@ -65,6 +65,19 @@ def test_with_no_experiment(nnictl, words):
     assert nnictl(*words, exit_code=1) == "ERROR: There is no experiment running\n"
 
 
+@pytest.mark.parametrize("words", [["status"], ["stop"], ["webui", "url"]])
+def test_one_that_has_ended_is_told_with_how_to_view_it(nnictl, home, words):
+    for name in ("old1", "old2", "other"):
+        (home / "nni-experiments" / name / "db").mkdir(parents=True)
+    (home / "nni-experiments" / "olda").mkdir()
+    told = "ERROR: There is no experiment running with the id {}: {} has ended; see it with: nnictl view {}\n"
+    for wanted, found in (("old1", "old1"), ("oth", "other")):
+        assert nnictl(*words, wanted, exit_code=1) == told.format(wanted, found, found)
+    for wanted in ("old", "olda", "none", "", "..", "../nni-experiments/old1"):
+        text = nnictl(*words, wanted, exit_code=1)
+        assert text == f"ERROR: There is no experiment running with the id {wanted}\n"
+
+
 def test_lists_of_nothing(nnictl):
     assert nnictl("list") == nnictl("experiment", "list") == "No experiment is running.\n"
     assert nnictl("list", "--json") == "[]\n"

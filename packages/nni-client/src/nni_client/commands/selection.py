@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+from nni_config import default_experiments_directory
 from nni_config.local_state import ManagerRecord, running_managers
 
 from nni_client.connection import Connection
@@ -16,7 +19,7 @@ def select(experiment_id: str | None = None, port: int | None = None) -> Manager
         port: Its port; None for any.
 
     Raises:
-        RuntimeError: There is none, or there are several; the text names them.
+        RuntimeError: There is none, or there are several; the text names them, or one that has ended.
     """
     managers = running_managers()
     fitting = [it for it in managers if port is None or it.port == port]
@@ -30,12 +33,30 @@ def select(experiment_id: str | None = None, port: int | None = None) -> Manager
     if fitting:
         raise RuntimeError(f"Several experiments are running{wanted}; name one: {_names(fitting)}")
     others = f"; running are {_names(managers)}" if managers and wanted else ""
+    ended = _ended(experiment_id) if experiment_id and port is None else None
+    if ended is not None:
+        others = f": {ended} has ended; see it with: nnictl view {ended}"
     raise RuntimeError(f"There is no experiment running{wanted}{others}")
 
 
 def connection_to(record: ManagerRecord, timeout: float | None = None) -> Connection:
     """Returns the way to a manager; see `Connection` for the timeout."""
     return Connection(from_record(record).address, timeout)
+
+
+def _ended(beginning: str) -> str | None:
+    """Returns the only experiment with a record that has this id, or an id that begins so."""
+    directory = default_experiments_directory()
+    if not directory.is_dir():
+        return None
+    found = [it.name for it in directory.iterdir() if it.name.startswith(beginning) and _has_record(it)]
+    if beginning in found:
+        return beginning
+    return found[0] if len(found) == 1 else None
+
+
+def _has_record(folder: Path) -> bool:
+    return (folder / "db").is_dir() and not folder.is_symlink()
 
 
 def _names(managers: list[ManagerRecord]) -> str:

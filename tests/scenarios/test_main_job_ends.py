@@ -35,23 +35,23 @@ def test_ctrl_c_at_any_moment(stage, moment):
         assert process.returncode == 0
     assert stage.is_quiet(), stage.processes()
     for folder in stage.experiments.glob("[a-z0-9]*"):
-        if (folder / "db").exists():
-            script = f"""
-                from nni_client.viewing import record_reader
-                from nni_client.methods import GET_EXPERIMENT
-                from nni_client import words, results
-                from nni_proto.v1.experiment_service_pb2 import GetExperimentRequest
-                name = "experiments/{folder.name}"
-                with record_reader(Path({str(stage.experiments)!r}), "{folder.name}", None) as connection:
-                    with connection.session() as session:
-                        got = session.call(GET_EXPERIMENT, GetExperimentRequest(name=name)).experiment
-                        trials = results.list_trial_jobs(session, name)
-                print(words.experiment_status(got.status), {{trial.status for trial in trials}})
-                assert all(trial.endTime > 0 for trial in trials)
-            """
-            shown = stage.run(script)
-            assert shown.split()[0] in ("STOPPED", "INITIALIZED"), shown
-            assert "RUNNING" not in shown and "WAITING" not in shown
+        assert (folder / "db").exists(), "a start that came to nothing leaves nothing"
+        script = f"""
+            from nni_client.viewing import record_reader
+            from nni_client.methods import GET_EXPERIMENT
+            from nni_client import words, results
+            from nni_proto.v1.experiment_service_pb2 import GetExperimentRequest
+            name = "experiments/{folder.name}"
+            with record_reader(Path({str(stage.experiments)!r}), "{folder.name}", None) as connection:
+                with connection.session() as session:
+                    got = session.call(GET_EXPERIMENT, GetExperimentRequest(name=name)).experiment
+                    trials = results.list_trial_jobs(session, name)
+            print(words.experiment_status(got.status), {{trial.status for trial in trials}})
+            assert all(trial.endTime > 0 for trial in trials)
+        """
+        shown = stage.run(script)
+        assert shown.split()[0] in ("STOPPED", "INITIALIZED"), shown
+        assert "RUNNING" not in shown and "WAITING" not in shown
 
 
 def test_ctrl_c_twice_leaves_the_stopping_to_the_manager(stage, id_in):

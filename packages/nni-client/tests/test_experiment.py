@@ -6,6 +6,7 @@ import atexit
 import logging
 import os
 import re
+import shutil
 import signal
 import stat
 import threading
@@ -14,7 +15,7 @@ from pathlib import Path
 
 import pytest
 from nni_client import Experiment, RunMode
-from nni_client.errors import CallError
+from nni_client.errors import CallError, InvalidConfigError
 from nni_client.launch import StartError
 from nni_config import AlgorithmConfig, ExperimentConfig, LocalConfig
 from nni_proto.v1.trial_pb2 import Trial
@@ -303,12 +304,51 @@ def test_run_without_waiting(experiment):
 
 
 @pytest.mark.parametrize("behaviour", [{"slow_start": 60}, {"slow_create": 60}])
-def test_an_interrupt_while_it_starts(experiment, fake_manager, ctrl_c, capsys, behaviour):
+def test_an_interrupt_while_it_starts(experiment, fake_manager, ctrl_c, capsys, home, behaviour):
     fake_manager(**behaviour)
     ctrl_c(1.0)
     assert experiment.run(0) is None
     assert managers() == []
     assert "not started" in capsys.readouterr().out
+    assert list((home / "experiments").iterdir()) == []
+
+
+@pytest.mark.parametrize("what", [".", "db"])
+def test_an_interrupted_start_leaves_what_was_there_and_a_record(
+    experiment, fake_manager, ctrl_c, home, what
+):
+    folder = home / "experiments" / experiment.id
+    if what == ".":
+        folder.mkdir(parents=True)
+    else:
+        timer = threading.Timer(0.7, (folder / what).mkdir)
+        timer.start()
+    fake_manager(slow_start=60)
+    ctrl_c(1.5)
+    assert experiment.run(0) is None
+    assert (folder / what).is_dir()
+
+
+def test_a_refused_start_leaves_no_folder_and_a_failed_one_its_logs(
+    experiment, fake_manager, home, monkeypatch
+):
+    folder = home / "experiments" / experiment.id
+    fake_manager(error="no port")
+    with pytest.raises(RuntimeError, match=str(folder / "log")):
+        experiment.start(0)
+    assert (folder / "log" / "nnictl_stderr.log").is_file()
+    shutil.rmtree(folder)
+    fake_manager()
+
+    def refuse(*_):
+        assert folder.is_dir()
+        raise InvalidConfigError("tuner: it is refused")
+
+    monkeypatch.setattr("nni_client.starting.Connection", refuse)
+    with pytest.raises(InvalidConfigError):
+        experiment.start(0)
+    assert managers() == []
+    assert not folder.exists()
 
 
 def test_an_interrupt_while_it_runs(experiment, ctrl_c, capsys):
@@ -341,6 +381,7 @@ def test_an_interrupt_of_start_is_raised(experiment, fake_manager, ctrl_c):
     with pytest.raises(KeyboardInterrupt):
         experiment.start(0)
     assert managers() == []
+    assert not (experiment.config.experiment_working_directory / experiment.id).exists()
 
 
 def test_a_manager_that_vanishes(experiment, fake_manager, caplog, capsys):

@@ -181,6 +181,22 @@ def test_the_command_line():
     assert ManagerCommand(Path("/e"), "abc").arguments(7)[-4:] == ["--bind", "127.0.0.1", "--ready-fd", "7"]
 
 
+@pytest.mark.parametrize(
+    ("interpreter", "cause"),
+    [("/nonexistent/python", "No such file"), ("{home}/python", "Permission denied"), ("", "does not know")],
+)
+@pytest.mark.parametrize("view", [False, True])
+def test_an_interpreter_that_cannot_be_run_is_named(
+    home, fake_manager, monkeypatch, interpreter, cause, view
+):
+    (home / "python").write_text("")
+    monkeypatch.setattr(sys, "executable", interpreter.format(home=home))
+    with pytest.raises(StartError, match=cause) as caught:
+        launch(ManagerCommand(home / "experiments", "abc", view=view))
+    assert sys.executable in str(caught.value) and "sys.executable" in str(caught.value)
+    assert not (home / "experiments" / "abc").exists()
+
+
 def test_windows_is_refused(command, fake_manager, monkeypatch):
     monkeypatch.setattr(sys, "platform", "win32")
     with pytest.raises(StartError, match="WSL2"):

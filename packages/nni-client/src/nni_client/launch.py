@@ -22,6 +22,7 @@ from nni_client.manager_process import (
     describe_exit,
     end_process,
 )
+from nni_client.new_folder import NewFolder
 from nni_client.settings import START_TIMEOUT, seconds_from_environment
 
 _ENDING_SECONDS = 10.0
@@ -51,7 +52,8 @@ def launch(
         waiting: The block in which it is waited for; KeyboardInterrupt may be raised within.
 
     Raises:
-        StartError: The experiment's folder cannot be made or written to; or the manager ended before it was
+        StartError: The experiment's folder cannot be made or written to; the interpreter cannot be run; or
+            the manager ended before it was
             ready, or took too long, and the text has its own reason, its exit code, the last lines of its
             logs and where these are.
         ValueError: NNI_START_TIMEOUT is not a number above 0.
@@ -59,20 +61,16 @@ def launch(
     limit = timeout or seconds_from_environment(START_TIMEOUT, None)
     if sys.platform == "win32":
         raise StartError("Experiments do not run on Windows itself. Run the script in WSL2, where they do.")
+    folder = NewFolder(command.log_directory.parent)
     opened = _open_output(command, inherit_output)
     reading, writing = os.pipe()
     with os.fdopen(reading, "rb") as pipe, opened as output:
         with os.fdopen(writing, "wb"):
-            process = LastingProcess(
-                command.arguments(writing),
-                stdin=subprocess.PIPE if command.view else subprocess.DEVNULL,  # the lifeline of a view
-                stdout=output.stdout,
-                stderr=output.stderr,
-                pass_fds=(writing,),
-                start_new_session=True,
-                # `python -m` looks for modules in its working directory first: not in the user's.
-                cwd=command.log_directory if command.log_directory.is_dir() else "/",
-            )
+            try:
+                process = _start_process(command, writing, output)
+            except StartError:
+                folder.remove()  # nothing has been written to the logs in it
+                raise
         try:
             with waiting():
                 answer = _ready_answer(pipe, process, limit)
@@ -86,6 +84,27 @@ def launch(
             raise StartError(text)
     address = ManagerAddress(host_to_call(command.bind), int(answer["port"]), str(answer["token"]))
     return ManagerProcess(process, address, str(answer.get("version", "")), command.log_directory)
+
+
+def _start_process(command: ManagerCommand, writing: int, output: ManagerOutput) -> LastingProcess:
+    if not sys.executable:
+        raise StartError("Python does not know its own interpreter: sys.executable is empty.")
+    try:
+        return LastingProcess(
+            command.arguments(writing),
+            stdin=subprocess.PIPE if command.view else subprocess.DEVNULL,  # the lifeline of a view
+            stdout=output.stdout,
+            stderr=output.stderr,
+            pass_fds=(writing,),
+            start_new_session=True,
+            # `python -m` looks for modules in its working directory first: not in the user's.
+            cwd=command.log_directory if command.log_directory.is_dir() else "/",
+        )
+    except OSError as error:
+        raise StartError(
+            f"The manager could not be started with the interpreter {sys.executable}, which sys.executable "
+            f"names: {error.strerror or error}."
+        ) from error
 
 
 def _open_output(command: ManagerCommand, inherit: bool) -> ManagerOutput:

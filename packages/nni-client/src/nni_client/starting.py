@@ -17,13 +17,14 @@ from nni_proto.v1.experiment_service_pb2 import (
 )
 
 from nni_client.connection import Connection, load_grpc
-from nni_client.errors import ManagerUnreachableError
+from nni_client.errors import InvalidArgumentError, InvalidConfigError, ManagerUnreachableError
 from nni_client.interrupts import Interrupts
 from nni_client.launch import StartError, launch
 from nni_client.manager_command import ManagerCommand
 from nni_client.manager_output import log_ending
 from nni_client.manager_process import ManagerProcess, describe_exit
 from nni_client.methods import CREATE_EXPERIMENT, CREATE_SIGN_IN_CODE, START_EXPERIMENT
+from nni_client.new_folder import NewFolder
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,8 @@ def start_experiment(
 ) -> StartedExperiment:
     """Starts a manager and an experiment in it.
 
+    A start that the user interrupts, or that is refused, leaves no new folder without a record.
+
     Args:
         config: The configuration in its canonical form.
         command: What the manager is to do.
@@ -65,6 +68,23 @@ def start_experiment(
         CallError: It refused the experiment.
         KeyboardInterrupt: Ctrl-C was pressed.
     """
+    folder = NewFolder(command.log_directory.parent)
+    try:
+        return _start(config, command, interrupts, inherit_output, start_timeout, call_timeout)
+    except (KeyboardInterrupt, InvalidArgumentError, InvalidConfigError):
+        # Any other failure leaves its logs, which its text names.
+        folder.remove()
+        raise
+
+
+def _start(
+    config: ExperimentConfig,
+    command: ManagerCommand,
+    interrupts: Interrupts,
+    inherit_output: bool,
+    start_timeout: float | None,
+    call_timeout: float | None,
+) -> StartedExperiment:
     message = config_to_message(config)
     manager = launch(
         command,

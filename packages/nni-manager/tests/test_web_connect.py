@@ -147,6 +147,53 @@ async def test_a_fault_is_told_in_neutral_words(port: RunningPort) -> None:
     assert (status, answer["code"]) == (500, "internal") and "secret" not in answer["message"]
 
 
+@pytest.mark.parametrize(
+    ("verb", "path", "headers", "status", "code", "reason"),
+    [
+        ("POST", f"{SERVICE}/Nothing", {}, 404, "unimplemented", "INVALID_ARGUMENT"),
+        ("GET", "/nothing", {}, 404, "unimplemented", "INVALID_ARGUMENT"),
+        ("GET", "/static/none.js", {}, 404, "unimplemented", "INVALID_ARGUMENT"),
+        ("GET", f"{SERVICE}/GetExperiment", {}, 405, "unimplemented", "INVALID_ARGUMENT"),
+        ("POST", "/sign-in", {}, 405, "unimplemented", "INVALID_ARGUMENT"),
+        ("POST", "/a/b", {"Host": "evil.example"}, 403, "permission_denied", "PERMISSION_DENIED"),
+        ("GET", "/", {"Origin": "http://evil.example"}, 403, "permission_denied", "PERMISSION_DENIED"),
+        (
+            "POST",
+            f"{SERVICE}/GetExperiment",
+            {"Content-Type": "text/plain"},
+            415,
+            "invalid_argument",
+            "INVALID_ARGUMENT",
+        ),
+    ],
+)
+async def test_every_refusal_has_the_same_form(
+    port: RunningPort,
+    verb: str,
+    path: str,
+    headers: dict[str, str],
+    status: int,
+    code: str,
+    reason: str,
+) -> None:
+    def ask() -> tuple[int, str | None, Any]:
+        connection = http.client.HTTPConnection("127.0.0.1", port.port, timeout=30)
+        try:
+            connection.request(verb, path, b"{}", {**_headers(port), **headers})
+            response = connection.getresponse()
+            if status == 405:
+                assert response.getheader("Allow")
+            return response.status, response.getheader("content-type"), json.loads(response.read())
+        finally:
+            connection.close()
+
+    found, content_type, answer = await asyncio.to_thread(ask)
+    assert (found, content_type, answer["code"]) == (status, "application/json", code)
+    assert answer["message"]
+    (detail,) = answer["details"]
+    assert detail["debug"] == {"domain": "nni", "reason": reason}
+
+
 async def test_wrong_content_types_are_refused(port: RunningPort) -> None:
     for path, content_type in (
         (f"{SERVICE}/GetExperiment", STREAM),

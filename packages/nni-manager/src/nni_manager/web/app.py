@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from nni_proto.resource_names import experiment_name
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
@@ -16,6 +18,7 @@ from nni_manager.rpc.access import Authenticator, Role, SignInCodes
 from nni_manager.rpc.calls import GuardedCalls
 from nni_manager.web import page
 from nni_manager.web.guard import BrowserGuard
+from nni_manager.web.refusals import refused_by_http
 from nni_manager.web.rpc_routes import RpcRoutes
 from nni_manager.web.sign_in import SignIn
 
@@ -78,7 +81,8 @@ def make_app(
         prefix = f"/{settings.url_prefix}"
         # A reverse proxy may take the prefix off or leave it on; both work.
         routes = [Route(prefix, _to_folder), Mount(prefix, routes=routes), *routes]
-    return BrowserGuard(Starlette(routes=routes), settings.allowed_hosts)
+    handlers: Mapping[Any, Any] = {HTTPException: refused_by_http}
+    return BrowserGuard(Starlette(routes=routes, exception_handlers=handlers), settings.allowed_hosts)
 
 
 async def _gone(request: Request) -> Response:

@@ -6,9 +6,12 @@ import ipaddress
 from collections.abc import Collection
 from urllib.parse import urlsplit
 
+import grpc
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from nni_manager.rpc.errors import CallFailure
+from nni_manager.web.refusals import refused
 
 _HEADERS = {
     "Content-Security-Policy": (
@@ -53,7 +56,7 @@ class BrowserGuard:
             await send(message)
 
         problem = self._problem(Headers(scope=scope))
-        answer = self._app if problem is None else PlainTextResponse(f"{problem}\n", 403)
+        answer = self._app if problem is None else refused(_forbidden(problem))
         await answer(scope, receive, send_with_headers)
 
     def _problem(self, headers: Headers) -> str | None:
@@ -76,6 +79,10 @@ class BrowserGuard:
             return False
         # A reverse proxy may send its own Host header; the page's origin is then the name it is known by.
         return parts.netloc.lower() == host.lower() or _host_name(origin) in self._allowed_hosts
+
+
+def _forbidden(problem: str) -> CallFailure:
+    return CallFailure(grpc.StatusCode.PERMISSION_DENIED, "PERMISSION_DENIED", problem)
 
 
 def _host_name(url: str) -> str | None:

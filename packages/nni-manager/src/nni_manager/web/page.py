@@ -7,8 +7,9 @@ from html import escape
 from importlib.resources import files
 from string import Template
 
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, PlainTextResponse, Response
+from starlette.responses import HTMLResponse, Response
 
 from nni_manager.web.sign_in import SignIn, sign_in_page
 
@@ -38,5 +39,5 @@ async def static(request: Request) -> Response:
     """Answers with a file of the page; these are the same for everybody."""
     name = request.path_params["name"]
     if name not in _TYPES:
-        return PlainTextResponse("not found\n", 404)
+        raise HTTPException(404)
     return Response((_STATIC / name).read_bytes(), media_type=_TYPES[name])

@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing
-from typing import Any
 
 import grpc
 from google.protobuf.message import Message
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
+from starlette.responses import Response, StreamingResponse
 
 from nni_manager.experiments.errors import InvalidArgumentError
 from nni_manager.rpc.access import Caller
@@ -18,6 +18,7 @@ from nni_manager.rpc.calls import GuardedCalls, Method, UnknownMethodError
 from nni_manager.rpc.errors import CallFailure, describe
 from nni_manager.rpc.paging import MESSAGE_LIMIT
 from nni_manager.web import connect
+from nni_manager.web.refusals import refused
 
 
 class RpcRoutes:
@@ -39,14 +40,14 @@ class RpcRoutes:
         try:
             method, caller = self._calls.find(path, self._token(request))
         except UnknownMethodError as error:
-            return PlainTextResponse(f"{error}\n", 404)
+            raise HTTPException(404, str(error)) from error
         except Exception as error:
-            return _refused(describe(error, path))
+            return refused(describe(error, path))
         content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
         expected = connect.STREAM_TYPE if method.streams else connect.UNARY_TYPE
         if content_type != expected:
-            text = f"the content type of {path} is {expected}\n"
-            return PlainTextResponse(text, 415, {"Accept-Post": expected})
+            text = f"the content type of {path} is {expected}"
+            raise HTTPException(415, text, {"Accept-Post": expected})
         try:
             timeout = _timeout(request)
             message = await _message(request, method)
@@ -115,9 +116,4 @@ async def _message(request: Request, method: Method) -> Message:
 def _failed(failure: CallFailure, streams: bool) -> Response:
     if streams:
         return Response(connect.end_of_stream(failure), media_type=connect.STREAM_TYPE)
-    return _refused(failure)
-
-
-def _refused(failure: CallFailure) -> JSONResponse:
-    body: dict[str, Any] = connect.error_body(failure)
-    return JSONResponse(body, connect.HTTP_STATUS[connect.error_code(failure)])
+    return refused(failure)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, PlainTextResponse, Response
+from starlette.responses import HTMLResponse, Response
 
 from nni_manager.rpc.access import Authenticator, Caller, Role, SignInCodes
 from nni_manager.rpc.calls import bearer_token
@@ -62,7 +63,7 @@ class SignIn:
     async def sign_in(self, request: Request) -> Response:
         """Redeems the code in the address."""
         if request.method != "GET":
-            return PlainTextResponse("a code is redeemed by GET\n", 405, {"Allow": "GET"})
+            raise HTTPException(405, "a code is redeemed by GET", {"Allow": "GET"})
         role = self._codes.redeem(request.query_params.get("code", ""))
         if role is None:
             return sign_in_page("This link has been used, or it is more than ten minutes old.", 403)

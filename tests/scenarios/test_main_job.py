@@ -273,3 +273,16 @@ def test_nothing_secret_on_command_lines(stage, id_in):
         assert record["token"] not in command
     assert record["token"] not in output
     stage.nnictl("stop")
+
+
+def test_the_protocols_example_for_curl_works_as_it_is(stage, id_in):
+    text = (Path(__file__).parents[2] / "docs" / "protocol.md").read_text()
+    (example,) = re.findall(r"```\n(cd .*?)```", text, re.DOTALL)
+    stage.run("make(trials=2).start(0, run_mode=RunMode.Detach)")
+    assert stage.until(lambda: json.loads(stage.nnictl("status", "--json").stdout)["status"] == "DONE")
+    done = subprocess.run(
+        ["bash", "-euc", example], env=stage.environment, cwd="/", capture_output=True, text=True, check=True
+    )
+    assert len(json.loads(done.stdout)["trials"]) == 2, done.stdout
+    stage.nnictl("stop")
+    assert stage.is_quiet(), stage.processes()

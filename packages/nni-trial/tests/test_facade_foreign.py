@@ -13,6 +13,9 @@ def install(folder: Path, name: str, version: str, files: list[str] | None) -> N
     (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n")
     if files is not None:
         (info / "RECORD").write_text("".join(f"{file},,\n" for file in files))
+        for file in files:  # newer Pythons list only those that are there
+            (folder / file).parent.mkdir(exist_ok=True)
+            (folder / file).touch()
 
 
 @pytest.fixture

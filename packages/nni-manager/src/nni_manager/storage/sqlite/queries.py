@@ -1,4 +1,4 @@
-"""The statements that read. Parameters are numbered in the order in which they are given."""
+"""The statements that read. Their parameters have names."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ REVISION = "SELECT revision FROM state"
 EXPERIMENT = SELECT_EXPERIMENT
 EXPERIMENT_REVISION = "SELECT ifnull(max(revision), 0) FROM experiment"
 
-TRIAL = f"{SELECT_TRIALS} WHERE t.trial_id = ?"
+TRIAL = f"{SELECT_TRIALS} WHERE t.trial_id = :trial_id"
 TRIAL_COUNTS = "SELECT status, trials FROM trial_counts WHERE trials > 0"
 
 
 def _changed_after(select: str, table: str, revision: str, place: str) -> str:
-    """Returns a statement for a page that ends with the whole revision of its row `limit`.
+    """Returns a statement for a page that ends with the whole revision of the row after `skipped` others.
 
-    Its parameters are the revision and the limit less one.
+    Its parameters are `revision` and `skipped`.
     """
-    return f"""{select} WHERE {revision} > ?1 AND {revision} <= ifnull(
-        (SELECT revision FROM {table} WHERE revision > ?1 ORDER BY revision LIMIT 1 OFFSET ?2),
+    return f"""{select} WHERE {revision} > :revision AND {revision} <= ifnull(
+        (SELECT revision FROM {table} WHERE revision > :revision ORDER BY revision LIMIT 1 OFFSET :skipped),
         9223372036854775807)
     ORDER BY {revision}, {place}"""
 
@@ -32,25 +32,25 @@ METRICS_CHANGED_AFTER = _changed_after(SELECT_METRICS, "metrics", "m.revision", 
 REPORT_POSITION = """
 SELECT ifnull(r.intermediate_count, 0), ifnull(r.final_count, 0), ifnull(f.end_offset, 0),
     p.reporter, p.highest_number
-FROM (SELECT ?1 AS trial_id, ?2 AS attempt) AS wanted
+FROM (SELECT :trial_id AS trial_id, :attempt AS attempt) AS wanted
 LEFT JOIN trial_results AS r ON r.trial_id = wanted.trial_id
 LEFT JOIN report_files AS f ON f.trial_id = wanted.trial_id AND f.attempt = wanted.attempt
 LEFT JOIN reporters AS p ON p.trial_id = wanted.trial_id AND p.attempt = wanted.attempt"""
 
 
 def trials(statuses: Collection[TrialStatus]) -> str:
-    """Returns the statement for a page of trials; its parameters are the number before it and the limit."""
+    """Returns the statement for a page of trials; its parameters are `after` and `limit`."""
     if not statuses:
-        return f"{SELECT_TRIALS} WHERE t.sequence_number > ?1 ORDER BY t.sequence_number LIMIT ?2"
+        return f"{SELECT_TRIALS} WHERE t.sequence_number > :after ORDER BY t.sequence_number LIMIT :limit"
     # Each status is read in order from its own index: a few running trials are found among many ended.
     pages = " UNION ALL ".join(
         f"""SELECT * FROM (SELECT sequence_number FROM trials
-        WHERE status = '{TrialStatus(status).value}' AND sequence_number > ?1
-        ORDER BY sequence_number LIMIT ?2)"""
+        WHERE status = '{TrialStatus(status).value}' AND sequence_number > :after
+        ORDER BY sequence_number LIMIT :limit)"""
         for status in TrialStatus
         if status in statuses
     )
-    return f"{SELECT_TRIALS} WHERE t.sequence_number IN ({pages}) ORDER BY t.sequence_number LIMIT ?2"
+    return f"{SELECT_TRIALS} WHERE t.sequence_number IN ({pages}) ORDER BY t.sequence_number LIMIT :limit"
 
 
 def best_trial(optimize_mode: str) -> str:
@@ -65,8 +65,8 @@ def best_trial(optimize_mode: str) -> str:
 def metrics(kind: MetricKind | None, of_one_trial: bool) -> str:
     """Returns the statement for a page of results.
 
-    Its parameters are the row before it, the limit, and the trial's id if it is of one trial.
+    Its parameters are `after`, `limit`, and `trial_id` if it is of one trial.
     """
-    of_trial = "trial_id = ?3 AND" if of_one_trial else ""
+    of_trial = "trial_id = :trial_id AND" if of_one_trial else ""
     of_kind = "" if kind is None else f"kind = '{kind.value}' AND"
-    return f"{SELECT_METRICS} WHERE {of_trial} {of_kind} row > ?1 ORDER BY row LIMIT ?2"
+    return f"{SELECT_METRICS} WHERE {of_trial} {of_kind} row > :after ORDER BY row LIMIT :limit"

@@ -84,18 +84,18 @@ class SqliteStorage:
 
     def trial(self, trial_id: str) -> StoredTrial | None:
         """Returns a trial; see the interface."""
-        return _first(self._read(trial_of, queries.TRIAL, trial_id))
+        return _first(self._read(trial_of, queries.TRIAL, trial_id=trial_id))
 
     def trials(
         self, after_sequence_number: int = -1, limit: int = 1000, statuses: Collection[TrialStatus] = ()
     ) -> list[StoredTrial]:
         """Returns trials by rising sequence number; see the interface."""
         sql = queries.trials(statuses)
-        return self._read(trial_of, sql, after_sequence_number, limit)
+        return self._read(trial_of, sql, after=after_sequence_number, limit=limit)
 
     def trials_changed_after(self, revision: int, limit: int = 1000) -> list[StoredTrial]:
         """Returns trials changed after a revision; see the interface."""
-        return self._read(trial_of, queries.TRIALS_CHANGED_AFTER, revision, limit - 1)
+        return self._read(trial_of, queries.TRIALS_CHANGED_AFTER, revision=revision, skipped=limit - 1)
 
     def trial_counts(self) -> dict[TrialStatus, int]:
         """Returns how many trials have each status; see the interface."""
@@ -113,17 +113,16 @@ class SqliteStorage:
         kind: MetricKind | None = None,
     ) -> list[StoredMetric]:
         """Returns results by rising row; see the interface."""
-        if trial_id is None:
-            return self._read(metric_of, queries.metrics(kind, of_one_trial=False), after_row, limit)
-        return self._read(metric_of, queries.metrics(kind, of_one_trial=True), after_row, limit, trial_id)
+        sql = queries.metrics(kind, of_one_trial=trial_id is not None)
+        return self._read(metric_of, sql, after=after_row, limit=limit, trial_id=trial_id)
 
     def metrics_changed_after(self, revision: int, limit: int = 10_000) -> list[StoredMetric]:
         """Returns results stored after a revision; see the interface."""
-        return self._read(metric_of, queries.METRICS_CHANGED_AFTER, revision, limit - 1)
+        return self._read(metric_of, queries.METRICS_CHANGED_AFTER, revision=revision, skipped=limit - 1)
 
     def report_position(self, trial_id: str, attempt: int) -> ReportPosition:
         """Returns how far the results of an attempt are stored; see the interface."""
-        rows = self._rows(queries.REPORT_POSITION, trial_id, attempt)
+        rows = self._rows(queries.REPORT_POSITION, trial_id=trial_id, attempt=attempt)
         intermediate_count, final_count, end_offset = rows[0][:3]
         numbers = {reporter: number for *_, reporter, number in rows if reporter is not None}
         return ReportPosition(intermediate_count, final_count, numbers, end_offset)
@@ -141,12 +140,12 @@ class SqliteStorage:
                 finally:
                     self._writer.close()
 
-    def _read(self, convert: Callable[[Row], _Result], sql: str, *parameters: Any) -> list[_Result]:
-        rows = self._rows(sql, *parameters)
+    def _read(self, convert: Callable[[Row], _Result], sql: str, **parameters: Any) -> list[_Result]:
+        rows = self._rows(sql, **parameters)
         with errors_of(self._path, "read the record"):
             return [convert(row) for row in rows]
 
-    def _rows(self, sql: str, *parameters: Any) -> list[Row]:
+    def _rows(self, sql: str, **parameters: Any) -> list[Row]:
         with errors_of(self._path, "read the record"), self._readers.lent() as connection:
             return connection.execute(sql, parameters).fetchall()
 

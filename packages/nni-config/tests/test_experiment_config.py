@@ -106,7 +106,8 @@ def test_a_search_space_is_needed_for_built_in_tuners_only(
     valid_config: ExperimentConfig, code_directory: Path
 ) -> None:
     valid_config.search_space = None
-    assert "search_space_file must be set" in problems_of(valid_config)["search_space"]
+    wanted = "one of search_space and search_space_file must be set"
+    assert problems_of(valid_config)["search_space"] == wanted
     valid_config.tuner = CustomAlgorithmConfig(class_name="mine.Tuner", code_directory=code_directory)
     assert problems_of(valid_config) == {}
 

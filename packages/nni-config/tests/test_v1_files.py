@@ -118,7 +118,7 @@ def test_no_secret_is_in_the_notice(tmp_path: Path) -> None:
         (("space.json", "no.json"), "exp.yml:8: searchSpacePath: "),
         (
             ("searchSpacePath: space.json", ""),
-            "exp.yml:1: searchSpacePath: search_space and search_space_file",
+            "exp.yml:1: searchSpacePath: one of search_space and search_space_file must be set",
         ),
         (("trialConcurrency: 1", ""), "exp.yml:1: trialConcurrency: it is not set"),
         (("  command: python3 mnist.py\n", ""), "exp.yml:14: trial.command: it is not set"),

@@ -82,6 +82,7 @@ def _check_algorithms(config: ExperimentConfig, report: Report) -> None:
     if config.tuner is not None:
         config.tuner.check_name("tuner", report.at("tuner"))
     elif not report.has_problem("tuner"):
+        # From the class on these are NNI's own words, which scripts may look for.
         report.add('ExperimentConfig: tuner must be set; allowed is for example the name "TPE"', "tuner")
     if config.assessor is not None:
         config.assessor.check_name("assessor", report.at("assessor"))
@@ -102,7 +103,7 @@ def _check_search_space(config: ExperimentConfig, report: Report) -> None:
     if config.search_space is None and (report.has_problem("search_space_file") or config.use_annotation):
         return
     if config.search_space is None:
-        report.add("search_space and search_space_file must be set one; allowed is either", "search_space")
+        report.add("one of search_space and search_space_file must be set", "search_space")
         return
     for problem in search_space_problems(config.search_space):
         report.at("search_space").add_all([problem])

@@ -93,7 +93,7 @@ def _single_element(value: Any, path: Path) -> Any:
     """Returns the one element of an array or tensor (numpy, torch, JAX; TensorFlow's by way of numpy)."""
     kind = _type_name(value)
     if not hasattr(value, "item") and not hasattr(value, "numpy"):
-        raise TypeError(f"{_place(path)}: a {kind} is not a value that JSON can hold")
+        raise TypeError(f"{_place(path)}: {kind} is not a type that JSON can hold")
     try:
         element = value.item() if hasattr(value, "item") else value.numpy().item()
         # What has no Python type of its own, such as numpy's longdouble, gives itself.

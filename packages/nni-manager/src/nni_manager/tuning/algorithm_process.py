@@ -157,7 +157,10 @@ class AlgorithmProcess:
     def _take(self, response: AlgorithmResponse) -> None:
         kind = response.WhichOneof("response")
         if kind == "failed":
-            self._fail(response.failed.message, response.failed.traceback)
+            failed = response.failed
+            # Without a traceback the algorithm's code is not to blame: the configuration does not fit it.
+            text = f"the {self._settings.kind} failed: " if failed.traceback else f"{self._settings.kind}: "
+            self._fail(failed.message, failed.traceback, text + failed.message)
         elif kind == "refused":
             self._refusals[response.refused.number] = response.refused.message
         elif kind == "processed":
@@ -178,11 +181,12 @@ class AlgorithmProcess:
         else:
             waiter.set_exception(AlgorithmError(refusal))
 
-    def _fail(self, message: str, traceback: str) -> None:
-        """Notes the end of the algorithm, the first time only."""
+    def _fail(self, message: str, traceback: str, text: str = "") -> None:
+        """Notes the end of the algorithm, the first time only; `text` is for whoever waits for its start."""
         if self._failure is not None:
             return
-        self._failure = AlgorithmError(f"the {self._settings.kind} failed: {message}\n{traceback}".rstrip())
+        text = text or f"the {self._settings.kind} failed: {message}"
+        self._failure = AlgorithmError(f"{text}\n{traceback}".rstrip())
         for waiter in self._waiters.values():
             if not waiter.done():
                 waiter.set_exception(self._failure)

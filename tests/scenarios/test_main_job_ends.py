@@ -181,6 +181,28 @@ def test_children_that_are_forked(stage):
     assert stage.is_quiet(), stage.processes()
 
 
+def test_forks_between_calls(stage):
+    """A fork soon after a call must not wait for the threads of the call's connection."""
+    stage.write("slow.py", SLOW)
+    output = stage.run(
+        FORKS
+        + textwrap.dedent("""
+        experiment = make("python3 slow.py")
+        experiment.start(0)
+        for _ in range(100):
+            assert experiment.get_status() == "RUNNING"
+            child = os.fork()
+            if child == 0:
+                os._exit(0)
+            os.waitpid(child, 0)
+        assert "GRPC_ENABLE_FORK_SUPPORT" not in os.environ
+        experiment.stop()
+        print("ALL FORKED")
+        """)
+    )
+    assert "ALL FORKED" in output
+
+
 def test_forks_while_it_runs(stage):
     """Another thread of the script forks all the time: nothing hangs, and nothing is printed about it."""
     output = stage.run(

@@ -19,7 +19,13 @@ from nni_client.settings import CALL_TIMEOUT, DEFAULT_CALL_TIMEOUT, seconds_from
 if TYPE_CHECKING:
     from nni_client.grpc_transport import GrpcTransport
 
-_GRPC_VERBOSITY = "GRPC_VERBOSITY"
+_GRPC_SETTINGS = {
+    # Its usual is a line at each fork while a call is under way.
+    "GRPC_VERBOSITY": "ERROR",
+    # Its handler at a fork waits for threads of its own, now and then for ever. Children of ours call in
+    # another way.
+    "GRPC_ENABLE_FORK_SUPPORT": "0",
+}
 
 _grpc_process: int | None = None
 
@@ -120,22 +126,25 @@ def grpc_transport(address: ManagerAddress) -> GrpcTransport:
 
 def load_grpc() -> None:
     """Imports gRPC, if this process may use it. That takes long, and a script may never call anything."""
-    if grpc_is_safe():
-        with _quiet_grpc():
-            import nni_client.grpc_transport  # noqa: F401
+    if grpc_is_safe() and "nni_client.grpc_transport" not in sys.modules:
+        with _grpc_settings():
+            from nni_client.grpc_transport import begin
+
+            begin()
 
 
 @contextmanager
-def _quiet_grpc() -> Iterator[None]:
-    # At its import grpc asks how much to print. Its usual is a line at each fork while a call is under way.
-    if "grpc" in sys.modules or _GRPC_VERBOSITY in os.environ:
-        yield
-        return
-    os.environ[_GRPC_VERBOSITY] = "ERROR"
+def _grpc_settings() -> Iterator[None]:
+    """Sets, while gRPC is imported, what it reads from the environment then; what a user has set stays."""
+    missing = (
+        {} if "grpc" in sys.modules else {k: v for k, v in _GRPC_SETTINGS.items() if k not in os.environ}
+    )
+    os.environ.update(missing)
     try:
         yield
     finally:
-        os.environ.pop(_GRPC_VERBOSITY, None)
+        for name in missing:
+            os.environ.pop(name, None)
 
 
 def _transport(address: ManagerAddress) -> _Transport:

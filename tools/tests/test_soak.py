@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+import uuid
 
 import pytest
 from workspace.environments import ROOT
+from workspace.soak import MARK
 from workspace.soak.story import RESULTS, is_right
 
 ALL = list(range(RESULTS))
@@ -32,8 +35,9 @@ def test_what_is_lost_doubled_or_out_of_order_is_noticed(status, returned, recor
 
 @pytest.mark.slow
 def test_a_short_soak() -> None:
-    command = [sys.executable, str(ROOT / "tools" / "soak"), "--minutes", "0.2", "--kill-every", "1"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=110)
+    command = [sys.executable, "-m", "workspace.soak.story", "0.2", "4", "1"]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "tools"), MARK: uuid.uuid4().hex}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=110)
     assert done.returncode == 0, done.stdout + done.stderr
     rows = dict(line.rsplit(maxsplit=1) for line in done.stdout.splitlines() if "  " in line)
     assert rows["experiment"] == "DONE"

@@ -29,6 +29,9 @@ _KINDS = {"courier": "-m nni.courier", "trial": "trial.py"}
 RESULTS = 6
 """How many results a trial reports (trial.py)."""
 
+_SECONDS_TO_END = 2.0
+"""A process that has done its work may take a moment to be gone."""
+
 _SECONDS_TO_WARM_UP = 20.0
 
 
@@ -48,7 +51,8 @@ def story(folder: Path, minutes: float, concurrency: int, pause: float) -> int:
     trials = experiment.list_trial_jobs()
     wrong = _wrong(experiment, trials)
     experiment.stop()
-    left = [process for process in sampler.living() if process.pid != os.getpid()]
+    running = [process for process in sampler.living() if process.pid != os.getpid()]
+    left = psutil.wait_procs(running, timeout=_SECONDS_TO_END)[1]
     (first_count, first_bytes), (last_count, last_bytes) = memory[0], memory[-1]
     growth = (last_bytes - first_bytes) / max(1, last_count - first_count)
     rows = [
@@ -64,6 +68,8 @@ def story(folder: Path, minutes: float, concurrency: int, pause: float) -> int:
     print(table([("", ""), *rows]))
     for line in wrong[:10]:
         print(line)
+    for process in left:
+        print(f"left: {process}")
     return 0 if status == "DONE" and not wrong and not left else 1
 
 

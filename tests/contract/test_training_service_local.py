@@ -3,8 +3,8 @@
 import shutil
 from pathlib import Path
 
-import psutil
 import pytest
+from nni_config.processes import process_start_time
 from nni_manager.testing.training_service import GRACE_SECONDS, TrainingServiceContract
 from nni_manager.training.interface import Emit, TrainingService
 from nni_manager.training.local import LocalTrainingService
@@ -41,10 +41,7 @@ class LocalPlace:
         return (self.experiment / "trials" / trial_id / name).read_bytes()
 
     def is_alive(self, pid: int) -> bool:
-        try:
-            return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
-        except psutil.NoSuchProcess:
-            return False
+        return process_start_time(pid) is not None
 
 
 class TestLocalTrainingService(TrainingServiceContract):

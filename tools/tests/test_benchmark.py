@@ -7,8 +7,9 @@ import uuid
 from pathlib import Path
 
 import pytest
+from workspace.benchmark import MARK
 from workspace.benchmark.measure import Measured, bare_milliseconds, report, span
-from workspace.benchmark.sampling import MARK, Sampler, role
+from workspace.benchmark.sampling import Sampler, role
 from workspace.launch import ToolError
 
 

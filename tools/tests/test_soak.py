@@ -6,9 +6,9 @@ import sys
 import uuid
 
 import pytest
+from workspace.benchmark import MARK
 from workspace.environments import ROOT
-from workspace.soak import MARK
-from workspace.soak.story import RESULTS, is_right
+from workspace.soak.story import RESULTS, is_right, kind_of
 
 ALL = list(range(RESULTS))
 
@@ -33,6 +33,19 @@ def test_what_is_lost_doubled_or_out_of_order_is_noticed(status, returned, recor
     assert is_right(status, returned, recorded) is right
 
 
+@pytest.mark.parametrize(
+    ("name", "command", "kind"),
+    [
+        ("python", "python -S -m nni.courier --experiment-id=a", "courier"),
+        ("nni-runner", "python -S -m nni.courier --experiment-id=a", "runner"),
+        ("python", "python /x/soak/trial.py", "trial"),
+        ("python", "python -m nni_manager --port 0", ""),
+    ],
+)
+def test_what_is_killed_is_told_apart(name: str, command: str, kind: str) -> None:
+    assert kind_of(name, command) == kind
+
+
 @pytest.mark.slow
 def test_a_short_soak() -> None:
     command = [sys.executable, "-m", "workspace.soak.story", "0.2", "4", "1"]
@@ -41,4 +54,4 @@ def test_a_short_soak() -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     rows = dict(line.rsplit(maxsplit=1) for line in done.stdout.splitlines() if "  " in line)
     assert rows["experiment"] == "DONE"
-    assert int(rows["couriers killed"]) + int(rows["trials killed"]) > 0
+    assert sum(int(count) for name, count in rows.items() if name.endswith("s killed")) > 0

@@ -9,6 +9,9 @@ from collections.abc import Sequence
 
 from workspace.environments import ROOT, prepare_packages
 
+MARK = "NNI_BENCHMARK_RUN"
+"""The environment variable that marks a run's processes, whoever their parents are."""
+
 
 def main(arguments: Sequence[str]) -> int:
     """Runs the command line and returns its exit code."""

@@ -21,7 +21,8 @@ from pathlib import Path
 
 import psutil
 
-from workspace.benchmark.sampling import MARK, Sampler
+from workspace.benchmark import MARK
+from workspace.benchmark.sampling import Sampler
 from workspace.launch import ToolError, run
 from workspace.progress import table
 

@@ -9,8 +9,7 @@ from collections.abc import Mapping
 
 import psutil
 
-MARK = "NNI_BENCHMARK_RUN"
-"""The environment variable that marks a run's processes, whoever their parents are."""
+from workspace.benchmark import MARK
 
 _SHORTEST_PAUSE = 0.05
 # Reading PSS walks page tables; a sampler that worked all the time would slow what it measures.

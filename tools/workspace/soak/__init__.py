@@ -8,10 +8,8 @@ import subprocess
 import uuid
 from collections.abc import Sequence
 
+from workspace.benchmark import MARK
 from workspace.environments import ROOT, prepare_packages
-
-MARK = "NNI_BENCHMARK_RUN"
-"""The environment variable that marks the run's processes (workspace.benchmark.sampling)."""
 
 
 def main(arguments: Sequence[str]) -> int:

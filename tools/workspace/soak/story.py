@@ -19,12 +19,13 @@ import psutil
 from nni.experiment import Experiment
 from nni.experiment.data import TrialJob
 
-from workspace.benchmark.sampling import MARK, Sampler, role
+from workspace.benchmark import MARK
+from workspace.benchmark.sampling import Sampler, role
 from workspace.launch import run
 from workspace.progress import table
 
-_KINDS = {"courier": "-m nni.courier", "trial": "trial.py"}
-"""What is killed, and what its command line holds. Runners are forks of the courier and look like it."""
+_KINDS = ("courier", "runner", "trial")
+"""What is killed."""
 
 RESULTS = 6
 """How many results a trial reports (trial.py)."""
@@ -91,11 +92,11 @@ def _experiment(folder: Path, minutes: float, concurrency: int) -> Experiment:
 def _kill(sampler: Sampler, pause: float, killed: Counter[str], ended: threading.Event) -> None:
     """Kills a process of a random kind now and then."""
     while not ended.wait(random.uniform(0.5, 1.5) * pause):
-        kind, words = random.choice(list(_KINDS.items()))
+        kind = random.choice(_KINDS)
         found = []
         for process in sampler.living():
             try:
-                if words in " ".join(process.cmdline()):
+                if kind_of(process.name(), " ".join(process.cmdline())) == kind:
                     found.append(process)
             except psutil.Error:
                 continue
@@ -105,6 +106,15 @@ def _kill(sampler: Sampler, pause: float, killed: Counter[str], ended: threading
                 killed[kind] += 1
             except psutil.Error:
                 continue
+
+
+def kind_of(name: str, command: str) -> str:
+    """Returns what a process is, "" if it is not to be killed. Runners are forks of the courier, renamed."""
+    if name == "nni-runner":
+        return "runner"
+    if "-m nni.courier" in command:
+        return "courier"
+    return "trial" if "trial.py" in command else ""
 
 
 def _wait(experiment: Experiment, sampler: Sampler) -> list[tuple[int, float]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from pathlib import Path
 
 from nni_config import ExperimentConfig
@@ -16,7 +17,7 @@ def code_directory_of(config: ExperimentConfig) -> Path:
 
 def in_code_directory(config: ExperimentConfig, directory: Path) -> ExperimentConfig:
     """Returns a configuration whose trials run in another folder."""
-    moved = config.canonical_copy()
+    moved = copy.deepcopy(config)
     moved.trial_code_directory = str(directory)
     for service in moved.training_services():
         service.trial_code_directory = str(directory)

@@ -8,14 +8,14 @@ from nni_manager.algorithms.registry import check_algorithm
 from nni_manager.experiments import errors
 
 
-def check_config(config: ExperimentConfig) -> None:
-    """Checks everything that can be checked without starting anything.
+def checked_config(config: ExperimentConfig) -> ExperimentConfig:
+    """Returns the canonical copy, after all that can be checked without starting anything.
 
     Raises:
         InvalidConfigError: Something is wrong; the text lists every problem.
     """
     try:
-        config.validate()
+        config = config.canonical_copy()
     except InvalidConfigError as error:
         raise errors.InvalidConfigError(str(error)) from error
     problems = [str(problem) for problem in start_problems(config)] + _settings_without_effect(config)
@@ -24,6 +24,7 @@ def check_config(config: ExperimentConfig) -> None:
             problems += check_algorithm(kind, algorithm.name, algorithm.class_args, config.search_space)
     if problems:
         raise errors.InvalidConfigError("\n".join(problems))
+    return config
 
 
 def _settings_without_effect(config: ExperimentConfig) -> list[str]:

@@ -207,7 +207,7 @@ def record_experiment(
     """Makes the folder and the record of a new experiment.
 
     Args:
-        config: Its configuration, checked.
+        config: Its configuration, checked and canonical.
         experiment_id: Its id.
         request_id: The request that creates it.
         experiments_directory: Where its folder goes.
@@ -220,7 +220,6 @@ def record_experiment(
     """
     folder = ExperimentFolder(experiments_directory / experiment_id)
     make_folder(folder)
-    config = config.canonical_copy()
     record = ExperimentRecord(
         experiment_id=experiment_id,
         status=ExperimentStatus.INITIALIZED,

@@ -21,8 +21,8 @@ class Parts:
 
     Attributes:
         open_storage: Opens the record in a file, which is made when it is not there.
-        make_training_service: Makes the place where trials run, from the configuration, the experiment's id
-            and its folder.
+        make_training_service: Makes the place where trials run, from the canonical configuration, the
+            experiment's id and its folder.
         make_algorithm: Makes a tuner or an assessor.
         trial_environment: Returns what is added to a trial's environment, from the ids of experiment and
             trial.

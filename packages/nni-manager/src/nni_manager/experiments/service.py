@@ -13,7 +13,7 @@ from nni_config.experiment_ids import EXPERIMENT_ID_PATTERN
 from nni_manager.engine.events import CancelRequested, Report, StopRequested
 from nni_manager.engine.statuses import ExperimentStatus, MetricKind, TrialStatus
 from nni_manager.experiments import errors
-from nni_manager.experiments.creating import check_config
+from nni_manager.experiments.creating import checked_config
 from nni_manager.experiments.open_experiment import OpenExperiment, record_experiment
 from nni_manager.experiments.parts import Parts
 from nni_manager.experiments.updating import updated_config
@@ -61,9 +61,8 @@ class ExperimentService:
                 raise errors.InvalidArgumentError(
                     f"experiment_id: {experiment_id!r} is not 1 to 32 letters, digits, '_' or '-'"
                 )
-            check_config(config)
             self._experiment = record_experiment(
-                config,
+                checked_config(config),
                 experiment_id or new_experiment_id(),
                 request_id,
                 self._experiments_directory,

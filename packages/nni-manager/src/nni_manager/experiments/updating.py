@@ -8,7 +8,7 @@ from dataclasses import fields
 from nni_config import ExperimentConfig, InvalidConfigError
 
 from nni_manager.experiments import errors
-from nni_manager.experiments.creating import check_config
+from nni_manager.experiments.creating import checked_config
 from nni_manager.experiments.views import UNCHANGED, ExperimentUpdate
 
 
@@ -28,16 +28,17 @@ def updated_config(config: ExperimentConfig, update: ExperimentUpdate) -> Experi
                 setattr(changed, field.name, value)
     except (InvalidConfigError, ValueError, TypeError) as error:
         raise errors.InvalidArgumentError(str(error)) from error
-    known = _problems(config)
-    problems = [problem for problem in _problems(changed) if problem not in known]
-    if problems:
-        raise errors.InvalidArgumentError("\n".join(problems))
+    if problems := _problems(changed):
+        known = _problems(config)
+        new = [problem for problem in problems if problem not in known]
+        if new:
+            raise errors.InvalidArgumentError("\n".join(new))
     return changed
 
 
 def _problems(config: ExperimentConfig) -> list[str]:
     try:
-        check_config(config)
+        checked_config(config)
     except errors.InvalidConfigError as error:
         return str(error).splitlines()
     return []

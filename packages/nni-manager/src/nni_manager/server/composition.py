@@ -12,6 +12,7 @@ from typing import Protocol
 from nni_config import ExperimentConfig, LocalConfig, parse_duration
 
 from nni_manager.engine.statuses import MetricKind
+from nni_manager.experiments.code_directory import code_directory_of
 from nni_manager.experiments.errors import ExperimentServiceError
 from nni_manager.experiments.interface import ExperimentCalls
 from nni_manager.experiments.parts import Parts
@@ -86,7 +87,6 @@ def _open_to_read(path: Path) -> Storage:
 def _make_training_service(
     config: ExperimentConfig, experiment_id: str, folder: Path, emit: Emit
 ) -> TrainingService:
-    config = config.canonical_copy()
     services = config.training_services()
     if len(services) != 1 or not isinstance(services[0], LocalConfig):
         platforms = ", ".join(service.platform for service in services)
@@ -98,7 +98,7 @@ def _make_training_service(
     return LocalTrainingService(
         experiment_id=experiment_id,
         experiment_directory=folder,
-        code_directory=Path(local.trial_code_directory or config.trial_code_directory),
+        code_directory=code_directory_of(config),
         command=local.trial_command or config.trial_command or "",
         emit=emit,
         numeric_kinds=_numeric_kinds(config),

@@ -122,19 +122,20 @@ print(number_to_report)
 """
     )
     service = make(f"{PYTHON} report.py")
+    names = ["one", "two"]
     async with started(service), acknowledging(service, listener):
-        for name in ("one", "two"):
+        for name in names:
             service.submit(trial(name))
             await listener.next(name, TrialReported)
         for _ in range(3):
             before = len(listener.of("one", TrialReported))
             victim = courier()
             victim.kill()
-            service.submit(trial(f"late{before}"))
+            names.append(f"late{before}")
+            service.submit(trial(names[-1]))
             await listener.next("one", TrialReported, before + 2)
             assert courier().pid != victim.pid
         (code / "go").touch()
-        names = {event.trial_id for event in listener.seen if isinstance(event, TrialStarted)}
         for name in names:
             await listener.next(name, TrialEnded)
     assert len(names) == 5

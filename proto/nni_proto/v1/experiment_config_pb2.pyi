@@ -48,6 +48,9 @@ class ExperimentConfig(google.protobuf.message.Message):
     STOP_ON_EARLY_FAILURES_FIELD_NUMBER: builtins.int
     SNAPSHOT_CODE_FIELD_NUMBER: builtins.int
     SHARED_STORAGE_FIELD_NUMBER: builtins.int
+    MAX_TRIAL_RETRIES_FIELD_NUMBER: builtins.int
+    MAX_FAILED_TRIAL_NUMBER_FIELD_NUMBER: builtins.int
+    INITIAL_PARAMETERS_FIELD_NUMBER: builtins.int
     experiment_name: builtins.str
     """A name for people. Need not be unique."""
     experiment_type: builtins.str
@@ -84,6 +87,10 @@ class ExperimentConfig(google.protobuf.message.Message):
     """End the experiment when the first trials all fail without a report."""
     snapshot_code: builtins.bool
     """Run every trial in one copy of the code folder, taken at the start."""
+    max_trial_retries: builtins.int
+    """How often a trial is run again that died by a signal or with its machine."""
+    max_failed_trial_number: builtins.int
+    """After this many failed trials the experiment ends as ERROR."""
     @property
     def search_space(self) -> nni_proto.v1.value_pb2.Value:
         """The search space: an object of parameter name to {_type, _value} for built-in
@@ -122,6 +129,10 @@ class ExperimentConfig(google.protobuf.message.Message):
     def shared_storage(self) -> global___SharedStorageConfig:
         """Storage that trials on several machines share."""
 
+    @property
+    def initial_parameters(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[nni_proto.v1.value_pb2.Value]:
+        """Parameters that are tried first, each an object. One that lacks parameters is completed by the tuner."""
+
     def __init__(
         self,
         *,
@@ -152,9 +163,12 @@ class ExperimentConfig(google.protobuf.message.Message):
         stop_on_early_failures: builtins.bool | None = ...,
         snapshot_code: builtins.bool | None = ...,
         shared_storage: global___SharedStorageConfig | None = ...,
+        max_trial_retries: builtins.int | None = ...,
+        max_failed_trial_number: builtins.int | None = ...,
+        initial_parameters: collections.abc.Iterable[nni_proto.v1.value_pb2.Value] | None = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["_debug", b"_debug", "_experiment_name", b"_experiment_name", "_experiment_type", b"_experiment_type", "_experiment_working_directory", b"_experiment_working_directory", "_log_level", b"_log_level", "_max_trial_number", b"_max_trial_number", "_nni_manager_ip", b"_nni_manager_ip", "_on_limit", b"_on_limit", "_optimize_mode", b"_optimize_mode", "_search_space_file", b"_search_space_file", "_snapshot_code", b"_snapshot_code", "_stop_on_early_failures", b"_stop_on_early_failures", "_trial_code_directory", b"_trial_code_directory", "_trial_command", b"_trial_command", "_trial_concurrency", b"_trial_concurrency", "_trial_gpu_number", b"_trial_gpu_number", "_trial_stop_signal", b"_trial_stop_signal", "_use_annotation", b"_use_annotation", "assessor", b"assessor", "debug", b"debug", "experiment_name", b"experiment_name", "experiment_type", b"experiment_type", "experiment_working_directory", b"experiment_working_directory", "log_level", b"log_level", "max_experiment_duration", b"max_experiment_duration", "max_trial_duration", b"max_trial_duration", "max_trial_number", b"max_trial_number", "nni_manager_ip", b"nni_manager_ip", "on_limit", b"on_limit", "optimize_mode", b"optimize_mode", "search_space", b"search_space", "search_space_file", b"search_space_file", "shared_storage", b"shared_storage", "snapshot_code", b"snapshot_code", "stop_on_early_failures", b"stop_on_early_failures", "trial_code_directory", b"trial_code_directory", "trial_command", b"trial_command", "trial_concurrency", b"trial_concurrency", "trial_gpu_number", b"trial_gpu_number", "trial_stop_grace_period", b"trial_stop_grace_period", "trial_stop_signal", b"trial_stop_signal", "tuner", b"tuner", "use_annotation", b"use_annotation"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["_debug", b"_debug", "_experiment_name", b"_experiment_name", "_experiment_type", b"_experiment_type", "_experiment_working_directory", b"_experiment_working_directory", "_log_level", b"_log_level", "_max_trial_number", b"_max_trial_number", "_nni_manager_ip", b"_nni_manager_ip", "_on_limit", b"_on_limit", "_optimize_mode", b"_optimize_mode", "_search_space_file", b"_search_space_file", "_snapshot_code", b"_snapshot_code", "_stop_on_early_failures", b"_stop_on_early_failures", "_trial_code_directory", b"_trial_code_directory", "_trial_command", b"_trial_command", "_trial_concurrency", b"_trial_concurrency", "_trial_gpu_number", b"_trial_gpu_number", "_trial_stop_signal", b"_trial_stop_signal", "_use_annotation", b"_use_annotation", "assessor", b"assessor", "debug", b"debug", "experiment_name", b"experiment_name", "experiment_type", b"experiment_type", "experiment_working_directory", b"experiment_working_directory", "log_level", b"log_level", "max_experiment_duration", b"max_experiment_duration", "max_trial_duration", b"max_trial_duration", "max_trial_number", b"max_trial_number", "nni_manager_ip", b"nni_manager_ip", "on_limit", b"on_limit", "optimize_mode", b"optimize_mode", "search_space", b"search_space", "search_space_file", b"search_space_file", "shared_storage", b"shared_storage", "snapshot_code", b"snapshot_code", "stop_on_early_failures", b"stop_on_early_failures", "training_services", b"training_services", "trial_code_directory", b"trial_code_directory", "trial_command", b"trial_command", "trial_concurrency", b"trial_concurrency", "trial_gpu_number", b"trial_gpu_number", "trial_stop_grace_period", b"trial_stop_grace_period", "trial_stop_signal", b"trial_stop_signal", "tuner", b"tuner", "tuner_gpu_indices", b"tuner_gpu_indices", "use_annotation", b"use_annotation"]) -> None: ...
+    def HasField(self, field_name: typing.Literal["_debug", b"_debug", "_experiment_name", b"_experiment_name", "_experiment_type", b"_experiment_type", "_experiment_working_directory", b"_experiment_working_directory", "_log_level", b"_log_level", "_max_failed_trial_number", b"_max_failed_trial_number", "_max_trial_number", b"_max_trial_number", "_max_trial_retries", b"_max_trial_retries", "_nni_manager_ip", b"_nni_manager_ip", "_on_limit", b"_on_limit", "_optimize_mode", b"_optimize_mode", "_search_space_file", b"_search_space_file", "_snapshot_code", b"_snapshot_code", "_stop_on_early_failures", b"_stop_on_early_failures", "_trial_code_directory", b"_trial_code_directory", "_trial_command", b"_trial_command", "_trial_concurrency", b"_trial_concurrency", "_trial_gpu_number", b"_trial_gpu_number", "_trial_stop_signal", b"_trial_stop_signal", "_use_annotation", b"_use_annotation", "assessor", b"assessor", "debug", b"debug", "experiment_name", b"experiment_name", "experiment_type", b"experiment_type", "experiment_working_directory", b"experiment_working_directory", "log_level", b"log_level", "max_experiment_duration", b"max_experiment_duration", "max_failed_trial_number", b"max_failed_trial_number", "max_trial_duration", b"max_trial_duration", "max_trial_number", b"max_trial_number", "max_trial_retries", b"max_trial_retries", "nni_manager_ip", b"nni_manager_ip", "on_limit", b"on_limit", "optimize_mode", b"optimize_mode", "search_space", b"search_space", "search_space_file", b"search_space_file", "shared_storage", b"shared_storage", "snapshot_code", b"snapshot_code", "stop_on_early_failures", b"stop_on_early_failures", "trial_code_directory", b"trial_code_directory", "trial_command", b"trial_command", "trial_concurrency", b"trial_concurrency", "trial_gpu_number", b"trial_gpu_number", "trial_stop_grace_period", b"trial_stop_grace_period", "trial_stop_signal", b"trial_stop_signal", "tuner", b"tuner", "use_annotation", b"use_annotation"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["_debug", b"_debug", "_experiment_name", b"_experiment_name", "_experiment_type", b"_experiment_type", "_experiment_working_directory", b"_experiment_working_directory", "_log_level", b"_log_level", "_max_failed_trial_number", b"_max_failed_trial_number", "_max_trial_number", b"_max_trial_number", "_max_trial_retries", b"_max_trial_retries", "_nni_manager_ip", b"_nni_manager_ip", "_on_limit", b"_on_limit", "_optimize_mode", b"_optimize_mode", "_search_space_file", b"_search_space_file", "_snapshot_code", b"_snapshot_code", "_stop_on_early_failures", b"_stop_on_early_failures", "_trial_code_directory", b"_trial_code_directory", "_trial_command", b"_trial_command", "_trial_concurrency", b"_trial_concurrency", "_trial_gpu_number", b"_trial_gpu_number", "_trial_stop_signal", b"_trial_stop_signal", "_use_annotation", b"_use_annotation", "assessor", b"assessor", "debug", b"debug", "experiment_name", b"experiment_name", "experiment_type", b"experiment_type", "experiment_working_directory", b"experiment_working_directory", "initial_parameters", b"initial_parameters", "log_level", b"log_level", "max_experiment_duration", b"max_experiment_duration", "max_failed_trial_number", b"max_failed_trial_number", "max_trial_duration", b"max_trial_duration", "max_trial_number", b"max_trial_number", "max_trial_retries", b"max_trial_retries", "nni_manager_ip", b"nni_manager_ip", "on_limit", b"on_limit", "optimize_mode", b"optimize_mode", "search_space", b"search_space", "search_space_file", b"search_space_file", "shared_storage", b"shared_storage", "snapshot_code", b"snapshot_code", "stop_on_early_failures", b"stop_on_early_failures", "training_services", b"training_services", "trial_code_directory", b"trial_code_directory", "trial_command", b"trial_command", "trial_concurrency", b"trial_concurrency", "trial_gpu_number", b"trial_gpu_number", "trial_stop_grace_period", b"trial_stop_grace_period", "trial_stop_signal", b"trial_stop_signal", "tuner", b"tuner", "tuner_gpu_indices", b"tuner_gpu_indices", "use_annotation", b"use_annotation"]) -> None: ...
     @typing.overload
     def WhichOneof(self, oneof_group: typing.Literal["_debug", b"_debug"]) -> typing.Literal["debug"] | None: ...
     @typing.overload
@@ -166,7 +180,11 @@ class ExperimentConfig(google.protobuf.message.Message):
     @typing.overload
     def WhichOneof(self, oneof_group: typing.Literal["_log_level", b"_log_level"]) -> typing.Literal["log_level"] | None: ...
     @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_max_failed_trial_number", b"_max_failed_trial_number"]) -> typing.Literal["max_failed_trial_number"] | None: ...
+    @typing.overload
     def WhichOneof(self, oneof_group: typing.Literal["_max_trial_number", b"_max_trial_number"]) -> typing.Literal["max_trial_number"] | None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_max_trial_retries", b"_max_trial_retries"]) -> typing.Literal["max_trial_retries"] | None: ...
     @typing.overload
     def WhichOneof(self, oneof_group: typing.Literal["_nni_manager_ip", b"_nni_manager_ip"]) -> typing.Literal["nni_manager_ip"] | None: ...
     @typing.overload

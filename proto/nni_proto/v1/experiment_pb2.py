@@ -28,7 +28,7 @@ from nni_proto.v1 import experiment_config_pb2 as nni__proto_dot_v1_dot_experime
 from nni_proto.v1 import trial_pb2 as nni__proto_dot_v1_dot_trial__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dnni_proto/v1/experiment.proto\x12\x0cnni_proto.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a$nni_proto/v1/experiment_config.proto\x1a\x18nni_proto/v1/trial.proto\"\xcc\x06\n\nExperiment\x12\x0c\n\x04name\x18\x01 \x01(\t\x12/\n\x06status\x18\x02 \x01(\x0e\x32\x1f.nni_proto.v1.Experiment.Status\x12.\n\x06\x63onfig\x18\x03 \x01(\x0b\x32\x1e.nni_proto.v1.ExperimentConfig\x12/\n\x0b\x63reate_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nstart_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nd_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0crunning_time\x18\x07 \x01(\x0b\x32\x19.google.protobuf.Duration\x12.\n\x0ctrial_counts\x18\x08 \x03(\x0b\x32\x18.nni_proto.v1.TrialCount\x12\x13\n\x0btrial_count\x18\t \x01(\x05\x12+\n\nend_reason\x18\n \x01(\x0b\x32\x17.nni_proto.v1.EndReason\x12\x0e\n\x06\x65rrors\x18\x0b \x03(\t\x12\'\n\nbest_trial\x18\x0c \x01(\x0b\x32\x13.nni_proto.v1.Trial\x12\x15\n\roptimize_mode\x18\r \x01(\t\x12\x11\n\tdirectory\x18\x0e \x01(\t\x12\x10\n\x08revision\x18\x0f \x01(\x03\x12.\n\x06origin\x18\x10 \x01(\x0b\x32\x1e.nni_proto.v1.ExperimentOrigin\x12\x10\n\x08warnings\x18\x11 \x03(\t\"\xe5\x01\n\x06Status\x12\x16\n\x12STATUS_UNSPECIFIED\x10\x00\x12\x16\n\x12STATUS_INITIALIZED\x10\x01\x12\x12\n\x0eSTATUS_RUNNING\x10\x02\x12\x10\n\x0cSTATUS_ERROR\x10\x03\x12\x13\n\x0fSTATUS_STOPPING\x10\x04\x12\x12\n\x0eSTATUS_STOPPED\x10\x05\x12\x0f\n\x0bSTATUS_DONE\x10\x06\x12\x18\n\x14STATUS_NO_MORE_TRIAL\x10\x07\x12\x1e\n\x1aSTATUS_TUNER_NO_MORE_TRIAL\x10\x08\x12\x11\n\rSTATUS_VIEWED\x10\t\"\x88\x02\n\x10\x45xperimentOrigin\x12\x12\n\ngit_commit\x18\x01 \x01(\t\x12\x19\n\x0cgit_is_dirty\x18\x02 \x01(\x08H\x00\x88\x01\x01\x12\x11\n\tcode_hash\x18\x03 \x01(\t\x12M\n\x10package_versions\x18\x04 \x03(\x0b\x32\x33.nni_proto.v1.ExperimentOrigin.PackageVersionsEntry\x12\x11\n\x04seed\x18\x05 \x01(\x03H\x01\x88\x01\x01\x1a\x36\n\x14PackageVersionsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x42\x0f\n\r_git_is_dirtyB\x07\n\x05_seed\"G\n\nTrialCount\x12*\n\x06status\x18\x01 \x01(\x0e\x32\x1a.nni_proto.v1.Trial.Status\x12\r\n\x05\x63ount\x18\x02 \x01(\x05\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dnni_proto/v1/experiment.proto\x12\x0cnni_proto.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a$nni_proto/v1/experiment_config.proto\x1a\x18nni_proto/v1/trial.proto\"\xdc\x06\n\nExperiment\x12\x0c\n\x04name\x18\x01 \x01(\t\x12/\n\x06status\x18\x02 \x01(\x0e\x32\x1f.nni_proto.v1.Experiment.Status\x12.\n\x06\x63onfig\x18\x03 \x01(\x0b\x32\x1e.nni_proto.v1.ExperimentConfig\x12/\n\x0b\x63reate_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nstart_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nd_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0crunning_time\x18\x07 \x01(\x0b\x32\x19.google.protobuf.Duration\x12.\n\x0ctrial_counts\x18\x08 \x03(\x0b\x32\x18.nni_proto.v1.TrialCount\x12\x13\n\x0btrial_count\x18\t \x01(\x05\x12+\n\nend_reason\x18\n \x01(\x0b\x32\x17.nni_proto.v1.EndReason\x12\x0e\n\x06\x65rrors\x18\x0b \x03(\t\x12\'\n\nbest_trial\x18\x0c \x01(\x0b\x32\x13.nni_proto.v1.Trial\x12\x15\n\roptimize_mode\x18\r \x01(\t\x12\x11\n\tdirectory\x18\x0e \x01(\t\x12\x10\n\x08revision\x18\x0f \x01(\x03\x12.\n\x06origin\x18\x10 \x01(\x0b\x32\x1e.nni_proto.v1.ExperimentOrigin\x12\x10\n\x08warnings\x18\x11 \x03(\t\x12\x0e\n\x06paused\x18\x12 \x01(\x08\"\xe5\x01\n\x06Status\x12\x16\n\x12STATUS_UNSPECIFIED\x10\x00\x12\x16\n\x12STATUS_INITIALIZED\x10\x01\x12\x12\n\x0eSTATUS_RUNNING\x10\x02\x12\x10\n\x0cSTATUS_ERROR\x10\x03\x12\x13\n\x0fSTATUS_STOPPING\x10\x04\x12\x12\n\x0eSTATUS_STOPPED\x10\x05\x12\x0f\n\x0bSTATUS_DONE\x10\x06\x12\x18\n\x14STATUS_NO_MORE_TRIAL\x10\x07\x12\x1e\n\x1aSTATUS_TUNER_NO_MORE_TRIAL\x10\x08\x12\x11\n\rSTATUS_VIEWED\x10\t\"\x88\x02\n\x10\x45xperimentOrigin\x12\x12\n\ngit_commit\x18\x01 \x01(\t\x12\x19\n\x0cgit_is_dirty\x18\x02 \x01(\x08H\x00\x88\x01\x01\x12\x11\n\tcode_hash\x18\x03 \x01(\t\x12M\n\x10package_versions\x18\x04 \x03(\x0b\x32\x33.nni_proto.v1.ExperimentOrigin.PackageVersionsEntry\x12\x11\n\x04seed\x18\x05 \x01(\x03H\x01\x88\x01\x01\x1a\x36\n\x14PackageVersionsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x42\x0f\n\r_git_is_dirtyB\x07\n\x05_seed\"G\n\nTrialCount\x12*\n\x06status\x18\x01 \x01(\x0e\x32\x1a.nni_proto.v1.Trial.Status\x12\r\n\x05\x63ount\x18\x02 \x01(\x05\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -38,13 +38,13 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_EXPERIMENTORIGIN_PACKAGEVERSIONSENTRY']._loaded_options = None
   _globals['_EXPERIMENTORIGIN_PACKAGEVERSIONSENTRY']._serialized_options = b'8\001'
   _globals['_EXPERIMENT']._serialized_start=177
-  _globals['_EXPERIMENT']._serialized_end=1021
-  _globals['_EXPERIMENT_STATUS']._serialized_start=792
-  _globals['_EXPERIMENT_STATUS']._serialized_end=1021
-  _globals['_EXPERIMENTORIGIN']._serialized_start=1024
-  _globals['_EXPERIMENTORIGIN']._serialized_end=1288
-  _globals['_EXPERIMENTORIGIN_PACKAGEVERSIONSENTRY']._serialized_start=1208
-  _globals['_EXPERIMENTORIGIN_PACKAGEVERSIONSENTRY']._serialized_end=1262
-  _globals['_TRIALCOUNT']._serialized_start=1290
-  _globals['_TRIALCOUNT']._serialized_end=1361
+  _globals['_EXPERIMENT']._serialized_end=1037
+  _globals['_EXPERIMENT_STATUS']._serialized_start=808
+  _globals['_EXPERIMENT_STATUS']._serialized_end=1037
+  _globals['_EXPERIMENTORIGIN']._serialized_start=1040
+  _globals['_EXPERIMENTORIGIN']._serialized_end=1304
+  _globals['_EXPERIMENTORIGIN_PACKAGEVERSIONSENTRY']._serialized_start=1224
+  _globals['_EXPERIMENTORIGIN_PACKAGEVERSIONSENTRY']._serialized_end=1278
+  _globals['_TRIALCOUNT']._serialized_start=1306
+  _globals['_TRIALCOUNT']._serialized_end=1377
 # @@protoc_insertion_point(module_scope)

@@ -97,6 +97,7 @@ class Experiment(google.protobuf.message.Message):
     REVISION_FIELD_NUMBER: builtins.int
     ORIGIN_FIELD_NUMBER: builtins.int
     WARNINGS_FIELD_NUMBER: builtins.int
+    PAUSED_FIELD_NUMBER: builtins.int
     name: builtins.str
     """Resource name, experiments/{experiment}."""
     status: global___Experiment.Status.ValueType
@@ -109,6 +110,8 @@ class Experiment(google.protobuf.message.Message):
     """The experiment's folder."""
     revision: builtins.int
     """Rises with every change to the experiment, its trials and their results."""
+    paused: builtins.bool
+    """Whether it is paused: running trials finish, and no new one starts."""
     @property
     def config(self) -> nni_proto.v1.experiment_config_pb2.ExperimentConfig:
         """Its configuration."""
@@ -173,9 +176,10 @@ class Experiment(google.protobuf.message.Message):
         revision: builtins.int = ...,
         origin: global___ExperimentOrigin | None = ...,
         warnings: collections.abc.Iterable[builtins.str] | None = ...,
+        paused: builtins.bool = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["best_trial", b"best_trial", "config", b"config", "create_time", b"create_time", "end_reason", b"end_reason", "end_time", b"end_time", "origin", b"origin", "running_time", b"running_time", "start_time", b"start_time"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["best_trial", b"best_trial", "config", b"config", "create_time", b"create_time", "directory", b"directory", "end_reason", b"end_reason", "end_time", b"end_time", "errors", b"errors", "name", b"name", "optimize_mode", b"optimize_mode", "origin", b"origin", "revision", b"revision", "running_time", b"running_time", "start_time", b"start_time", "status", b"status", "trial_count", b"trial_count", "trial_counts", b"trial_counts", "warnings", b"warnings"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["best_trial", b"best_trial", "config", b"config", "create_time", b"create_time", "directory", b"directory", "end_reason", b"end_reason", "end_time", b"end_time", "errors", b"errors", "name", b"name", "optimize_mode", b"optimize_mode", "origin", b"origin", "paused", b"paused", "revision", b"revision", "running_time", b"running_time", "start_time", b"start_time", "status", b"status", "trial_count", b"trial_count", "trial_counts", b"trial_counts", "warnings", b"warnings"]) -> None: ...
 
 global___Experiment = Experiment
 

@@ -202,6 +202,130 @@ class StartExperimentResponse(google.protobuf.message.Message):
 global___StartExperimentResponse = StartExperimentResponse
 
 @typing.final
+class ResumeExperimentRequest(google.protobuf.message.Message):
+    """ResumeExperimentRequest is the request of ResumeExperiment."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: builtins.int
+    CONFIG_FIELD_NUMBER: builtins.int
+    name: builtins.str
+    """The experiment."""
+    @property
+    def config(self) -> nni_proto.v1.experiment_config_pb2.ExperimentConfig:
+        """The configuration to go on with, secrets included. Unset goes on with the recorded one."""
+
+    def __init__(
+        self,
+        *,
+        name: builtins.str = ...,
+        config: nni_proto.v1.experiment_config_pb2.ExperimentConfig | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["config", b"config"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["config", b"config", "name", b"name"]) -> None: ...
+
+global___ResumeExperimentRequest = ResumeExperimentRequest
+
+@typing.final
+class ResumeExperimentResponse(google.protobuf.message.Message):
+    """ResumeExperimentResponse is the response of ResumeExperiment."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    EXPERIMENT_FIELD_NUMBER: builtins.int
+    @property
+    def experiment(self) -> nni_proto.v1.experiment_pb2.Experiment:
+        """The experiment, running again."""
+
+    def __init__(
+        self,
+        *,
+        experiment: nni_proto.v1.experiment_pb2.Experiment | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["experiment", b"experiment"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["experiment", b"experiment"]) -> None: ...
+
+global___ResumeExperimentResponse = ResumeExperimentResponse
+
+@typing.final
+class PauseExperimentRequest(google.protobuf.message.Message):
+    """PauseExperimentRequest is the request of PauseExperiment."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: builtins.int
+    name: builtins.str
+    """The experiment."""
+    def __init__(
+        self,
+        *,
+        name: builtins.str = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["name", b"name"]) -> None: ...
+
+global___PauseExperimentRequest = PauseExperimentRequest
+
+@typing.final
+class PauseExperimentResponse(google.protobuf.message.Message):
+    """PauseExperimentResponse is the response of PauseExperiment."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    EXPERIMENT_FIELD_NUMBER: builtins.int
+    @property
+    def experiment(self) -> nni_proto.v1.experiment_pb2.Experiment:
+        """The experiment, paused."""
+
+    def __init__(
+        self,
+        *,
+        experiment: nni_proto.v1.experiment_pb2.Experiment | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["experiment", b"experiment"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["experiment", b"experiment"]) -> None: ...
+
+global___PauseExperimentResponse = PauseExperimentResponse
+
+@typing.final
+class UnpauseExperimentRequest(google.protobuf.message.Message):
+    """UnpauseExperimentRequest is the request of UnpauseExperiment."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: builtins.int
+    name: builtins.str
+    """The experiment."""
+    def __init__(
+        self,
+        *,
+        name: builtins.str = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["name", b"name"]) -> None: ...
+
+global___UnpauseExperimentRequest = UnpauseExperimentRequest
+
+@typing.final
+class UnpauseExperimentResponse(google.protobuf.message.Message):
+    """UnpauseExperimentResponse is the response of UnpauseExperiment."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    EXPERIMENT_FIELD_NUMBER: builtins.int
+    @property
+    def experiment(self) -> nni_proto.v1.experiment_pb2.Experiment:
+        """The experiment, no longer paused."""
+
+    def __init__(
+        self,
+        *,
+        experiment: nni_proto.v1.experiment_pb2.Experiment | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["experiment", b"experiment"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["experiment", b"experiment"]) -> None: ...
+
+global___UnpauseExperimentResponse = UnpauseExperimentResponse
+
+@typing.final
 class StopExperimentRequest(google.protobuf.message.Message):
     """StopExperimentRequest is the request of StopExperiment."""
 
@@ -399,6 +523,56 @@ class ListTrialsResponse(google.protobuf.message.Message):
 global___ListTrialsResponse = ListTrialsResponse
 
 @typing.final
+class CreateTrialRequest(google.protobuf.message.Message):
+    """CreateTrialRequest is the request of CreateTrial."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    PARENT_FIELD_NUMBER: builtins.int
+    REQUEST_ID_FIELD_NUMBER: builtins.int
+    PARAMETERS_FIELD_NUMBER: builtins.int
+    parent: builtins.str
+    """The experiment."""
+    request_id: builtins.str
+    """Identifies this request, so that a retry does not create a second trial. A UUID."""
+    @property
+    def parameters(self) -> nni_proto.v1.value_pb2.Value:
+        """The trial's parameters."""
+
+    def __init__(
+        self,
+        *,
+        parent: builtins.str = ...,
+        request_id: builtins.str = ...,
+        parameters: nni_proto.v1.value_pb2.Value | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["parameters", b"parameters"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["parameters", b"parameters", "parent", b"parent", "request_id", b"request_id"]) -> None: ...
+
+global___CreateTrialRequest = CreateTrialRequest
+
+@typing.final
+class CreateTrialResponse(google.protobuf.message.Message):
+    """CreateTrialResponse is the response of CreateTrial."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    TRIAL_FIELD_NUMBER: builtins.int
+    @property
+    def trial(self) -> nni_proto.v1.trial_pb2.Trial:
+        """The trial. It waits until a slot is free."""
+
+    def __init__(
+        self,
+        *,
+        trial: nni_proto.v1.trial_pb2.Trial | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["trial", b"trial"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["trial", b"trial"]) -> None: ...
+
+global___CreateTrialResponse = CreateTrialResponse
+
+@typing.final
 class CancelTrialRequest(google.protobuf.message.Message):
     """CancelTrialRequest is the request of CancelTrial."""
 
@@ -569,6 +743,77 @@ class ExportTrialsResponse(google.protobuf.message.Message):
     def ClearField(self, field_name: typing.Literal["next_page_token", b"next_page_token", "trials", b"trials"]) -> None: ...
 
 global___ExportTrialsResponse = ExportTrialsResponse
+
+@typing.final
+class ImportTrialsRequest(google.protobuf.message.Message):
+    """ImportTrialsRequest is the request of ImportTrials."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    @typing.final
+    class ImportedTrial(google.protobuf.message.Message):
+        """ImportedTrial is parameters with the result that they had elsewhere."""
+
+        DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+        PARAMETERS_FIELD_NUMBER: builtins.int
+        VALUE_FIELD_NUMBER: builtins.int
+        @property
+        def parameters(self) -> nni_proto.v1.value_pb2.Value:
+            """The parameters."""
+
+        @property
+        def value(self) -> nni_proto.v1.value_pb2.Value:
+            """The final result as reported."""
+
+        def __init__(
+            self,
+            *,
+            parameters: nni_proto.v1.value_pb2.Value | None = ...,
+            value: nni_proto.v1.value_pb2.Value | None = ...,
+        ) -> None: ...
+        def HasField(self, field_name: typing.Literal["parameters", b"parameters", "value", b"value"]) -> builtins.bool: ...
+        def ClearField(self, field_name: typing.Literal["parameters", b"parameters", "value", b"value"]) -> None: ...
+
+    PARENT_FIELD_NUMBER: builtins.int
+    REQUEST_ID_FIELD_NUMBER: builtins.int
+    TRIALS_FIELD_NUMBER: builtins.int
+    parent: builtins.str
+    """The experiment."""
+    request_id: builtins.str
+    """Identifies this request, so that a retry does not import twice. A UUID."""
+    @property
+    def trials(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___ImportTrialsRequest.ImportedTrial]:
+        """The results."""
+
+    def __init__(
+        self,
+        *,
+        parent: builtins.str = ...,
+        request_id: builtins.str = ...,
+        trials: collections.abc.Iterable[global___ImportTrialsRequest.ImportedTrial] | None = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["parent", b"parent", "request_id", b"request_id", "trials", b"trials"]) -> None: ...
+
+global___ImportTrialsRequest = ImportTrialsRequest
+
+@typing.final
+class ImportTrialsResponse(google.protobuf.message.Message):
+    """ImportTrialsResponse is the response of ImportTrials."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    IMPORTED_COUNT_FIELD_NUMBER: builtins.int
+    imported_count: builtins.int
+    """How many results the tuner was told."""
+    def __init__(
+        self,
+        *,
+        imported_count: builtins.int = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["imported_count", b"imported_count"]) -> None: ...
+
+global___ImportTrialsResponse = ImportTrialsResponse
 
 @typing.final
 class CreateSignInCodeRequest(google.protobuf.message.Message):

@@ -55,6 +55,21 @@ class ExperimentServiceStub(object):
                 request_serializer=nni__proto_dot_v1_dot_experiment__service__pb2.StartExperimentRequest.SerializeToString,
                 response_deserializer=nni__proto_dot_v1_dot_experiment__service__pb2.StartExperimentResponse.FromString,
                 _registered_method=True)
+        self.ResumeExperiment = channel.unary_unary(
+                '/nni_proto.v1.ExperimentService/ResumeExperiment',
+                request_serializer=nni__proto_dot_v1_dot_experiment__service__pb2.ResumeExperimentRequest.SerializeToString,
+                response_deserializer=nni__proto_dot_v1_dot_experiment__service__pb2.ResumeExperimentResponse.FromString,
+                _registered_method=True)
+        self.PauseExperiment = channel.unary_unary(
+                '/nni_proto.v1.ExperimentService/PauseExperiment',
+                request_serializer=nni__proto_dot_v1_dot_experiment__service__pb2.PauseExperimentRequest.SerializeToString,
+                response_deserializer=nni__proto_dot_v1_dot_experiment__service__pb2.PauseExperimentResponse.FromString,
+                _registered_method=True)
+        self.UnpauseExperiment = channel.unary_unary(
+                '/nni_proto.v1.ExperimentService/UnpauseExperiment',
+                request_serializer=nni__proto_dot_v1_dot_experiment__service__pb2.UnpauseExperimentRequest.SerializeToString,
+                response_deserializer=nni__proto_dot_v1_dot_experiment__service__pb2.UnpauseExperimentResponse.FromString,
+                _registered_method=True)
         self.StopExperiment = channel.unary_unary(
                 '/nni_proto.v1.ExperimentService/StopExperiment',
                 request_serializer=nni__proto_dot_v1_dot_experiment__service__pb2.StopExperimentRequest.SerializeToString,
@@ -75,6 +90,11 @@ class ExperimentServiceStub(object):
                 request_serializer=nni__proto_dot_v1_dot_experiment__service__pb2.ListTrialsRequest.SerializeToString,
                 response_deserializer=nni__proto_dot_v1_dot_experiment__service__pb2.ListTrialsResponse.FromString,
                 _registered_method=True)
+        self.CreateTrial = channel.unary_unary(
+                '/nni_proto.v1.ExperimentService/CreateTrial',
+                request_serializer=nni__proto_dot_v1_dot_experiment__service__pb2.CreateTrialRequest.SerializeToString,
+                response_deserializer=nni__proto_dot_v1_dot_experiment__service__pb2.CreateTrialResponse.FromString,
+                _registered_method=True)
         self.CancelTrial = channel.unary_unary(
                 '/nni_proto.v1.ExperimentService/CancelTrial',
                 request_serializer=nni__proto_dot_v1_dot_experiment__service__pb2.CancelTrialRequest.SerializeToString,
@@ -89,6 +109,11 @@ class ExperimentServiceStub(object):
                 '/nni_proto.v1.ExperimentService/ExportTrials',
                 request_serializer=nni__proto_dot_v1_dot_experiment__service__pb2.ExportTrialsRequest.SerializeToString,
                 response_deserializer=nni__proto_dot_v1_dot_experiment__service__pb2.ExportTrialsResponse.FromString,
+                _registered_method=True)
+        self.ImportTrials = channel.unary_unary(
+                '/nni_proto.v1.ExperimentService/ImportTrials',
+                request_serializer=nni__proto_dot_v1_dot_experiment__service__pb2.ImportTrialsRequest.SerializeToString,
+                response_deserializer=nni__proto_dot_v1_dot_experiment__service__pb2.ImportTrialsResponse.FromString,
                 _registered_method=True)
         self.CreateSignInCode = channel.unary_unary(
                 '/nni_proto.v1.ExperimentService/CreateSignInCode',
@@ -129,6 +154,29 @@ class ExperimentServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ResumeExperiment(self, request, context):
+        """ResumeExperiment goes on with an experiment of an earlier manager, which this manager was started for.
+        Trials that still run are watched again, and the algorithms are rebuilt. Resuming a running one changes
+        nothing.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def PauseExperiment(self, request, context):
+        """PauseExperiment lets running trials finish and starts no new one. Pausing a paused one changes nothing.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def UnpauseExperiment(self, request, context):
+        """UnpauseExperiment lets trials start again. Unpausing one that is not paused changes nothing.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def StopExperiment(self, request, context):
         """StopExperiment stops the experiment's trials, closes its record and ends the manager.
         It answers once the record is closed.
@@ -158,6 +206,13 @@ class ExperimentServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def CreateTrial(self, request, context):
+        """CreateTrial queues a trial with parameters that the caller chose.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def CancelTrial(self, request, context):
         """CancelTrial stops a trial. Canceling one that has ended changes nothing.
         """
@@ -174,6 +229,13 @@ class ExperimentServiceServicer(object):
 
     def ExportTrials(self, request, context):
         """ExportTrials returns the parameters and final result of every trial that has one.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ImportTrials(self, request, context):
+        """ImportTrials tells the tuner of results that came from somewhere else. They become no trials.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -209,6 +271,21 @@ def add_ExperimentServiceServicer_to_server(servicer, server):
                     request_deserializer=nni__proto_dot_v1_dot_experiment__service__pb2.StartExperimentRequest.FromString,
                     response_serializer=nni__proto_dot_v1_dot_experiment__service__pb2.StartExperimentResponse.SerializeToString,
             ),
+            'ResumeExperiment': grpc.unary_unary_rpc_method_handler(
+                    servicer.ResumeExperiment,
+                    request_deserializer=nni__proto_dot_v1_dot_experiment__service__pb2.ResumeExperimentRequest.FromString,
+                    response_serializer=nni__proto_dot_v1_dot_experiment__service__pb2.ResumeExperimentResponse.SerializeToString,
+            ),
+            'PauseExperiment': grpc.unary_unary_rpc_method_handler(
+                    servicer.PauseExperiment,
+                    request_deserializer=nni__proto_dot_v1_dot_experiment__service__pb2.PauseExperimentRequest.FromString,
+                    response_serializer=nni__proto_dot_v1_dot_experiment__service__pb2.PauseExperimentResponse.SerializeToString,
+            ),
+            'UnpauseExperiment': grpc.unary_unary_rpc_method_handler(
+                    servicer.UnpauseExperiment,
+                    request_deserializer=nni__proto_dot_v1_dot_experiment__service__pb2.UnpauseExperimentRequest.FromString,
+                    response_serializer=nni__proto_dot_v1_dot_experiment__service__pb2.UnpauseExperimentResponse.SerializeToString,
+            ),
             'StopExperiment': grpc.unary_unary_rpc_method_handler(
                     servicer.StopExperiment,
                     request_deserializer=nni__proto_dot_v1_dot_experiment__service__pb2.StopExperimentRequest.FromString,
@@ -229,6 +306,11 @@ def add_ExperimentServiceServicer_to_server(servicer, server):
                     request_deserializer=nni__proto_dot_v1_dot_experiment__service__pb2.ListTrialsRequest.FromString,
                     response_serializer=nni__proto_dot_v1_dot_experiment__service__pb2.ListTrialsResponse.SerializeToString,
             ),
+            'CreateTrial': grpc.unary_unary_rpc_method_handler(
+                    servicer.CreateTrial,
+                    request_deserializer=nni__proto_dot_v1_dot_experiment__service__pb2.CreateTrialRequest.FromString,
+                    response_serializer=nni__proto_dot_v1_dot_experiment__service__pb2.CreateTrialResponse.SerializeToString,
+            ),
             'CancelTrial': grpc.unary_unary_rpc_method_handler(
                     servicer.CancelTrial,
                     request_deserializer=nni__proto_dot_v1_dot_experiment__service__pb2.CancelTrialRequest.FromString,
@@ -243,6 +325,11 @@ def add_ExperimentServiceServicer_to_server(servicer, server):
                     servicer.ExportTrials,
                     request_deserializer=nni__proto_dot_v1_dot_experiment__service__pb2.ExportTrialsRequest.FromString,
                     response_serializer=nni__proto_dot_v1_dot_experiment__service__pb2.ExportTrialsResponse.SerializeToString,
+            ),
+            'ImportTrials': grpc.unary_unary_rpc_method_handler(
+                    servicer.ImportTrials,
+                    request_deserializer=nni__proto_dot_v1_dot_experiment__service__pb2.ImportTrialsRequest.FromString,
+                    response_serializer=nni__proto_dot_v1_dot_experiment__service__pb2.ImportTrialsResponse.SerializeToString,
             ),
             'CreateSignInCode': grpc.unary_unary_rpc_method_handler(
                     servicer.CreateSignInCode,
@@ -370,6 +457,87 @@ class ExperimentService(object):
             _registered_method=True)
 
     @staticmethod
+    def ResumeExperiment(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/nni_proto.v1.ExperimentService/ResumeExperiment',
+            nni__proto_dot_v1_dot_experiment__service__pb2.ResumeExperimentRequest.SerializeToString,
+            nni__proto_dot_v1_dot_experiment__service__pb2.ResumeExperimentResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def PauseExperiment(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/nni_proto.v1.ExperimentService/PauseExperiment',
+            nni__proto_dot_v1_dot_experiment__service__pb2.PauseExperimentRequest.SerializeToString,
+            nni__proto_dot_v1_dot_experiment__service__pb2.PauseExperimentResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UnpauseExperiment(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/nni_proto.v1.ExperimentService/UnpauseExperiment',
+            nni__proto_dot_v1_dot_experiment__service__pb2.UnpauseExperimentRequest.SerializeToString,
+            nni__proto_dot_v1_dot_experiment__service__pb2.UnpauseExperimentResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
     def StopExperiment(request,
             target,
             options=(),
@@ -478,6 +646,33 @@ class ExperimentService(object):
             _registered_method=True)
 
     @staticmethod
+    def CreateTrial(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/nni_proto.v1.ExperimentService/CreateTrial',
+            nni__proto_dot_v1_dot_experiment__service__pb2.CreateTrialRequest.SerializeToString,
+            nni__proto_dot_v1_dot_experiment__service__pb2.CreateTrialResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
     def CancelTrial(request,
             target,
             options=(),
@@ -548,6 +743,33 @@ class ExperimentService(object):
             '/nni_proto.v1.ExperimentService/ExportTrials',
             nni__proto_dot_v1_dot_experiment__service__pb2.ExportTrialsRequest.SerializeToString,
             nni__proto_dot_v1_dot_experiment__service__pb2.ExportTrialsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ImportTrials(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/nni_proto.v1.ExperimentService/ImportTrials',
+            nni__proto_dot_v1_dot_experiment__service__pb2.ImportTrialsRequest.SerializeToString,
+            nni__proto_dot_v1_dot_experiment__service__pb2.ImportTrialsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -45,6 +45,27 @@ class ExperimentServiceStub:
     ]
     """StartExperiment starts an experiment that was created. Starting a running one changes nothing."""
 
+    ResumeExperiment: grpc.UnaryUnaryMultiCallable[
+        nni_proto.v1.experiment_service_pb2.ResumeExperimentRequest,
+        nni_proto.v1.experiment_service_pb2.ResumeExperimentResponse,
+    ]
+    """ResumeExperiment goes on with an experiment of an earlier manager, which this manager was started for.
+    Trials that still run are watched again, and the algorithms are rebuilt. Resuming a running one changes
+    nothing.
+    """
+
+    PauseExperiment: grpc.UnaryUnaryMultiCallable[
+        nni_proto.v1.experiment_service_pb2.PauseExperimentRequest,
+        nni_proto.v1.experiment_service_pb2.PauseExperimentResponse,
+    ]
+    """PauseExperiment lets running trials finish and starts no new one. Pausing a paused one changes nothing."""
+
+    UnpauseExperiment: grpc.UnaryUnaryMultiCallable[
+        nni_proto.v1.experiment_service_pb2.UnpauseExperimentRequest,
+        nni_proto.v1.experiment_service_pb2.UnpauseExperimentResponse,
+    ]
+    """UnpauseExperiment lets trials start again. Unpausing one that is not paused changes nothing."""
+
     StopExperiment: grpc.UnaryUnaryMultiCallable[
         nni_proto.v1.experiment_service_pb2.StopExperimentRequest,
         nni_proto.v1.experiment_service_pb2.StopExperimentResponse,
@@ -71,6 +92,12 @@ class ExperimentServiceStub:
     ]
     """ListTrials returns an experiment's trials in the order of their numbers."""
 
+    CreateTrial: grpc.UnaryUnaryMultiCallable[
+        nni_proto.v1.experiment_service_pb2.CreateTrialRequest,
+        nni_proto.v1.experiment_service_pb2.CreateTrialResponse,
+    ]
+    """CreateTrial queues a trial with parameters that the caller chose."""
+
     CancelTrial: grpc.UnaryUnaryMultiCallable[
         nni_proto.v1.experiment_service_pb2.CancelTrialRequest,
         nni_proto.v1.experiment_service_pb2.CancelTrialResponse,
@@ -88,6 +115,12 @@ class ExperimentServiceStub:
         nni_proto.v1.experiment_service_pb2.ExportTrialsResponse,
     ]
     """ExportTrials returns the parameters and final result of every trial that has one."""
+
+    ImportTrials: grpc.UnaryUnaryMultiCallable[
+        nni_proto.v1.experiment_service_pb2.ImportTrialsRequest,
+        nni_proto.v1.experiment_service_pb2.ImportTrialsResponse,
+    ]
+    """ImportTrials tells the tuner of results that came from somewhere else. They become no trials."""
 
     CreateSignInCode: grpc.UnaryUnaryMultiCallable[
         nni_proto.v1.experiment_service_pb2.CreateSignInCodeRequest,
@@ -122,6 +155,27 @@ class ExperimentServiceAsyncStub:
     ]
     """StartExperiment starts an experiment that was created. Starting a running one changes nothing."""
 
+    ResumeExperiment: grpc.aio.UnaryUnaryMultiCallable[
+        nni_proto.v1.experiment_service_pb2.ResumeExperimentRequest,
+        nni_proto.v1.experiment_service_pb2.ResumeExperimentResponse,
+    ]
+    """ResumeExperiment goes on with an experiment of an earlier manager, which this manager was started for.
+    Trials that still run are watched again, and the algorithms are rebuilt. Resuming a running one changes
+    nothing.
+    """
+
+    PauseExperiment: grpc.aio.UnaryUnaryMultiCallable[
+        nni_proto.v1.experiment_service_pb2.PauseExperimentRequest,
+        nni_proto.v1.experiment_service_pb2.PauseExperimentResponse,
+    ]
+    """PauseExperiment lets running trials finish and starts no new one. Pausing a paused one changes nothing."""
+
+    UnpauseExperiment: grpc.aio.UnaryUnaryMultiCallable[
+        nni_proto.v1.experiment_service_pb2.UnpauseExperimentRequest,
+        nni_proto.v1.experiment_service_pb2.UnpauseExperimentResponse,
+    ]
+    """UnpauseExperiment lets trials start again. Unpausing one that is not paused changes nothing."""
+
     StopExperiment: grpc.aio.UnaryUnaryMultiCallable[
         nni_proto.v1.experiment_service_pb2.StopExperimentRequest,
         nni_proto.v1.experiment_service_pb2.StopExperimentResponse,
@@ -148,6 +202,12 @@ class ExperimentServiceAsyncStub:
     ]
     """ListTrials returns an experiment's trials in the order of their numbers."""
 
+    CreateTrial: grpc.aio.UnaryUnaryMultiCallable[
+        nni_proto.v1.experiment_service_pb2.CreateTrialRequest,
+        nni_proto.v1.experiment_service_pb2.CreateTrialResponse,
+    ]
+    """CreateTrial queues a trial with parameters that the caller chose."""
+
     CancelTrial: grpc.aio.UnaryUnaryMultiCallable[
         nni_proto.v1.experiment_service_pb2.CancelTrialRequest,
         nni_proto.v1.experiment_service_pb2.CancelTrialResponse,
@@ -165,6 +225,12 @@ class ExperimentServiceAsyncStub:
         nni_proto.v1.experiment_service_pb2.ExportTrialsResponse,
     ]
     """ExportTrials returns the parameters and final result of every trial that has one."""
+
+    ImportTrials: grpc.aio.UnaryUnaryMultiCallable[
+        nni_proto.v1.experiment_service_pb2.ImportTrialsRequest,
+        nni_proto.v1.experiment_service_pb2.ImportTrialsResponse,
+    ]
+    """ImportTrials tells the tuner of results that came from somewhere else. They become no trials."""
 
     CreateSignInCode: grpc.aio.UnaryUnaryMultiCallable[
         nni_proto.v1.experiment_service_pb2.CreateSignInCodeRequest,
@@ -208,6 +274,33 @@ class ExperimentServiceServicer(metaclass=abc.ABCMeta):
         """StartExperiment starts an experiment that was created. Starting a running one changes nothing."""
 
     @abc.abstractmethod
+    def ResumeExperiment(
+        self,
+        request: nni_proto.v1.experiment_service_pb2.ResumeExperimentRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[nni_proto.v1.experiment_service_pb2.ResumeExperimentResponse, collections.abc.Awaitable[nni_proto.v1.experiment_service_pb2.ResumeExperimentResponse]]:
+        """ResumeExperiment goes on with an experiment of an earlier manager, which this manager was started for.
+        Trials that still run are watched again, and the algorithms are rebuilt. Resuming a running one changes
+        nothing.
+        """
+
+    @abc.abstractmethod
+    def PauseExperiment(
+        self,
+        request: nni_proto.v1.experiment_service_pb2.PauseExperimentRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[nni_proto.v1.experiment_service_pb2.PauseExperimentResponse, collections.abc.Awaitable[nni_proto.v1.experiment_service_pb2.PauseExperimentResponse]]:
+        """PauseExperiment lets running trials finish and starts no new one. Pausing a paused one changes nothing."""
+
+    @abc.abstractmethod
+    def UnpauseExperiment(
+        self,
+        request: nni_proto.v1.experiment_service_pb2.UnpauseExperimentRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[nni_proto.v1.experiment_service_pb2.UnpauseExperimentResponse, collections.abc.Awaitable[nni_proto.v1.experiment_service_pb2.UnpauseExperimentResponse]]:
+        """UnpauseExperiment lets trials start again. Unpausing one that is not paused changes nothing."""
+
+    @abc.abstractmethod
     def StopExperiment(
         self,
         request: nni_proto.v1.experiment_service_pb2.StopExperimentRequest,
@@ -242,6 +335,14 @@ class ExperimentServiceServicer(metaclass=abc.ABCMeta):
         """ListTrials returns an experiment's trials in the order of their numbers."""
 
     @abc.abstractmethod
+    def CreateTrial(
+        self,
+        request: nni_proto.v1.experiment_service_pb2.CreateTrialRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[nni_proto.v1.experiment_service_pb2.CreateTrialResponse, collections.abc.Awaitable[nni_proto.v1.experiment_service_pb2.CreateTrialResponse]]:
+        """CreateTrial queues a trial with parameters that the caller chose."""
+
+    @abc.abstractmethod
     def CancelTrial(
         self,
         request: nni_proto.v1.experiment_service_pb2.CancelTrialRequest,
@@ -264,6 +365,14 @@ class ExperimentServiceServicer(metaclass=abc.ABCMeta):
         context: _ServicerContext,
     ) -> typing.Union[nni_proto.v1.experiment_service_pb2.ExportTrialsResponse, collections.abc.Awaitable[nni_proto.v1.experiment_service_pb2.ExportTrialsResponse]]:
         """ExportTrials returns the parameters and final result of every trial that has one."""
+
+    @abc.abstractmethod
+    def ImportTrials(
+        self,
+        request: nni_proto.v1.experiment_service_pb2.ImportTrialsRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[nni_proto.v1.experiment_service_pb2.ImportTrialsResponse, collections.abc.Awaitable[nni_proto.v1.experiment_service_pb2.ImportTrialsResponse]]:
+        """ImportTrials tells the tuner of results that came from somewhere else. They become no trials."""
 
     @abc.abstractmethod
     def CreateSignInCode(

@@ -4,7 +4,9 @@ isort:skip_file
 """
 
 import builtins
+import collections.abc
 import google.protobuf.descriptor
+import google.protobuf.internal.containers
 import google.protobuf.internal.enum_type_wrapper
 import google.protobuf.message
 import google.protobuf.timestamp_pb2
@@ -84,6 +86,8 @@ class Trial(google.protobuf.message.Message):
         """The tuner proposed them."""
         PARAMETER_SOURCE_CUSTOMIZED: Trial._ParameterSource.ValueType  # 2
         """A user chose them."""
+        PARAMETER_SOURCE_INITIAL: Trial._ParameterSource.ValueType  # 3
+        """They are a starting point in the configuration, completed by the tuner where parameters were missing."""
 
     class ParameterSource(_ParameterSource, metaclass=_ParameterSourceEnumTypeWrapper):
         """ParameterSource says where the parameters came from."""
@@ -94,6 +98,8 @@ class Trial(google.protobuf.message.Message):
     """The tuner proposed them."""
     PARAMETER_SOURCE_CUSTOMIZED: Trial.ParameterSource.ValueType  # 2
     """A user chose them."""
+    PARAMETER_SOURCE_INITIAL: Trial.ParameterSource.ValueType  # 3
+    """They are a starting point in the configuration, completed by the tuner where parameters were missing."""
 
     NAME_FIELD_NUMBER: builtins.int
     SEQUENCE_NUMBER_FIELD_NUMBER: builtins.int
@@ -113,6 +119,7 @@ class Trial(google.protobuf.message.Message):
     OUTPUT_DIRECTORY_FIELD_NUMBER: builtins.int
     WAITING_REASON_FIELD_NUMBER: builtins.int
     REVISION_FIELD_NUMBER: builtins.int
+    EARLIER_ENDS_FIELD_NUMBER: builtins.int
     name: builtins.str
     """Resource name, experiments/{experiment}/trials/{trial}."""
     sequence_number: builtins.int
@@ -153,7 +160,7 @@ class Trial(google.protobuf.message.Message):
 
     @property
     def end_reason(self) -> global___EndReason:
-        """Who ended it and why.."""
+        """Who ended it and why."""
 
     @property
     def final_result(self) -> nni_proto.v1.value_pb2.Value:
@@ -162,6 +169,10 @@ class Trial(google.protobuf.message.Message):
     @property
     def latest_intermediate(self) -> nni_proto.v1.value_pb2.Value:
         """The latest intermediate result. Unset when there is none."""
+
+    @property
+    def earlier_ends(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___EndReason]:
+        """How the attempts before this one ended, the first one first."""
 
     def __init__(
         self,
@@ -184,9 +195,10 @@ class Trial(google.protobuf.message.Message):
         output_directory: builtins.str = ...,
         waiting_reason: builtins.str = ...,
         revision: builtins.int = ...,
+        earlier_ends: collections.abc.Iterable[global___EndReason] | None = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["_objective", b"_objective", "_parameter_id", b"_parameter_id", "create_time", b"create_time", "end_reason", b"end_reason", "end_time", b"end_time", "final_result", b"final_result", "latest_intermediate", b"latest_intermediate", "objective", b"objective", "parameter_id", b"parameter_id", "parameters", b"parameters", "start_time", b"start_time"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["_objective", b"_objective", "_parameter_id", b"_parameter_id", "attempt", b"attempt", "create_time", b"create_time", "end_reason", b"end_reason", "end_time", b"end_time", "final_result", b"final_result", "intermediate_count", b"intermediate_count", "latest_intermediate", b"latest_intermediate", "name", b"name", "objective", b"objective", "output_directory", b"output_directory", "parameter_id", b"parameter_id", "parameter_source", b"parameter_source", "parameters", b"parameters", "revision", b"revision", "sequence_number", b"sequence_number", "start_time", b"start_time", "status", b"status", "waiting_reason", b"waiting_reason"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["_objective", b"_objective", "_parameter_id", b"_parameter_id", "attempt", b"attempt", "create_time", b"create_time", "earlier_ends", b"earlier_ends", "end_reason", b"end_reason", "end_time", b"end_time", "final_result", b"final_result", "intermediate_count", b"intermediate_count", "latest_intermediate", b"latest_intermediate", "name", b"name", "objective", b"objective", "output_directory", b"output_directory", "parameter_id", b"parameter_id", "parameter_source", b"parameter_source", "parameters", b"parameters", "revision", b"revision", "sequence_number", b"sequence_number", "start_time", b"start_time", "status", b"status", "waiting_reason", b"waiting_reason"]) -> None: ...
     @typing.overload
     def WhichOneof(self, oneof_group: typing.Literal["_objective", b"_objective"]) -> typing.Literal["objective"] | None: ...
     @typing.overload

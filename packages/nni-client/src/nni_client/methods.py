@@ -18,8 +18,8 @@ SERVICE = "nni_proto.v1.ExperimentService"
 class Method(Generic[Request, Response]):
     """A call: its name and the types of what is sent and answered.
 
-    Every call may be sent again when it is not known whether it arrived: CreateExperiment carries a
-    request id, and the others change nothing the second time.
+    Every call may be sent again when it is not known whether it arrived: those that create or import carry
+    a request id, and the others change nothing the second time.
     """
 
     name: str
@@ -36,11 +36,16 @@ CREATE_EXPERIMENT = Method("CreateExperiment", pb.CreateExperimentRequest, pb.Cr
 GET_EXPERIMENT = Method("GetExperiment", pb.GetExperimentRequest, pb.GetExperimentResponse)
 UPDATE_EXPERIMENT = Method("UpdateExperiment", pb.UpdateExperimentRequest, pb.UpdateExperimentResponse)
 START_EXPERIMENT = Method("StartExperiment", pb.StartExperimentRequest, pb.StartExperimentResponse)
+RESUME_EXPERIMENT = Method("ResumeExperiment", pb.ResumeExperimentRequest, pb.ResumeExperimentResponse)
+PAUSE_EXPERIMENT = Method("PauseExperiment", pb.PauseExperimentRequest, pb.PauseExperimentResponse)
+UNPAUSE_EXPERIMENT = Method("UnpauseExperiment", pb.UnpauseExperimentRequest, pb.UnpauseExperimentResponse)
 STOP_EXPERIMENT = Method("StopExperiment", pb.StopExperimentRequest, pb.StopExperimentResponse)
 WATCH_EXPERIMENT = Method("WatchExperiment", pb.WatchExperimentRequest, pb.WatchExperimentResponse)
 GET_TRIAL = Method("GetTrial", pb.GetTrialRequest, pb.GetTrialResponse)
 LIST_TRIALS = Method("ListTrials", pb.ListTrialsRequest, pb.ListTrialsResponse)
+CREATE_TRIAL = Method("CreateTrial", pb.CreateTrialRequest, pb.CreateTrialResponse)
 CANCEL_TRIAL = Method("CancelTrial", pb.CancelTrialRequest, pb.CancelTrialResponse)
 LIST_METRICS = Method("ListMetrics", pb.ListMetricsRequest, pb.ListMetricsResponse)
 EXPORT_TRIALS = Method("ExportTrials", pb.ExportTrialsRequest, pb.ExportTrialsResponse)
+IMPORT_TRIALS = Method("ImportTrials", pb.ImportTrialsRequest, pb.ImportTrialsResponse)
 CREATE_SIGN_IN_CODE = Method("CreateSignInCode", pb.CreateSignInCodeRequest, pb.CreateSignInCodeResponse)

@@ -75,6 +75,12 @@ class ExperimentConfig(ConfigBase):
         trial_stop_grace_period: How long a trial has between two signals. None is 5 seconds.
         stop_on_early_failures: End when the first trials all fail without a report. None is true.
         snapshot_code: Run every trial in one copy of the code folder, taken at the start. None is false.
+        max_trial_retries: How often a trial is run again that died by a signal or with its machine, with the
+            same parameters. None is 0. Unit: attempts.
+        max_failed_trial_number: After this many failed trials the experiment ends as ERROR. None is without
+            end. Unit: trials.
+        initial_parameters: Parameters that are tried first, in this order. One that lacks parameters is
+            completed by the tuner. Rule: a list of objects, each within the search space.
     """
 
     # Whoever loads this class makes one; without it the first one would take long.
@@ -114,6 +120,9 @@ class ExperimentConfig(ConfigBase):
     trial_stop_grace_period: Duration | None = None
     stop_on_early_failures: bool | None = None
     snapshot_code: bool | None = None
+    max_trial_retries: NonNegativeInt | None = None
+    max_failed_trial_number: PositiveInt | None = None
+    initial_parameters: list[dict[str, Any]] | None = None
 
     def __init__(self, training_service_platform: str | Sequence[str] | None = None, **fields: Any) -> None:
         """Makes a configuration of fields, or a template for a platform.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from nni_manager.engine.records import ExperimentRecord, MetricRecord, TrialRecord
+from nni_manager.engine.records import ExperimentRecord, MetricRecord, TrialRecord, TunerNote
 from nni_manager.engine.statuses import TrialStatus
 
 
@@ -43,7 +43,18 @@ class SaveMetrics:
     end_offset: int | None
 
 
-Write = SaveExperiment | SaveTrial | SaveMetrics
+@dataclass(frozen=True, slots=True)
+class SaveTunerNotes:
+    """Add to the history of the tuner.
+
+    Attributes:
+        notes: What to add, in order.
+    """
+
+    notes: tuple[TunerNote, ...]
+
+
+Write = SaveExperiment | SaveTrial | SaveMetrics | SaveTunerNotes
 """The effects that the storage carries out."""
 
 
@@ -56,6 +67,21 @@ class SubmitTrial:
     sequence_number: int
     parameter_id: int | None
     parameters: Any
+
+
+@dataclass(frozen=True, slots=True)
+class AdoptTrial:
+    """Watch a trial that was started before a restart.
+
+    Attributes:
+        trial_id: The trial.
+        attempt: Which run of it.
+        acknowledged_offset: The position in its report file up to which results are stored.
+    """
+
+    trial_id: str
+    attempt: int
+    acknowledged_offset: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +140,14 @@ class TellSearchSpace:
 
 
 @dataclass(frozen=True, slots=True)
+class TellImportedTrials:
+    """Tell the tuner of results from elsewhere: [{"parameter": ..., "value": ...}, ...]."""
+
+    number: int
+    trials: tuple[dict[str, Any], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class TellIntermediateResult:
     """Tell the assessor an intermediate result."""
 
@@ -123,7 +157,7 @@ class TellIntermediateResult:
     value: Any
 
 
-TunerCall = RequestParameters | TellFinalResult | TellTrialEnd | TellSearchSpace
+TunerCall = RequestParameters | TellFinalResult | TellTrialEnd | TellSearchSpace | TellImportedTrials
 """What the tuner is told. Numbers rise by one from call to call, from 1."""
 
 AssessorCall = TellIntermediateResult | TellTrialEnd
@@ -144,7 +178,7 @@ class ToAssessor:
     call: AssessorCall
 
 
-Action = SubmitTrial | CancelTrial | AcknowledgeReports | ToTuner | ToAssessor
+Action = SubmitTrial | AdoptTrial | CancelTrial | AcknowledgeReports | ToTuner | ToAssessor
 """The effects that act on the world, after the writes of the same step are stored."""
 
 Effect = Write | Action

@@ -161,6 +161,40 @@ class CancelRequested:
 
 
 @dataclass(frozen=True, slots=True)
+class TrialRequested:
+    """A person wants a trial with parameters of their own. The same request again changes nothing."""
+
+    parameters: Any
+    request_id: str
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class TrialsImported:
+    """A person gave results from elsewhere: ({"parameter": ..., "value": ...}, ...).
+
+    The same request again changes nothing.
+    """
+
+    trials: tuple[dict[str, Any], ...]
+    request_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class PauseRequested:
+    """No new trial is to start until UnpauseRequested."""
+
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class UnpauseRequested:
+    """Trials may start again."""
+
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
 class StopRequested:
     """The experiment is to stop; `by_user` tells a person from the manager's own end."""
 
@@ -217,6 +251,10 @@ Event = (
     | AlgorithmFailed
     | TrialJudgedBad
     | CancelRequested
+    | TrialRequested
+    | TrialsImported
+    | PauseRequested
+    | UnpauseRequested
     | StopRequested
     | ConfigChanged
     | OriginFound

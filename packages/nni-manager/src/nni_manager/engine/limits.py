@@ -17,6 +17,8 @@ class Limits:
         stop_trials_at_time_limit: Whether running trials are stopped at max_experiment_seconds, not left to
             finish.
         stop_on_early_failures: Whether the experiment ends when its first trials all fail without a report.
+        max_trial_retries: How often a trial is run again that died by a signal or with its machine.
+        max_failed_trial_number: After how many failed trials the experiment ends as ERROR.
     """
 
     trial_concurrency: int
@@ -25,6 +27,8 @@ class Limits:
     max_trial_seconds: float | None = None
     stop_trials_at_time_limit: bool = False
     stop_on_early_failures: bool = True
+    max_trial_retries: int = 0
+    max_failed_trial_number: int | None = None
 
     @property
     def early_failure_count(self) -> int:

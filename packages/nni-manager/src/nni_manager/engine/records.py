@@ -5,7 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from nni_manager.engine.statuses import Actor, ExperimentStatus, MetricKind, ParameterSource, TrialStatus
+from nni_manager.engine.statuses import (
+    Actor,
+    ExperimentStatus,
+    MetricKind,
+    ParameterSource,
+    TrialStatus,
+    TunerNoteKind,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +54,11 @@ class TrialRecord:
         has_final_result: Whether it reported a final result.
         final_result: The first final result as reported; later ones are stored and change nothing.
         objective: The number in the final result that views rank by; None when there is none or it is NaN.
+        submitted: Whether this attempt was handed to the training service; others wait for a free slot.
+        cancel_reason: Who wants this attempt stopped and why, None when nobody does. Once the trial has ended
+            `end_reason` says the same.
+        earlier_ends: How the attempts before this one ended, the first one first.
+        create_request_id: The request that created a customized trial, "" for others.
     """
 
     trial_id: str
@@ -64,6 +76,43 @@ class TrialRecord:
     has_final_result: bool = False
     final_result: Any = None
     objective: float | None = None
+    submitted: bool = False
+    cancel_reason: EndReason | None = None
+    earlier_ends: tuple[EndReason, ...] = ()
+    create_request_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TunerNote:
+    """One entry of the history of the tuner: what it was told and what it answered, in order.
+
+    A note is stored in the same batch as what it goes with, and before the tuner is told. Parameters and
+    results that a trial's record has are not repeated here.
+
+    ASKED: `parameter_ids` were asked for by call `number`.
+    PROPOSED: parameters came under the one id in `parameter_ids`. `trial_id` is the trial made of them, ""
+        when none was made; `data` has the parameters then, and where the trial has others than were proposed.
+    REFUSED: the tuner had no parameters for `parameter_ids`; it still owes them.
+    WITHDRAWN: `parameter_ids` that were open are not expected any more.
+    FINAL_RESULT: the first final result of `trial_id` was told by call `number`.
+    TRIAL_END: the end of `trial_id` was told by call `number`; with number 0 only the assessor was told.
+    SEARCH_SPACE: the search space in `data` was told by call `number`.
+    IMPORTED: results from elsewhere, `data` is [{"parameter": ..., "value": ...}, ...], were told by call
+        `number`.
+
+    Attributes:
+        kind: What the note is about.
+        number: The number of the call to the tuner, 0 for what the tuner answered.
+        parameter_ids: The ids it is about.
+        trial_id: The trial it is about, "" for none.
+        data: What else is to be known; None for nothing.
+    """
+
+    kind: TunerNoteKind
+    number: int = 0
+    parameter_ids: tuple[int, ...] = ()
+    trial_id: str = ""
+    data: Any = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +178,10 @@ class ExperimentRecord:
         create_request_id: The request that created it.
         origin: What it was made of; all but the seed is known some time after its start.
         warnings: What a person is to know of it although nothing failed, the newest last.
+        paused: Whether it is paused: running trials finish, and no new one starts.
+        initial_count: How many of the initial parameters in the configuration have become trials, or are
+            being completed by the tuner.
+        import_request_ids: The requests whose results were imported, the newest last.
     """
 
     experiment_id: str
@@ -147,3 +200,6 @@ class ExperimentRecord:
     create_request_id: str = ""
     origin: ExperimentOrigin = field(default_factory=ExperimentOrigin)
     warnings: tuple[str, ...] = ()
+    paused: bool = False
+    initial_count: int = 0
+    import_request_ids: tuple[str, ...] = ()

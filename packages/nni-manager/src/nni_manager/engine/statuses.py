@@ -57,6 +57,20 @@ class ParameterSource(str, Enum):
 
     ALGORITHM = "ALGORITHM"
     CUSTOMIZED = "CUSTOMIZED"
+    INITIAL = "INITIAL"
+
+
+class TunerNoteKind(str, Enum):
+    """What a note in the tuner's history is about. See records.TunerNote."""
+
+    ASKED = "ASKED"
+    PROPOSED = "PROPOSED"
+    REFUSED = "REFUSED"
+    WITHDRAWN = "WITHDRAWN"
+    FINAL_RESULT = "FINAL_RESULT"
+    TRIAL_END = "TRIAL_END"
+    SEARCH_SPACE = "SEARCH_SPACE"
+    IMPORTED = "IMPORTED"
 
 
 class MetricKind(str, Enum):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Collection, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 from nni_config import ExperimentConfig
 
@@ -51,6 +51,55 @@ class ExperimentCalls(Protocol):
             InvalidArgumentError: A value is out of range.
             AlgorithmRefusedError: The tuner cannot change its search space.
             WrongExperimentStatusError: The experiment has stopped.
+        """
+
+    async def resume(self, experiment_id: str, config: ExperimentConfig | None) -> ExperimentView:
+        """Goes on with the experiment of an earlier manager; resuming a running one changes nothing.
+
+        Args:
+            experiment_id: The experiment that this manager was started for.
+            config: The configuration to go on with, secrets included; None for the recorded one.
+
+        Raises:
+            InvalidConfigError: The configuration is not valid, or changes what cannot change.
+            StorageFailedError: The record cannot be read or written.
+        """
+
+    async def pause(self, experiment_id: str) -> ExperimentView:
+        """Lets running trials finish and starts no new one.
+
+        Raises:
+            WrongExperimentStatusError: The experiment does not run.
+        """
+
+    async def unpause(self, experiment_id: str) -> ExperimentView:
+        """Lets trials start again.
+
+        Raises:
+            WrongExperimentStatusError: The experiment does not run.
+        """
+
+    async def create_trial(self, experiment_id: str, parameters: Any, request_id: str) -> TrialView:
+        """Queues a trial with parameters of the caller's own; the same request again returns the same one.
+
+        Raises:
+            InvalidArgumentError: The parameters do not fit the search space.
+            WrongExperimentStatusError: No trial can be created any more.
+        """
+
+    async def import_trials(
+        self, experiment_id: str, trials: Sequence[dict[str, Any]], request_id: str
+    ) -> int:
+        """Tells the tuner of results from elsewhere and returns how many; each request once.
+
+        Args:
+            experiment_id: The experiment.
+            trials: {"parameter": ..., "value": ...} each.
+            request_id: Made by the caller.
+
+        Raises:
+            InvalidArgumentError: An entry is not one of parameters with a value.
+            WrongExperimentStatusError: The experiment does not run.
         """
 
     async def stop(self, experiment_id: str) -> ExperimentView:

@@ -20,6 +20,8 @@ def limits_from_config(config: ExperimentConfig) -> Limits:
         max_trial_seconds=_seconds(config.max_trial_duration),
         stop_trials_at_time_limit=config.on_limit == "stop",
         stop_on_early_failures=config.stop_on_early_failures is not False,
+        max_trial_retries=config.max_trial_retries or 0,
+        max_failed_trial_number=config.max_failed_trial_number,
     )
 
 

@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Collection, Sequence
 from pathlib import Path
+from typing import Any
 
 from nni_config import ExperimentConfig, new_experiment_id
 from nni_config.experiment_ids import EXPERIMENT_ID_PATTERN
@@ -103,6 +104,28 @@ class ExperimentService:
                 search_space_changed=update.search_space is not UNCHANGED,
             )
             return await experiment.reader.experiment()
+
+    async def resume(self, experiment_id: str, config: ExperimentConfig | None) -> ExperimentView:
+        """Goes on with the experiment of an earlier manager; see ExperimentCalls."""
+        raise errors.WrongExperimentStatusError("resuming is being built")
+
+    async def pause(self, experiment_id: str) -> ExperimentView:
+        """Lets running trials finish and starts no new one; see ExperimentCalls."""
+        raise errors.WrongExperimentStatusError("pausing is being built")
+
+    async def unpause(self, experiment_id: str) -> ExperimentView:
+        """Lets trials start again; see ExperimentCalls."""
+        raise errors.WrongExperimentStatusError("pausing is being built")
+
+    async def create_trial(self, experiment_id: str, parameters: Any, request_id: str) -> TrialView:
+        """Queues a trial with parameters of the caller's own; see ExperimentCalls."""
+        raise errors.WrongExperimentStatusError("customized trials are being built")
+
+    async def import_trials(
+        self, experiment_id: str, trials: Sequence[dict[str, Any]], request_id: str
+    ) -> int:
+        """Tells the tuner of results from elsewhere; see ExperimentCalls."""
+        raise errors.WrongExperimentStatusError("importing is being built")
 
     async def stop(self, experiment_id: str) -> ExperimentView:
         """Stops the trials, closes the record, and lets the manager end; see ExperimentCalls."""

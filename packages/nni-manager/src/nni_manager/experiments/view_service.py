@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from nni_config import ExperimentConfig
 
@@ -48,6 +48,28 @@ class ViewService:
         self._refuse()
 
     async def update(self, experiment_id: str, update: ExperimentUpdate) -> NoReturn:
+        """Refuses."""
+        self._refuse()
+
+    async def resume(self, experiment_id: str, config: ExperimentConfig | None) -> NoReturn:
+        """Refuses."""
+        self._refuse()
+
+    async def pause(self, experiment_id: str) -> NoReturn:
+        """Refuses."""
+        self._refuse()
+
+    async def unpause(self, experiment_id: str) -> NoReturn:
+        """Refuses."""
+        self._refuse()
+
+    async def create_trial(self, experiment_id: str, parameters: Any, request_id: str) -> NoReturn:
+        """Refuses."""
+        self._refuse()
+
+    async def import_trials(
+        self, experiment_id: str, trials: Sequence[dict[str, Any]], request_id: str
+    ) -> NoReturn:
         """Refuses."""
         self._refuse()
 

@@ -63,6 +63,23 @@ class ExperimentServicer:
         view = await self._calls.start(requests.experiment_id(request.name, "name"))
         return pb.StartExperimentResponse(experiment=self._messages.to_message(view))
 
+    async def resume_experiment(self, request: pb.ResumeExperimentRequest) -> pb.ResumeExperimentResponse:
+        """Goes on with an experiment of an earlier manager."""
+        experiment_id = requests.experiment_id(request.name, "name")
+        config = config_from_message(request.config) if request.HasField("config") else None
+        view = await self._calls.resume(experiment_id, config)
+        return pb.ResumeExperimentResponse(experiment=self._messages.to_message(view))
+
+    async def pause_experiment(self, request: pb.PauseExperimentRequest) -> pb.PauseExperimentResponse:
+        """Lets running trials finish and starts no new one."""
+        view = await self._calls.pause(requests.experiment_id(request.name, "name"))
+        return pb.PauseExperimentResponse(experiment=self._messages.to_message(view))
+
+    async def unpause_experiment(self, request: pb.UnpauseExperimentRequest) -> pb.UnpauseExperimentResponse:
+        """Lets trials start again."""
+        view = await self._calls.unpause(requests.experiment_id(request.name, "name"))
+        return pb.UnpauseExperimentResponse(experiment=self._messages.to_message(view))
+
     async def stop_experiment(self, request: pb.StopExperimentRequest) -> pb.StopExperimentResponse:
         """Stops an experiment and lets the manager end."""
         view = await self._calls.stop(requests.experiment_id(request.name, "name"))
@@ -104,6 +121,14 @@ class ExperimentServicer:
         token = paging.page_token(listing, page[-1].sequence_number) if more else ""
         return pb.ListTrialsResponse(trials=page, next_page_token=token)
 
+    async def create_trial(self, request: pb.CreateTrialRequest) -> pb.CreateTrialResponse:
+        """Queues a trial with parameters of the caller's own."""
+        experiment_id = requests.experiment_id(request.parent, "parent")
+        request_id = requests.request_id(request.request_id)
+        parameters = requests.value(request.parameters, "parameters")
+        view = await self._calls.create_trial(experiment_id, parameters, request_id)
+        return pb.CreateTrialResponse(trial=trial_messages.trial_to_message(experiment_id, view))
+
     async def cancel_trial(self, request: pb.CancelTrialRequest) -> pb.CancelTrialResponse:
         """Stops a trial."""
         experiment_id, trial_id = requests.trial_ids(request.name, "name")
@@ -144,6 +169,20 @@ class ExperimentServicer:
         more = len(page) < len(records)
         token = paging.page_token(listing, records[len(page) - 1].sequence_number) if more else ""
         return pb.ExportTrialsResponse(trials=page, next_page_token=token)
+
+    async def import_trials(self, request: pb.ImportTrialsRequest) -> pb.ImportTrialsResponse:
+        """Tells the tuner of results from elsewhere."""
+        experiment_id = requests.experiment_id(request.parent, "parent")
+        request_id = requests.request_id(request.request_id)
+        trials = [
+            {
+                "parameter": requests.value(trial.parameters, f"trials[{number}].parameters"),
+                "value": requests.value(trial.value, f"trials[{number}].value"),
+            }
+            for number, trial in enumerate(request.trials)
+        ]
+        count = await self._calls.import_trials(experiment_id, trials, request_id)
+        return pb.ImportTrialsResponse(imported_count=count)
 
     async def create_sign_in_code(self, request: pb.CreateSignInCodeRequest) -> pb.CreateSignInCodeResponse:
         """Returns a one-time code that signs a browser in."""

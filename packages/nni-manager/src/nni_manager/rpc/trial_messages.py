@@ -37,6 +37,7 @@ def trial_to_message(experiment_id: str, view: TrialView) -> trial_pb2.Trial:
         output_directory=view.output_directory,
         waiting_reason=record.waiting_reason,
         revision=stored.revision,
+        earlier_ends=[end_reason_to_message(reason) for reason in record.earlier_ends],
     )
     if record.has_final_result:
         message.final_result.CopyFrom(any_value(record.final_result))
@@ -47,8 +48,11 @@ def trial_to_message(experiment_id: str, view: TrialView) -> trial_pb2.Trial:
 
 def optional_end_reason(reason: EndReason | None) -> trial_pb2.EndReason | None:
     """Returns who ended something, and why, as a message; None leaves a message's field unset."""
-    if reason is None:
-        return None
+    return None if reason is None else end_reason_to_message(reason)
+
+
+def end_reason_to_message(reason: EndReason) -> trial_pb2.EndReason:
+    """Returns who ended something, and why, as a message."""
     return trial_pb2.EndReason(
         actor=trial_pb2.EndReason.Actor.Value(f"ACTOR_{reason.actor.value}"),
         message=reason.message,

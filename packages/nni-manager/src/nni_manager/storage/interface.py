@@ -13,6 +13,8 @@ Rules, held by tests/contract for every implementation:
    What is returned is a copy; changing it changes nothing stored.
 6. Reads may be made from any thread while another commits, and see whole commits only.
 7. Only one thread commits at a time; callers see to it.
+9. Notes of the tuner's history are only ever added. The intermediate results that a trial is shown with are
+   those of its present attempt; `metrics` returns those of every attempt.
 8. A batch is refused as a whole with BatchRefusedError if it gives two trials the same sequence number,
    changes a trial's, holds a value that JSON cannot, or holds results of a trial that is saved neither before
    nor in the batch. The numbers of reporters and the positions of report files never go back.
@@ -25,7 +27,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from nni_manager.engine.effects import Write
-from nni_manager.engine.records import ExperimentRecord, MetricRecord, TrialRecord
+from nni_manager.engine.records import ExperimentRecord, MetricRecord, TrialRecord, TunerNote
 from nni_manager.engine.statuses import MetricKind, TrialStatus
 
 
@@ -86,6 +88,21 @@ class ReportPosition:
     end_offset: int
 
 
+@dataclass(frozen=True, slots=True)
+class StoredTunerNote:
+    """An entry of the tuner's history with its place in it.
+
+    Attributes:
+        note: The entry.
+        row: Its place in the history, rising in the order stored, from 1.
+        trial: The trial that the note names, None when it names none.
+    """
+
+    note: TunerNote
+    row: int
+    trial: TrialRecord | None
+
+
 class Storage(Protocol):
     """The record of one experiment. Every method may raise StorageError."""
 
@@ -136,6 +153,12 @@ class Storage(Protocol):
 
     def report_position(self, trial_id: str, attempt: int) -> ReportPosition:
         """Returns how far the results of an attempt are stored; zeros for an unknown trial."""
+
+    def tuner_notes(self, after_row: int = 0, limit: int = 10_000) -> list[StoredTunerNote]:
+        """Returns the history of the tuner by rising row, each with its trial as it is now."""
+
+    def committed_at(self) -> float | None:
+        """Returns when the last commit was made, seconds since the epoch; None before the first."""
 
     def close(self) -> None:
         """Closes the storage. What SQLite keeps beside its file is folded into it."""

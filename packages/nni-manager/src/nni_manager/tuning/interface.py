@@ -9,6 +9,9 @@ Rules:
 3. An exception of the algorithm, or the death of its process, is emitted once as AlgorithmFailed, and
    nothing follows. A slow algorithm is not a dead one.
 4. `emit` is called in the event loop's thread and returns at once.
+5. An algorithm can be made anew out of the history of its experiment; a rebuilt instance is always a new one.
+   While it is rebuilt nothing is emitted. Afterwards it goes on as the one before would have: what it was
+   asked for and has not answered is asked again by `tell`, under the same ids.
 """
 
 from __future__ import annotations
@@ -60,6 +63,27 @@ class AlgorithmSettings:
     checkpoint_directory: Path
     environment: dict[str, str] = field(default_factory=dict)
     log_level: str = "info"
+
+
+HistoryEntry = TunerCall | AssessorCall | ParametersProposed | ParametersRefused
+"""Something that an algorithm was told or answered before it is made anew."""
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """What happened between an experiment and its tuner, or its assessor, in the order recorded.
+
+    Attributes:
+        entries: What the algorithm was told and what it answered, up to the first call that is still open.
+            A request is followed by its answers; one whose ids were all withdrawn has none.
+        open_calls: The calls from the first request on that was not answered wholly. They are told again,
+            the requests with the ids that are still open.
+        last_number: The number of the last call in both, 0 when there is none.
+    """
+
+    entries: tuple[HistoryEntry, ...] = ()
+    open_calls: tuple[TunerCall | AssessorCall, ...] = ()
+    last_number: int = 0
 
 
 class AlgorithmError(Exception):

@@ -29,6 +29,7 @@ from nni_manager.experiments.event_queue import EventQueue, QueuedEvent
 from nni_manager.experiments.folder import ExperimentFolder
 from nni_manager.experiments.late_reports import late_metrics
 from nni_manager.experiments.storage_trouble import StorageTrouble
+from nni_manager.experiments.summary_file import SummaryFile
 from nni_manager.storage.interface import BatchRefusedError, Storage, StorageError
 from nni_manager.training.interface import TrainingService, TrialRun
 from nni_manager.tuning.interface import Algorithm
@@ -64,6 +65,7 @@ class ExperimentRunner:
         self._writer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="commit")
         self._changed = asyncio.Event()
         self._trouble = StorageTrouble()
+        self._summary = SummaryFile(record, storage, folder)
         self._training: TrainingService | None = None
         self._tuner: Algorithm | None = None
         self._assessor: Algorithm | None = None
@@ -260,7 +262,9 @@ class ExperimentRunner:
             self.queue.put(AlgorithmFailed("record", message, "", time.time()))
 
     def _store(self, writes: list[Write]) -> tuple[int, bool]:
-        return self._storage.commit(writes), self._folder.exists()
+        revision = self._storage.commit(writes)
+        self._summary.stored(writes)
+        return revision, self._folder.exists()
 
     def _act(self, action: Action) -> None:
         training, tuner = self._training, self._tuner

@@ -93,6 +93,7 @@ _TYPES = (
     (_PATH.name, "a relative one leads from the folder of the YAML file; ~ is the home folder"),
     ("choice", "one of the texts that are listed"),
     ("object", "names with values"),
+    ("list of objects", "a list whose elements are names with values"),
     ("every type", "no ${placeholder} of a template that was not filled in, but for commands"),
 )
 """What the index says of the types."""
@@ -233,6 +234,8 @@ def _plain_type(schema: dict[str, Any]) -> FieldType:
         return FieldType("choice", rule=f"one of {texts}" if len(choices) > 1 else texts)
     if schema.get("type") == "integer":
         return FieldType("whole number", rule=f"a whole number{_bounds(schema)}")
+    if schema.get("type") == "array":
+        return FieldType("list of objects", rule="a list, each element of names with values")
     return FieldType("object") if schema.get("type") == "object" else FieldType("any value")
 
 

@@ -99,6 +99,8 @@ ACCEPTED = {
         trialCommand=..., trainingService={"platform": "local", "trialCommand": "a"}
     ),
     "a variable of the shell": changed(trialCommand="echo ${HOME}"),
+    "parameters to be tried first": changed(initialParameters=[{"x": 0.5}, {}], maxTrialRetries=0),
+    "no parameters to be tried first": changed(initialParameters=[], maxFailedTrialNumber=1),
     "commands of roles": changed(
         trialCommand=...,
         trainingService={"platform": "kubeflow", "operator": "tf-operator", "apiVersion": 1, "storage": NFS},
@@ -180,6 +182,10 @@ REFUSED = {
         trainingService={"platform": "remote", "machineList": [{**MACHINE, "password": " "}]}
     ),
     "a duration of nothing": changed(maxTrialDuration="0.0e5h"),
+    "parameters without a list": changed(initialParameters={"x": 0.5}),
+    "parameters that are no object": changed(initialParameters=[{"x": 0.5}, 0.5]),
+    "less than no retry": changed(maxTrialRetries=-1),
+    "no failed trial": changed(maxFailedTrialNumber=0),
     "a negative duration": changed(maxTrialDuration="-5m"),
     "a GPU twice": changed(tunerGpuIndices="1,0,1"),
     "annotations": changed(useAnnotation=True),
@@ -235,6 +241,8 @@ UNSEEN = {
         optimizeMode="maximize", tuner={"name": "TPE", "classArgs": {"optimize_mode": "minimize"}}
     ),
     "low above high": space(_type="uniform", _value=[1, 0]),
+    "parameters outside the search space": changed(initialParameters=[{"x": 2}]),
+    "parameters that the search space does not name": changed(initialParameters=[{"y": 0}]),
     "a whole number with a point": space(_type="randint", _value=[0, 5.0]),
     "a host with a port": changed(
         trainingService={"platform": "remote", "machineList": [{**MACHINE, "host": "a:22"}]}

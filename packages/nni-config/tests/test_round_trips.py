@@ -63,6 +63,7 @@ BY_NAME = {
     "trial_stop_grace_period": durations,
     "memory_size": sizes,
     "trial_memory_size": sizes,
+    "initial_parameters": st.lists(objects, min_size=1, max_size=3),
 }
 
 
@@ -290,6 +291,9 @@ def files(service: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, Any]]:
             "optimizeMode": st.just("minimize"),
             "trialStopGracePeriod": durations,
             "snapshotCode": st.booleans(),
+            "maxTrialRetries": st.integers(0, 9),
+            "maxFailedTrialNumber": whole,
+            "initialParameters": st.lists(st.just({}), min_size=1, max_size=3),
         },
     )
 

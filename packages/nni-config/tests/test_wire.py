@@ -25,6 +25,7 @@ from nni_config import (
 from nni_config.platforms import PLATFORMS
 from nni_config.wire import config_from_message, config_to_message
 from nni_proto.v1 import experiment_config_pb2 as pb
+from nni_proto.v1 import value_pb2 as pb_value
 
 texts = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=8)
 int32s = st.integers(1, 2**31 - 1)
@@ -83,6 +84,9 @@ configs = st.builds(
     trial_stop_grace_period=optional(durations),
     stop_on_early_failures=optional(st.booleans()),
     snapshot_code=optional(st.booleans()),
+    max_trial_retries=optional(st.integers(0, 100)),
+    max_failed_trial_number=optional(int32s),
+    initial_parameters=optional(st.lists(objects, min_size=1, max_size=3)),
 )
 
 
@@ -197,6 +201,12 @@ def test_bad_messages_are_refused() -> None:
         (pb.ExperimentConfig(trial_concurrency=-1), "trial_concurrency"),
         (pb.ExperimentConfig(log_level="loud"), "log_level"),
         (pb.ExperimentConfig(tuner_gpu_indices=[1, 1]), "tuner_gpu_indices"),
+        (pb.ExperimentConfig(max_trial_retries=-1), "max_trial_retries"),
+        (pb.ExperimentConfig(max_failed_trial_number=0), "max_failed_trial_number"),
+        (
+            pb.ExperimentConfig(initial_parameters=[pb_value.Value(string_value="lr")]),
+            "initial_parameters[0]",
+        ),
         (pb.ExperimentConfig(max_trial_duration=pb.WrittenDuration(text="soon")), "max_trial_duration"),
         (pb.ExperimentConfig(training_services=[pb.TrainingServiceConfig()]), "training_service.platform"),
         (

@@ -14,7 +14,16 @@ from typing_extensions import Self
 from nni_config.algorithm import AlgorithmConfig, canonical_algorithm
 from nni_config.base import ConfigBase
 from nni_config.experiment_checks import check_experiment, experiment_warnings
-from nni_config.fields import Duration, GpuIndices, NonNegativeInt, PathLike, PositiveInt, filled_in, required
+from nni_config.fields import (
+    Duration,
+    GpuIndices,
+    JsonObjects,
+    NonNegativeInt,
+    PathLike,
+    PositiveInt,
+    filled_in,
+    required,
+)
 from nni_config.names import comparable
 from nni_config.open_types import MaybeNone, TrainingServices
 from nni_config.origin import Origin
@@ -79,8 +88,9 @@ class ExperimentConfig(ConfigBase):
             same parameters. None is 0. Unit: attempts.
         max_failed_trial_number: After this many failed trials the experiment ends as ERROR. None is without
             end. Unit: trials.
-        initial_parameters: Parameters that are tried first, in this order. One that lacks parameters is
-            completed by the tuner. Rule: a list of objects, each within the search space.
+        initial_parameters: Parameters that are tried first, in this order; they count as trials, and the
+            tuner is told their results. Where some are missing the tuner adds them. Rule: within the search
+            space of a built-in tuner.
     """
 
     # Whoever loads this class makes one; without it the first one would take long.
@@ -122,7 +132,7 @@ class ExperimentConfig(ConfigBase):
     snapshot_code: bool | None = None
     max_trial_retries: NonNegativeInt | None = None
     max_failed_trial_number: PositiveInt | None = None
-    initial_parameters: list[dict[str, Any]] | None = None
+    initial_parameters: JsonObjects | None = None
 
     def __init__(self, training_service_platform: str | Sequence[str] | None = None, **fields: Any) -> None:
         """Makes a configuration of fields, or a template for a platform.
@@ -206,6 +216,7 @@ class ExperimentConfig(ConfigBase):
         if self.experiment_working_directory is None:
             self.experiment_working_directory = default_experiments_directory()
         self.tuner_gpu_indices = self.tuner_gpu_indices or None
+        self.initial_parameters = self.initial_parameters or None
         self._fill_in_algorithms(report)
         if isinstance(self.training_service, list) and len(self.training_service) == 1:
             self.training_service = self.training_service[0]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from nni_config.algorithms import find_algorithm, is_misspelt
 from nni_config.checks import check_host
+from nni_config.initial_parameters import initial_parameters_problems
 from nni_config.optimize_mode import check_optimize_mode
 from nni_config.platforms import PLATFORMS
 from nni_config.problems import Problem, Report
@@ -36,6 +37,8 @@ def check_experiment(config: ExperimentConfig, report: Report) -> None:
     _check_algorithms(config, report)
     _check_training_services(config, report)
     _check_search_space(config, report)
+    if _has_standard_space(config) and not report.has_problem("initial_parameters"):
+        report.at("initial_parameters").add_all(_initial_problems(config))
     check_optimize_mode(config, report)
 
 
@@ -45,10 +48,30 @@ def experiment_warnings(config: ExperimentConfig) -> list[str]:
     if config._replaces_search_space:
         warnings.append("search_space: search_space_file is set too, and wins")
     warnings += [*_address_warnings(config), *_placeholder_warnings(config)]
+    warnings += _initial_warnings(config)
     if _has_standard_space(config):
         return warnings
     problems = search_space_problems(config.search_space) if _looks_standard(config.search_space) else []
-    return [*warnings, *(str(problem.below("search_space")) for problem in problems)]
+    initial = _initial_problems(config) if _looks_standard(config.search_space) else []
+    return [
+        *warnings,
+        *(str(problem.below("search_space")) for problem in problems),
+        *(str(config._located(problem.below("initial_parameters"))) for problem in initial),
+    ]
+
+
+def _initial_problems(config: ExperimentConfig) -> list[Problem]:
+    """Returns where initial parameters do not fit the search space, if that is valid itself."""
+    space = config.search_space
+    if not config.initial_parameters or space is None or search_space_problems(space):
+        return []
+    return initial_parameters_problems(config.initial_parameters, space)
+
+
+def _initial_warnings(config: ExperimentConfig) -> Iterator[str]:
+    given, limit = len(config.initial_parameters or ()), config.max_trial_number
+    if limit is not None and given > limit:
+        yield f"initial_parameters: {given} are given, of which max_trial_number lets {limit} be tried"
 
 
 def _address_warnings(config: ExperimentConfig) -> Iterator[str]:

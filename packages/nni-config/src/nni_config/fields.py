@@ -13,6 +13,7 @@ from pydantic import BaseModel, Field, PlainValidator
 from nni_config.durations import parse_duration
 from nni_config.names import short
 from nni_config.plain import plain_scalar
+from nni_config.problems import Problem, error_of
 from nni_config.secrets import HIDDEN, Secret
 from nni_config.units import parse_memory_size
 
@@ -76,6 +77,20 @@ def _object(value: Any) -> Any:
     return value
 
 
+def _objects(value: Any) -> list[dict[str, Any]]:
+    allowed = "allowed is a list of objects, each of names with values"
+    if not isinstance(value, (list, tuple)):
+        raise ValueError(f"{short(value)} is not a list; {allowed}")
+    problems = [
+        Problem((index,), f"{short(element)} is not an object; {allowed}")
+        for index, element in enumerate(value)
+        if not isinstance(element, dict)
+    ]
+    if problems:
+        raise error_of(problems)
+    return value if isinstance(value, list) else list(value)
+
+
 def _gpu_indices(value: Any) -> list[int]:
     allowed = 'allowed are numbers from 0, each once, such as 0, "0,1" or [0, 1]'
     indices: list[Any]
@@ -124,6 +139,9 @@ GpuIndices = Annotated[list[int], PlainValidator(_gpu_indices)]
 
 JsonObject = Annotated[dict[str, Any], PlainValidator(_object)]
 """A dict of JSON values. It stays the same object, so changes made to it later are seen."""
+
+JsonObjects = Annotated[list[dict[str, Any]], PlainValidator(_objects)]
+"""A list of dicts of JSON values. It stays the same list, so changes made to it later are seen."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -97,6 +97,7 @@ _BY_VALIDATOR: dict[Any, Schema] = {
     fields._memory_size: values.MEMORY_SIZE,
     fields._gpu_indices: values.GPU_INDICES,
     fields._object: {"type": "object"},
+    fields._objects: {"type": "array", "items": {"type": "object"}},
 }
 
 

@@ -84,7 +84,7 @@ WRONG = {
     "memory": ["much", "5", "5 x", 0, -1, "0gb", True, [1], {"a": 1}, "${size}"],
     "gpus": ["a", "0,0", -1, [0, 0], [1.5], True, {"a": 1}, "${gpus}"],
     "object": ["a", 5, [1], True, "${arguments}"],
-    "objects": ["a", 5, True, {"a": 1}, [5], [[1]], ["a"], [None], [{"nosuch": 1}], [{"x": 7}], "${list}"],
+    "objects": ["a", 5, True, {"a": 1}, [5], [[1]], ["a"], [None], "${list}"],
     "nested": ["a", 5, [1], True, {"nosuch": 1}, "${part}"],
     "list": ["a", 5, True, {"nosuch": 1}, [5], [{"nosuch": 1}], [], "${list}"],
 }

@@ -90,7 +90,7 @@ def test_what_a_crash_left_half_done_is_undone_in_a_copy(folder):
     connection.execute("PRAGMA cache_size = 1")
     connection.execute("PRAGMA cache_spill = 1")
     connection.execute("BEGIN IMMEDIATE")
-    connection.execute("UPDATE MetricData SET data = ?", ('"' + "9" * 2000 + '"',))
+    connection.execute("UPDATE MetricData SET data = ?", ('"' + "9" * 200_000 + '"',))
     journal = record.with_name("nni.sqlite-journal").read_bytes()
     torn = record.read_bytes()
     connection.execute("ROLLBACK")

@@ -44,10 +44,15 @@ def name_of_trial(experiment_name: str, trial_id: str) -> str:
 
 def list_trial_jobs(session: Session, name: str) -> list[TrialJob]:
     """Returns an experiment's trials in the order of their numbers."""
+    return [job for _, job in list_trials(session, name)]
+
+
+def list_trials(session: Session, name: str) -> list[tuple[Trial, TrialJob]]:
+    """Returns an experiment's trials in the order of their numbers, as the protocol and as NNI has them."""
     # The trials first: whatever final result they have is then among the results.
     trials = list(_trials(session, name))
     finals = _finals(session, name)
-    return [_trial_job(trial, finals.get(trial.name)) for trial in trials]
+    return [(trial, _trial_job(trial, finals.get(trial.name))) for trial in trials]
 
 
 def get_trial_job(session: Session, name: str, trial_id: str) -> TrialJob:

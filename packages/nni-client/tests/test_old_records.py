@@ -86,11 +86,12 @@ def test_nothing_is_written(folder):
 
 def test_what_a_crash_left_half_done_is_undone_in_a_copy(folder):
     record = folder / "db" / "nni.sqlite"
+    change(folder, *[("INSERT INTO MetricData (data) VALUES (?)", ("x" * 1000,))] * 2000)
     connection = sqlite3.connect(record, isolation_level=None)
     connection.execute("PRAGMA cache_size = 1")
     connection.execute("PRAGMA cache_spill = 1")
     connection.execute("BEGIN IMMEDIATE")
-    connection.execute("UPDATE MetricData SET data = ?", ('"' + "9" * 200_000 + '"',))
+    connection.execute("UPDATE MetricData SET data = '\"9\"'")
     journal = record.with_name("nni.sqlite-journal").read_bytes()
     torn = record.read_bytes()
     connection.execute("ROLLBACK")

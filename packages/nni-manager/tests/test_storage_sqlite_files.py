@@ -12,12 +12,12 @@ from types import SimpleNamespace
 
 import psutil
 import pytest
+from nni_config.filesystems import is_on_network
 from nni_manager.engine.effects import SaveExperiment, SaveTrial
 from nni_manager.engine.records import ExperimentOrigin
 from nni_manager.storage.interface import StorageError
 from nni_manager.storage.sqlite import open_sqlite_storage, schema
 from nni_manager.storage.sqlite.files import open_for_writing
-from nni_manager.storage.sqlite.filesystems import is_on_network
 from nni_manager.testing.storage import trial
 
 CRASHING = """

@@ -9,9 +9,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import quote
 
+from nni_config.filesystems import is_on_network
+
 from nni_manager.storage.interface import BatchRefusedError, StorageError
 from nni_manager.storage.sqlite import schema
-from nni_manager.storage.sqlite.filesystems import is_on_network
 
 _WAIT_SECONDS = 30.0
 _CLOSING_WAIT_SECONDS = 1.0

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import psutil
-
 # fmt: off
 _NETWORK_TYPES = frozenset({
     "9p", "afs", "beegfs", "ceph", "cifs", "cvmfs", "fhgfs", "gfs2", "glusterfs", "gpfs", "lustre", "ncpfs",
@@ -17,11 +15,17 @@ _NETWORK_TYPES = frozenset({
 
 def is_on_network(path: Path) -> bool:
     """Returns whether a path lies on a file system that other machines may have mounted too."""
+    return file_system_type(path).removeprefix("fuse.") in _NETWORK_TYPES
+
+
+def file_system_type(path: Path) -> str:
+    """Returns the type of the file system that a path lies on, in lower case; "" where it is not known."""
+    import psutil
+
     place = path.resolve()
     mounts = [
         (len(Path(mount.mountpoint).parts), number, mount.fstype)
         for number, mount in enumerate(psutil.disk_partitions(all=True))
         if place.is_relative_to(mount.mountpoint)
     ]
-    file_system = max(mounts, default=(0, 0, ""))[2]
-    return file_system.lower().removeprefix("fuse.") in _NETWORK_TYPES
+    return max(mounts, default=(0, 0, ""))[2].lower()

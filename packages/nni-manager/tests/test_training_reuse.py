@@ -301,6 +301,29 @@ async def test_close_stops_what_waits_though_the_courier_has_just_died(
     assert not runs(waiting)
 
 
+async def test_close_waits_for_what_was_told_to_end_by_a_courier_that_has_died(
+    make: MakeService, listener: StoringListener, pid: Callable[[int], int]
+) -> None:
+    service = make(f"{PYTHON} loop.py; exec sleep 1000")
+    async with started(service):
+        service.submit(run(0, {"wait": "never"}))
+        await listener.next("t0", TrialStarted)
+        service.submit(run(1))
+        await listener.next("t1", TrialEnded)
+        running, leaving = psutil.Process(pid(0)), psutil.Process(pid(1))
+        service.release()
+        await until(lambda: "sleep" in leaving.cmdline() or "sleep" in leaving.name())
+        courier().kill()
+    assert not runs(leaving)
+    assert runs(running)
+    again = StoringListener()
+    async with started(make(to=again)) as second:
+        second.adopt("t0", 0, 0)
+        second.cancel("t0", 0)
+        await again.next("t0", TrialEnded)
+    assert not runs(running)
+
+
 async def test_release_reaches_what_waits_though_the_courier_has_just_died(
     make: MakeService, listener: StoringListener, pid: Callable[[int], int]
 ) -> None:

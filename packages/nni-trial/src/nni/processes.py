@@ -94,6 +94,17 @@ def carries(pid: int, tags: Iterable[Sequence[bytes]]) -> bool:
     return any(all(b"\0" + variable + b"\0" in environment for variable in tag) for tag in tags)
 
 
+def variable(pid: int, name: str) -> str:
+    """Returns a variable of the environment that a process was started with, "" if that cannot be seen."""
+    start = b"\0" + name.encode() + b"="
+    try:
+        with open(f"/proc/{pid}/environ", "rb", buffering=0) as file:
+            _, found, rest = (b"\0" + file.read()).partition(start)
+    except OSError:
+        return ""
+    return os.fsdecode(rest.partition(b"\0")[0]) if found else ""
+
+
 def _stat_fields(pid: int) -> Optional[List[str]]:
     """Returns the fields of /proc/<pid>/stat from the state on (the name before may hold anything)."""
     try:

@@ -153,7 +153,10 @@ class CourierConnection:
             return
         if may_have_waiting:
             try:
-                await self._shut_down(await self._open_ready(), patience)
+                self._process = await self._open_ready()
+                self._tell_trials()  # so that it leaves those alone that run
+                process, self._process = self._process, None
+                await self._shut_down(process, patience)
             except (OSError, ValueError, TrainingServiceError) as error:
                 logger.error("processes that wait for a trial cannot be stopped: %s", error)
 

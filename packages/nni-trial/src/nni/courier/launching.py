@@ -7,6 +7,7 @@ import json
 import os
 from typing import Any, Dict, List, NamedTuple, Optional
 
+from nni import processes
 from nni.courier.trials import Trial
 from nni.courier.values import value_from_json
 from nni.runner import Run
@@ -68,6 +69,19 @@ def tags(place: Place, home: TrialFolder) -> List[List[bytes]]:
     if place.socket_path:
         names.append(f"{_SLOT_VARIABLE}={_slot_id(home)}")
     return [[f"NNI_EXP_ID={place.experiment_id}".encode(), name.encode()] for name in names]
+
+
+def homes_of_living(place: Place) -> List[TrialFolder]:
+    """Returns the homes of the slots that have processes now, whichever courier started them."""
+    wanted = [f"NNI_EXP_ID={place.experiment_id}", f"{_SOCKET_VARIABLE}={place.socket_path}"]
+    tag = [os.fsencode(variable) for variable in wanted]
+    slots = {
+        processes.variable(pid, _SLOT_VARIABLE)
+        for pid in processes.all_pids()
+        if processes.carries(pid, [tag])
+    }
+    homes = (slot.rpartition("-") for slot in sorted(slots) if slot)
+    return [TrialFolder(place.experiment_directory, name, int(attempt)) for name, _, attempt in homes]
 
 
 def trial_variables(experiment_id: str, trial: Trial, command: Optional[Dict[str, Any]]) -> Dict[str, str]:

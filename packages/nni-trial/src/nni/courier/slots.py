@@ -54,12 +54,14 @@ class Slots:
         self._children: Dict[int, Slot] = {}
         self._held: List[Trial] = []
         self._reconnecting_until = 0.0
+        self._has_predecessor = False
         self._released = False
         self._ending = False
 
     def expect_earlier_processes(self) -> None:
         """Says that an earlier courier had processes, which may come back."""
         self._reconnecting_until = time.monotonic() + RECONNECTING_SECONDS
+        self._has_predecessor = True
 
     @property
     def must_be_watched(self) -> bool:
@@ -116,6 +118,10 @@ class Slots:
         """Sees to it that processes without a trial end: they are told, then stopped after a grace period."""
         self.release()
         self._ending = True
+        if self._has_predecessor:
+            # One that was told to end by an earlier courier and takes its time asks nobody any more.
+            for home in launching.homes_of_living(self._place):
+                self._slot_at(home)
         for slot in list(self._slots.values()):
             self._stop_if_idle(slot)
 

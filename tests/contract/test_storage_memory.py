@@ -6,9 +6,10 @@ import pytest
 from nni_manager.storage.interface import Storage
 from nni_manager.storage.memory import MemoryStorage
 from nni_manager.testing.storage import StorageContract
+from nni_manager.testing.storage_history import HistoryContract
 
 
-class TestMemoryStorage(StorageContract):
+class TestMemoryStorage(StorageContract, HistoryContract):
     @pytest.fixture
     def storage(self) -> Iterator[Storage]:
         storage = MemoryStorage()

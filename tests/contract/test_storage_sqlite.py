@@ -7,9 +7,10 @@ import pytest
 from nni_manager.storage.interface import Storage
 from nni_manager.storage.sqlite import files, open_sqlite_storage
 from nni_manager.testing.storage import StorageContract
+from nni_manager.testing.storage_history import HistoryContract
 
 
-class TestSqliteStorage(StorageContract):
+class TestSqliteStorage(StorageContract, HistoryContract):
     @pytest.fixture
     def storage(self, tmp_path: Path) -> Iterator[Storage]:
         storage = open_sqlite_storage(tmp_path / "db" / "experiment.sqlite")

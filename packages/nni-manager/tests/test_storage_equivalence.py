@@ -9,9 +9,9 @@ from typing import Any
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
-from nni_manager.engine.effects import SaveExperiment, SaveMetrics, SaveTrial, Write
-from nni_manager.engine.records import EndReason, MetricRecord
-from nni_manager.engine.statuses import Actor, ExperimentStatus, MetricKind, TrialStatus
+from nni_manager.engine.effects import SaveExperiment, SaveMetrics, SaveTrial, SaveTunerNotes, Write
+from nni_manager.engine.records import EndReason, MetricRecord, TunerNote
+from nni_manager.engine.statuses import Actor, ExperimentStatus, MetricKind, TrialStatus, TunerNoteKind
 from nni_manager.storage.interface import Storage, StorageError
 from nni_manager.storage.memory import MemoryStorage
 from nni_manager.storage.sqlite import open_sqlite_storage
@@ -43,6 +43,10 @@ def saved_trials(draw: st.DrawFn) -> SaveTrial:
         end_reason=draw(REASONS),
         final_result=draw(VALUES),
         objective=draw(OBJECTIVES),
+        submitted=draw(st.booleans()),
+        cancel_reason=draw(REASONS),
+        earlier_ends=tuple(reason for reason in draw(st.lists(REASONS, max_size=2)) if reason is not None),
+        create_request_id=draw(st.sampled_from(["", "a", "b"])),
     )
     if draw(st.integers(0, 30)) == 0:
         record = replace(record, sequence_number=draw(st.sampled_from(NUMBERS)))
@@ -77,12 +81,28 @@ def saved_experiments(draw: st.DrawFn) -> SaveExperiment:
             config=draw(st.dictionaries(st.text(max_size=3), VALUES, max_size=2)),
             end_reason=draw(REASONS),
             errors=tuple(draw(st.lists(st.text(max_size=4), max_size=2))),
+            paused=draw(st.booleans()),
+            initial_count=draw(st.integers(0, 9)),
+            import_request_ids=tuple(draw(st.lists(st.text(max_size=4), max_size=2))),
         )
     )
 
 
+@st.composite
+def saved_notes(draw: st.DrawFn) -> SaveTunerNotes:
+    one = st.builds(
+        TunerNote,
+        st.sampled_from(TunerNoteKind),
+        st.integers(0, 9),
+        st.lists(st.integers(0, 99), max_size=2).map(tuple),
+        st.sampled_from(["", *(f"t{number:04d}" for number in NUMBERS)]),
+        VALUES,
+    )
+    return SaveTunerNotes(tuple(draw(st.lists(one, max_size=3))))
+
+
 BATCHES = st.lists(
-    st.one_of(saved_trials(), saved_trials(), saved_metrics(), saved_experiments()), max_size=6
+    st.one_of(saved_trials(), saved_trials(), saved_metrics(), saved_experiments(), saved_notes()), max_size=6
 )
 
 
@@ -98,6 +118,9 @@ def everything(storage: Storage) -> list[str]:
         storage.trials(2, 2),
         storage.trials(0, 2, [TrialStatus.RUNNING, TrialStatus.SUCCEEDED, TrialStatus.FAILED]),
         storage.metrics(),
+        storage.trial_of_request("a"),
+        storage.tuner_notes(),
+        storage.tuner_notes(2, 3),
         storage.metrics(after_row=2, limit=3, kind=MetricKind.FINAL),
     ]
     for number in NUMBERS:

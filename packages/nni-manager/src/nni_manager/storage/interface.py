@@ -13,11 +13,11 @@ Rules, held by tests/contract for every implementation:
    What is returned is a copy; changing it changes nothing stored.
 6. Reads may be made from any thread while another commits, and see whole commits only.
 7. Only one thread commits at a time; callers see to it.
-9. Notes of the tuner's history are only ever added. The intermediate results that a trial is shown with are
-   those of its present attempt; `metrics` returns those of every attempt.
 8. A batch is refused as a whole with BatchRefusedError if it gives two trials the same sequence number,
    changes a trial's, holds a value that JSON cannot, or holds results of a trial that is saved neither before
    nor in the batch. The numbers of reporters and the positions of report files never go back.
+9. Notes of the tuner's history are only ever added. The intermediate results that a trial is shown with are
+   those of its present attempt; `metrics` returns those of every attempt.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class StoredTrial:
 
     Attributes:
         record: The trial.
-        intermediate_count: How many intermediate results it has.
+        intermediate_count: How many intermediate results its present attempt has.
         latest_intermediate: The one with the highest index, None when there is none.
         revision: The revision of the last commit that changed it.
     """
@@ -76,7 +76,7 @@ class ReportPosition:
     """How far the results of one attempt of a trial are stored.
 
     Attributes:
-        intermediate_count: How many intermediate results the trial has, all attempts together.
+        intermediate_count: How many intermediate results the attempt has.
         final_count: How many final results it has.
         reporter_numbers: The highest number stored of each reporter of this attempt.
         end_offset: The position in the attempt's report file up to which results are stored.
@@ -96,11 +96,13 @@ class StoredTunerNote:
         note: The entry.
         row: Its place in the history, rising in the order stored, from 1.
         trial: The trial that the note names, None when it names none.
+        revision: The revision of the commit that stored it.
     """
 
     note: TunerNote
     row: int
     trial: TrialRecord | None
+    revision: int
 
 
 class Storage(Protocol):
@@ -120,6 +122,9 @@ class Storage(Protocol):
 
     def trial(self, trial_id: str) -> StoredTrial | None:
         """Returns a trial, None when there is none of this id."""
+
+    def trial_of_request(self, request_id: str) -> StoredTrial | None:
+        """Returns the trial whose record has this create_request_id, None when there is none or it is ""."""
 
     def trials(
         self, after_sequence_number: int = -1, limit: int = 1000, statuses: Collection[TrialStatus] = ()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from bisect import bisect_right, insort
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
@@ -10,8 +11,8 @@ from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Any
 
-from nni_manager.engine.effects import SaveExperiment, SaveMetrics, SaveTrial, Write
-from nni_manager.engine.records import ExperimentRecord, MetricRecord, TrialRecord
+from nni_manager.engine.effects import SaveExperiment, SaveMetrics, SaveTrial, SaveTunerNotes, Write
+from nni_manager.engine.records import ExperimentRecord, MetricRecord, TrialRecord, TunerNote
 from nni_manager.engine.statuses import MetricKind, TrialStatus
 from nni_manager.storage.interface import (
     BatchRefusedError,
@@ -19,20 +20,20 @@ from nni_manager.storage.interface import (
     StorageError,
     StoredMetric,
     StoredTrial,
+    StoredTunerNote,
 )
 from nni_manager.storage.values import copied
 
 
 @dataclass(slots=True)
 class _Results:
-    """What is known of a trial's results."""
+    """What is known of the results of one attempt of a trial."""
 
     counts: Counter[MetricKind] = field(default_factory=Counter)
     latest_index: int = -1
     latest_intermediate: Any = None
-    rows: list[int] = field(default_factory=list)
-    reporter_numbers: dict[int, dict[str, int]] = field(default_factory=dict)
-    end_offsets: dict[int, int] = field(default_factory=dict)
+    reporter_numbers: dict[str, int] = field(default_factory=dict)
+    end_offset: int = 0
 
 
 class MemoryStorage:
@@ -46,10 +47,13 @@ class MemoryStorage:
         self._experiment_revision = 0
         self._trials: dict[str, TrialRecord] = {}
         self._revisions: dict[str, int] = {}
-        self._results: dict[str, _Results] = {}
+        self._results: dict[tuple[str, int], _Results] = {}
+        self._rows: dict[str, list[int]] = {}
         self._order: list[int] = []
         self._owners: dict[int, str] = {}
         self._metrics: list[StoredMetric] = []
+        self._notes: list[tuple[TunerNote, int]] = []
+        self._committed_at: float | None = None
 
     def commit(self, writes: Sequence[Write]) -> int:
         """Stores a batch; see the interface."""
@@ -60,14 +64,17 @@ class MemoryStorage:
             batch = [_copied_write(write) for write in writes]
             self._check_trials(batch)
             self._revision += 1
+            self._committed_at = time.time()
             for write in batch:
                 if isinstance(write, SaveExperiment):
                     self._experiment = write.record
                     self._experiment_revision = self._revision
                 elif isinstance(write, SaveTrial):
                     self._save_trial(write.record)
-                else:
+                elif isinstance(write, SaveMetrics):
                     self._save_metrics(write)
+                else:
+                    self._notes.extend((note, self._revision) for note in write.notes)
             return self._revision
 
     def revision(self) -> int:
@@ -93,6 +100,15 @@ class MemoryStorage:
         with self._lock:
             self._check_open()
             return self._stored(trial_id) if trial_id in self._trials else None
+
+    def trial_of_request(self, request_id: str) -> StoredTrial | None:
+        """Returns the trial that a request created; see the interface."""
+        with self._lock:
+            self._check_open()
+            owned = (self._trials[self._owners[number]] for number in self._order)
+            found = (record.trial_id for record in owned if record.create_request_id == request_id != "")
+            trial_id = next(found, None)
+            return None if trial_id is None else self._stored(trial_id)
 
     def trials(
         self, after_sequence_number: int = -1, limit: int = 1000, statuses: Collection[TrialStatus] = ()
@@ -150,7 +166,7 @@ class MemoryStorage:
             self._check_open()
             rows: Sequence[int] = range(1, len(self._metrics) + 1)
             if trial_id is not None:
-                rows = self._results[trial_id].rows if trial_id in self._results else ()
+                rows = self._rows.get(trial_id, ())
             later = (self._metrics[row - 1] for row in islice(rows, bisect_right(rows, after_row), None))
             wanted = (metric for metric in later if kind is None or metric.record.kind is kind)
             return _copied_metrics(islice(wanted, limit))
@@ -168,13 +184,29 @@ class MemoryStorage:
         """Returns how far the results of an attempt are stored; see the interface."""
         with self._lock:
             self._check_open()
-            results = self._results.get(trial_id, _Results())
+            results = self._results.get((trial_id, attempt), _Results())
             return ReportPosition(
                 intermediate_count=results.counts[MetricKind.INTERMEDIATE],
                 final_count=results.counts[MetricKind.FINAL],
-                reporter_numbers=dict(results.reporter_numbers.get(attempt, {})),
-                end_offset=results.end_offsets.get(attempt, 0),
+                reporter_numbers=dict(results.reporter_numbers),
+                end_offset=results.end_offset,
             )
+
+    def tuner_notes(self, after_row: int = 0, limit: int = 10_000) -> list[StoredTunerNote]:
+        """Returns the history of the tuner; see the interface."""
+        with self._lock:
+            self._check_open()
+            page = islice(enumerate(self._notes, 1), max(0, after_row), max(0, after_row) + limit)
+            return [
+                StoredTunerNote(_copied_note(note), row, self._copied_trial_of(note), revision)
+                for row, (note, revision) in page
+            ]
+
+    def committed_at(self) -> float | None:
+        """Returns when the last commit was made; see the interface."""
+        with self._lock:
+            self._check_open()
+            return self._committed_at
 
     def close(self) -> None:
         """Closes the storage; what it held can no longer be read."""
@@ -211,30 +243,34 @@ class MemoryStorage:
         self._revisions[record.trial_id] = self._revision
 
     def _save_metrics(self, write: SaveMetrics) -> None:
-        results = self._results.setdefault(write.trial_id, _Results())
+        results = self._results.setdefault((write.trial_id, write.attempt), _Results())
         for metric in write.metrics:
             row = len(self._metrics) + 1
             self._metrics.append(StoredMetric(metric, row, self._revision))
-            results.rows.append(row)
+            self._rows.setdefault(write.trial_id, []).append(row)
             results.counts[metric.kind] += 1
             if metric.kind is MetricKind.INTERMEDIATE and metric.index >= results.latest_index:
                 results.latest_index, results.latest_intermediate = metric.index, metric.value
         self._revisions[write.trial_id] = self._revision
-        numbers = results.reporter_numbers.setdefault(write.attempt, {})
+        numbers = results.reporter_numbers
         for reporter, number in write.reporter_numbers.items():
             numbers[reporter] = max(number, numbers.get(reporter, number))
         if write.end_offset is not None:
-            before = results.end_offsets.get(write.attempt, 0)
-            results.end_offsets[write.attempt] = max(before, write.end_offset)
+            results.end_offset = max(results.end_offset, write.end_offset)
 
     def _stored(self, trial_id: str) -> StoredTrial:
-        results = self._results.get(trial_id, _Results())
+        record = self._trials[trial_id]
+        results = self._results.get((trial_id, record.attempt), _Results())
         return StoredTrial(
-            record=_copied_trial(self._trials[trial_id]),
+            record=_copied_trial(record),
             intermediate_count=results.counts[MetricKind.INTERMEDIATE],
             latest_intermediate=copied(results.latest_intermediate),
             revision=self._revisions[trial_id],
         )
+
+    def _copied_trial_of(self, note: TunerNote) -> TrialRecord | None:
+        record = self._trials.get(note.trial_id)
+        return None if record is None else _copied_trial(record)
 
 
 def _page_end(revisions: Sequence[int], limit: int) -> int:
@@ -250,6 +286,8 @@ def _copied_write(write: Write) -> Write:
             return SaveExperiment(_copied_experiment(write.record))
         if isinstance(write, SaveTrial):
             return SaveTrial(_copied_trial(write.record))
+        if isinstance(write, SaveTunerNotes):
+            return SaveTunerNotes(tuple(_copied_note(note) for note in write.notes))
         return replace(write, metrics=tuple(_copied_metric(metric) for metric in write.metrics))
     except (TypeError, ValueError, RecursionError) as error:
         raise BatchRefusedError(f"a value cannot be kept as JSON: {error}") from error
@@ -262,6 +300,10 @@ def _copied_experiment(record: ExperimentRecord) -> ExperimentRecord:
 
 def _copied_trial(record: TrialRecord) -> TrialRecord:
     return replace(record, parameters=copied(record.parameters), final_result=copied(record.final_result))
+
+
+def _copied_note(note: TunerNote) -> TunerNote:
+    return replace(note, data=copied(note.data))
 
 
 def _copied_metric(record: MetricRecord) -> MetricRecord:

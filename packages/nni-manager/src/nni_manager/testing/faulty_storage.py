@@ -8,7 +8,14 @@ from collections.abc import Collection, Sequence
 from nni_manager.engine.effects import Write
 from nni_manager.engine.records import ExperimentRecord
 from nni_manager.engine.statuses import MetricKind, TrialStatus
-from nni_manager.storage.interface import ReportPosition, Storage, StorageError, StoredMetric, StoredTrial
+from nni_manager.storage.interface import (
+    ReportPosition,
+    Storage,
+    StorageError,
+    StoredMetric,
+    StoredTrial,
+    StoredTunerNote,
+)
 
 
 class FaultyStorage:
@@ -53,6 +60,10 @@ class FaultyStorage:
         """As the storage behind."""
         return self._storage.trial(trial_id)
 
+    def trial_of_request(self, request_id: str) -> StoredTrial | None:
+        """As the storage behind."""
+        return self._storage.trial_of_request(request_id)
+
     def trials(
         self, after_sequence_number: int = -1, limit: int = 1000, statuses: Collection[TrialStatus] = ()
     ) -> list[StoredTrial]:
@@ -88,6 +99,14 @@ class FaultyStorage:
     def report_position(self, trial_id: str, attempt: int) -> ReportPosition:
         """As the storage behind."""
         return self._storage.report_position(trial_id, attempt)
+
+    def tuner_notes(self, after_row: int = 0, limit: int = 10_000) -> list[StoredTunerNote]:
+        """As the storage behind."""
+        return self._storage.tuner_notes(after_row, limit)
+
+    def committed_at(self) -> float | None:
+        """As the storage behind."""
+        return self._storage.committed_at()
 
     def close(self) -> None:
         """Closes the storage behind."""

@@ -233,9 +233,9 @@ class StorageContract:
         storage.commit([results(0, metric(0, 1, 1), a=6)])
         again = metric(0, 2, 1, attempt=1)
         storage.commit([results(0, again, offset=7, a=1)])
-        assert storage.report_position("t0000", 0) == ReportPosition(3, 1, {"a": 6, "b": 0}, 100)
-        assert storage.report_position("t0000", 1) == ReportPosition(3, 1, {"a": 1}, 7)
-        assert storage.report_position("t0000", 2) == ReportPosition(3, 1, {}, 0)
+        assert storage.report_position("t0000", 0) == ReportPosition(2, 1, {"a": 6, "b": 0}, 100)
+        assert storage.report_position("t0000", 1) == ReportPosition(1, 0, {"a": 1}, 7)
+        assert storage.report_position("t0000", 2) == ReportPosition(0, 0, {}, 0)
 
     def test_report_positions_never_go_back(self, storage: Storage) -> None:
         storage.commit([SaveTrial(trial(0)), results(0, offset=100, a=4)])

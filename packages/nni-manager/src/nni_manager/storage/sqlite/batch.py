@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -13,7 +14,14 @@ from nni_manager.engine.effects import SaveExperiment, SaveMetrics, SaveTrial, W
 from nni_manager.engine.records import ExperimentRecord, TrialRecord
 from nni_manager.engine.statuses import MetricKind
 from nni_manager.storage.interface import BatchRefusedError
-from nni_manager.storage.sqlite.rows import Row, experiment_row, metric_row, origin_text, trial_row
+from nni_manager.storage.sqlite.rows import (
+    Row,
+    experiment_row,
+    metric_row,
+    note_row,
+    origin_text,
+    trial_row,
+)
 from nni_manager.storage.values import encode, numeric_entries
 
 _Item = TypeVar("_Item")
@@ -23,7 +31,8 @@ _LARGEST_CHUNK = 1024
 
 _TRIAL_COLUMNS = (
     "sequence_number, trial_id, status, attempt, parameter_id, parameter_source, parameters, created_at, "
-    "started_at, ended_at, end_reason, waiting_reason, has_final_result, final_result, objective, revision"
+    "started_at, ended_at, end_reason, waiting_reason, has_final_result, final_result, objective, revision, "
+    "submitted, cancel_reason, earlier_ends, create_request_id"
 )
 _CHANGING_TRIAL_COLUMNS = _TRIAL_COLUMNS.split(", ")[2:]
 
@@ -41,7 +50,7 @@ _ADD_METRICS = ("INSERT INTO metrics VALUES", "")
 _ADD_ENTRIES = ("INSERT INTO metric_entries VALUES", "")
 _ADD_RESULTS = (
     "INSERT INTO trial_results VALUES",
-    """ON CONFLICT (trial_id) DO UPDATE SET
+    """ON CONFLICT (trial_id, attempt) DO UPDATE SET
         intermediate_count = intermediate_count + excluded.intermediate_count,
         final_count = final_count + excluded.final_count,
         latest_intermediate_row = CASE
@@ -49,6 +58,7 @@ _ADD_RESULTS = (
             THEN excluded.latest_intermediate_row ELSE latest_intermediate_row END,
         latest_intermediate_index = max(latest_intermediate_index, excluded.latest_intermediate_index)""",
 )
+_ADD_NOTES = ("INSERT INTO tuner_notes VALUES", "")
 _SAVE_REPORTERS = (
     "INSERT INTO reporters VALUES",
     """ON CONFLICT (trial_id, attempt, reporter) DO UPDATE SET
@@ -62,7 +72,7 @@ _SAVE_OFFSETS = (
 
 @dataclass(slots=True)
 class _Results:
-    """What a batch adds to a trial's results."""
+    """What a batch adds to the results of an attempt."""
 
     intermediate_count: int = 0
     final_count: int = 0
@@ -76,9 +86,10 @@ class _Rows:
 
     experiment: ExperimentRecord | None = None
     trials: dict[str, TrialRecord] = field(default_factory=dict)
-    results: dict[str, _Results] = field(default_factory=dict)
+    results: dict[tuple[str, int], _Results] = field(default_factory=dict)
     metrics: list[Row] = field(default_factory=list)
     entries: list[Row] = field(default_factory=list)
+    notes: list[Row] = field(default_factory=list)
     reporters: dict[tuple[str, int, str], int] = field(default_factory=dict)
     offsets: dict[tuple[str, int], int] = field(default_factory=dict)
 
@@ -91,11 +102,12 @@ def write_batch(connection: sqlite3.Connection, writes: Sequence[Write]) -> int:
         sqlite3.Error: SQLite cannot write it.
         TypeError, ValueError, OverflowError: It holds a value that cannot be kept.
     """
-    place = "SELECT revision, (SELECT ifnull(max(row), 0) FROM metrics) FROM state"
-    before, last_row = connection.execute(place).fetchone()
+    place = """SELECT revision, (SELECT ifnull(max(row), 0) FROM metrics),
+        (SELECT ifnull(max(row), 0) FROM tuner_notes) FROM state"""
+    before, last_row, last_note = connection.execute(place).fetchone()
     revision: int = before + 1
-    rows = _rows_of(writes, last_row, revision)
-    connection.execute("UPDATE state SET revision = ?", (revision,))
+    rows = _rows_of(writes, last_row, last_note, revision)
+    connection.execute("UPDATE state SET revision = ?, committed_at = ?", (revision, time.time()))
     if rows.experiment is not None:
         _save_experiment(connection, rows.experiment, revision)
     _save_trials(connection, list(rows.trials.values()), revision)
@@ -103,16 +115,17 @@ def write_batch(connection: sqlite3.Connection, writes: Sequence[Write]) -> int:
     _insert(connection, _ADD_METRICS, rows.metrics)
     _insert(connection, _ADD_ENTRIES, rows.entries)
     added = [
-        (trial_id, sums.intermediate_count, sums.final_count, sums.latest_index, sums.latest_row)
-        for trial_id, sums in rows.results.items()
+        (*key, sums.intermediate_count, sums.final_count, sums.latest_index, sums.latest_row)
+        for key, sums in rows.results.items()
     ]
     _insert(connection, _ADD_RESULTS, added)
+    _insert(connection, _ADD_NOTES, rows.notes)
     _insert(connection, _SAVE_REPORTERS, [(*key, number) for key, number in rows.reporters.items()])
     _insert(connection, _SAVE_OFFSETS, [(*key, offset) for key, offset in rows.offsets.items()])
     return revision
 
 
-def _rows_of(writes: Sequence[Write], last_row: int, revision: int) -> _Rows:
+def _rows_of(writes: Sequence[Write], last_row: int, last_note: int, revision: int) -> _Rows:
     rows = _Rows()
     for write in writes:
         if isinstance(write, SaveTrial):
@@ -125,6 +138,9 @@ def _rows_of(writes: Sequence[Write], last_row: int, revision: int) -> _Rows:
             _add_metrics(rows, write, last_row, revision)
         elif isinstance(write, SaveExperiment):
             rows.experiment = write.record
+        else:
+            first = last_note + len(rows.notes) + 1
+            rows.notes.extend(note_row(note, row, revision) for row, note in enumerate(write.notes, first))
     return rows
 
 
@@ -133,7 +149,7 @@ def _number_changed(who: str) -> BatchRefusedError:
 
 
 def _add_metrics(rows: _Rows, write: SaveMetrics, last_row: int, revision: int) -> None:
-    results = rows.results.setdefault(write.trial_id, _Results())
+    results = rows.results.setdefault((write.trial_id, write.attempt), _Results())
     for metric in write.metrics:
         row = last_row + len(rows.metrics) + 1
         rows.metrics.append(metric_row(metric, row, revision))
@@ -187,7 +203,8 @@ def _count_trials(connection: sqlite3.Connection, records: list[TrialRecord]) ->
 
 def _mark_changed(connection: sqlite3.Connection, rows: _Rows, revision: int) -> None:
     """Gives trials that have new results the revision, and sees that they exist."""
-    others = [trial_id for trial_id in rows.results if trial_id not in rows.trials]
+    named = dict.fromkeys(trial_id for trial_id, _ in rows.results)
+    others = [trial_id for trial_id in named if trial_id not in rows.trials]
     for chunk in chunks(others, 1):
         places = _placeholders(len(chunk))
         sql = f"UPDATE trials SET revision = ? WHERE trial_id IN {places}"

@@ -5,13 +5,19 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from nni_manager.engine.statuses import MetricKind, TrialStatus
-from nni_manager.storage.sqlite.rows import SELECT_EXPERIMENT, SELECT_METRICS, SELECT_TRIALS
+from nni_manager.storage.sqlite.rows import SELECT_EXPERIMENT, SELECT_METRICS, SELECT_NOTES, SELECT_TRIALS
 
 REVISION = "SELECT revision FROM state"
+COMMITTED_AT = "SELECT committed_at FROM state"
 EXPERIMENT = SELECT_EXPERIMENT
 EXPERIMENT_REVISION = "SELECT ifnull(max(revision), 0) FROM experiment"
 
 TRIAL = f"{SELECT_TRIALS} WHERE t.trial_id = :trial_id"
+TRIAL_OF_REQUEST = (
+    f"{SELECT_TRIALS} WHERE t.create_request_id = :request_id AND t.create_request_id <> '' "
+    "ORDER BY t.sequence_number LIMIT 1"
+)
+TUNER_NOTES = f"{SELECT_NOTES} WHERE n.row > :after ORDER BY n.row LIMIT :limit"
 TRIAL_COUNTS = "SELECT status, trials FROM trial_counts WHERE trials > 0"
 
 
@@ -33,7 +39,7 @@ REPORT_POSITION = """
 SELECT ifnull(r.intermediate_count, 0), ifnull(r.final_count, 0), ifnull(f.end_offset, 0),
     p.reporter, p.highest_number
 FROM (SELECT :trial_id AS trial_id, :attempt AS attempt) AS wanted
-LEFT JOIN trial_results AS r ON r.trial_id = wanted.trial_id
+LEFT JOIN trial_results AS r ON r.trial_id = wanted.trial_id AND r.attempt = wanted.attempt
 LEFT JOIN report_files AS f ON f.trial_id = wanted.trial_id AND f.attempt = wanted.attempt
 LEFT JOIN reporters AS p ON p.trial_id = wanted.trial_id AND p.attempt = wanted.attempt"""
 
@@ -56,7 +62,7 @@ def trials(statuses: Collection[TrialStatus]) -> str:
 def best_trial(optimize_mode: str) -> str:
     """Returns the statement for the best trial; it has no parameters."""
     best = "max" if optimize_mode == "maximize" else "min"
-    candidates = "FROM trials INDEXED BY trials_by_objective WHERE status = 'SUCCEEDED'"
+    candidates = "FROM main.trials INDEXED BY trials_by_objective WHERE status = 'SUCCEEDED'"
     return f"""{SELECT_TRIALS} WHERE t.sequence_number = (
         SELECT min(sequence_number) {candidates} AND objective = (
             SELECT {best}(objective) {candidates} AND objective IS NOT NULL))"""

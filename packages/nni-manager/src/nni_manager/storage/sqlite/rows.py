@@ -10,9 +10,17 @@ from nni_manager.engine.records import (
     ExperimentRecord,
     MetricRecord,
     TrialRecord,
+    TunerNote,
 )
-from nni_manager.engine.statuses import Actor, ExperimentStatus, MetricKind, ParameterSource, TrialStatus
-from nni_manager.storage.interface import StoredMetric, StoredTrial
+from nni_manager.engine.statuses import (
+    Actor,
+    ExperimentStatus,
+    MetricKind,
+    ParameterSource,
+    TrialStatus,
+    TunerNoteKind,
+)
+from nni_manager.storage.interface import StoredMetric, StoredTrial, StoredTunerNote
 from nni_manager.storage.values import decode, encode
 
 Row = tuple[Any, ...]
@@ -20,23 +28,31 @@ Row = tuple[Any, ...]
 SELECT_EXPERIMENT = """
 SELECT experiment_id, status, config, optimize_mode, created_at, started_at, ended_at, running_seconds,
     running_since, end_reason, errors, next_sequence_number, next_parameter_id, create_request_id,
-    origin, warnings
+    origin, warnings, paused, initial_count, import_request_ids
 FROM experiment JOIN experiment_config USING (id) LEFT JOIN experiment_origin USING (id)"""
 
-SELECT_TRIALS = """
-SELECT t.trial_id, t.sequence_number, t.status, t.attempt, t.parameter_id, t.parameter_source, t.parameters,
+_TRIAL_COLUMNS = """
+    t.trial_id, t.sequence_number, t.status, t.attempt, t.parameter_id, t.parameter_source, t.parameters,
     t.created_at, t.started_at, t.ended_at, t.end_reason, t.waiting_reason, t.has_final_result,
-    t.final_result, t.objective, ifnull(r.intermediate_count, 0), m.value, t.revision
+    t.final_result, t.objective, t.submitted, t.cancel_reason, t.earlier_ends, t.create_request_id"""
+
+SELECT_TRIALS = f"""
+SELECT {_TRIAL_COLUMNS}, ifnull(r.intermediate_count, 0), m.value, t.revision
 FROM trials AS t
-LEFT JOIN trial_results AS r ON r.trial_id = t.trial_id
+LEFT JOIN trial_results AS r ON r.trial_id = t.trial_id AND r.attempt = t.attempt
 LEFT JOIN metrics AS m ON m.row = r.latest_intermediate_row"""
 
 SELECT_METRICS = """
 SELECT trial_id, attempt, kind, metric_index, value, reported_at, late, row, revision FROM metrics AS m"""
 
+SELECT_NOTES = f"""
+SELECT n.row, n.kind, n.number, n.parameter_ids, n.data, n.revision, n.trial_id AS noted_id, {_TRIAL_COLUMNS}
+FROM tuner_notes AS n LEFT JOIN trials AS t ON t.trial_id = n.trial_id"""
+
 _ACTORS = {actor.value: actor for actor in Actor}
 _EXPERIMENT_STATUSES = {status.value: status for status in ExperimentStatus}
 _KINDS = {kind.value: kind for kind in MetricKind}
+_NOTE_KINDS = {kind.value: kind for kind in TunerNoteKind}
 _SOURCES = {source.value: source for source in ParameterSource}
 _TRIAL_STATUSES = {status.value: status for status in TrialStatus}
 
@@ -59,6 +75,9 @@ def experiment_row(record: ExperimentRecord, revision: int) -> Row:
         record.next_parameter_id,
         record.create_request_id,
         revision,
+        record.paused,
+        record.initial_count,
+        encode(record.import_request_ids),
     )
 
 
@@ -88,6 +107,10 @@ def trial_row(record: TrialRecord, revision: int) -> Row:
         encode(record.final_result),
         record.objective,
         revision,
+        record.submitted,
+        _end_reason_text(record.cancel_reason),
+        encode([_end_reason_parts(reason) for reason in record.earlier_ends]),
+        record.create_request_id,
     )
 
 
@@ -104,6 +127,12 @@ def metric_row(record: MetricRecord, row: int, revision: int) -> Row:
         record.late,
         revision,
     )
+
+
+def note_row(note: TunerNote, row: int, revision: int) -> Row:
+    """Returns the row of a note of the tuner's history."""
+    data = None if note.data is None else encode(note.data)
+    return (row, note.kind.value, note.number, encode(note.parameter_ids), note.trial_id, data, revision)
 
 
 def experiment_of(row: Row) -> ExperimentRecord:
@@ -125,12 +154,35 @@ def experiment_of(row: Row) -> ExperimentRecord:
         create_request_id=row[13],
         origin=ExperimentOrigin() if row[14] is None else ExperimentOrigin(*decode(row[14])),
         warnings=() if row[15] is None else tuple(decode(row[15])),
+        paused=bool(row[16]),
+        initial_count=row[17],
+        import_request_ids=tuple(decode(row[18])),
     )
 
 
 def trial_of(row: Row) -> StoredTrial:
     """Returns the trial of a row of SELECT_TRIALS."""
-    record = TrialRecord(
+    latest = None if row[20] is None else decode(row[20])
+    return StoredTrial(_trial_record_of(row), row[19], latest, row[21])
+
+
+def note_of(row: Row, trials: dict[str, TrialRecord]) -> StoredTunerNote:
+    """Returns the note of a row of SELECT_NOTES.
+
+    Args:
+        row: The row.
+        trials: The trials of rows read before, to which this one's is added.
+    """
+    place, kind, number, parameter_ids, data, revision, trial_id, *columns = row
+    ids = tuple(decode(parameter_ids))
+    note = TunerNote(_NOTE_KINDS[kind], number, ids, trial_id, None if data is None else decode(data))
+    if columns[0] is not None and trial_id not in trials:
+        trials[trial_id] = _trial_record_of(tuple(columns))
+    return StoredTunerNote(note, place, trials.get(trial_id), revision)
+
+
+def _trial_record_of(row: Row) -> TrialRecord:
+    return TrialRecord(
         trial_id=row[0],
         sequence_number=row[1],
         status=_TRIAL_STATUSES[row[2]],
@@ -146,9 +198,11 @@ def trial_of(row: Row) -> StoredTrial:
         has_final_result=bool(row[12]),
         final_result=decode(row[13]),
         objective=row[14],
+        submitted=bool(row[15]),
+        cancel_reason=_end_reason_of(row[16]),
+        earlier_ends=tuple(_end_reason_of_parts(parts) for parts in decode(row[17])),
+        create_request_id=row[18],
     )
-    latest = None if row[16] is None else decode(row[16])
-    return StoredTrial(record, row[15], latest, row[17])
 
 
 def metric_of(row: Row) -> StoredMetric:
@@ -159,13 +213,17 @@ def metric_of(row: Row) -> StoredMetric:
 
 
 def _end_reason_text(reason: EndReason | None) -> str | None:
-    if reason is None:
-        return None
-    return encode([reason.actor.value, reason.message, reason.exit_code, reason.signal, reason.stderr_tail])
+    return None if reason is None else encode(_end_reason_parts(reason))
 
 
 def _end_reason_of(text: str | None) -> EndReason | None:
-    if text is None:
-        return None
-    actor, *rest = decode(text)
+    return None if text is None else _end_reason_of_parts(decode(text))
+
+
+def _end_reason_parts(reason: EndReason) -> list[Any]:
+    return [reason.actor.value, reason.message, reason.exit_code, reason.signal, reason.stderr_tail]
+
+
+def _end_reason_of_parts(parts: list[Any]) -> EndReason:
+    actor, *rest = parts
     return EndReason(_ACTORS[actor], *rest)

@@ -131,10 +131,83 @@ experiment_origin (
 # Apart from the experiment: it may name hundreds of packages and hardly ever changes.
 _VERSION_2 = f"CREATE TABLE {_ORIGIN}"
 
-MIGRATIONS: tuple[str, ...] = (_VERSION_1, _VERSION_2)
+# The results of a trial are counted for each attempt of it. What the tuner was told and answered was not kept
+# before: it is put together from the trials, in the order of their times.
+_VERSION_3 = """
+ALTER TABLE state ADD COLUMN committed_at REAL;
+
+ALTER TABLE experiment ADD COLUMN paused INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE experiment ADD COLUMN initial_count INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE experiment ADD COLUMN import_request_ids TEXT NOT NULL DEFAULT '[]';
+
+ALTER TABLE trials ADD COLUMN submitted INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE trials ADD COLUMN cancel_reason TEXT;
+ALTER TABLE trials ADD COLUMN earlier_ends TEXT NOT NULL DEFAULT '[]';
+ALTER TABLE trials ADD COLUMN create_request_id TEXT NOT NULL DEFAULT '';
+CREATE INDEX trials_by_request ON trials (create_request_id) WHERE create_request_id <> '';
+
+ALTER TABLE trial_results RENAME TO trial_results_before;
+CREATE TABLE trial_results (
+    trial_id TEXT NOT NULL,
+    attempt INTEGER NOT NULL,
+    intermediate_count INTEGER NOT NULL,
+    final_count INTEGER NOT NULL,
+    latest_intermediate_index INTEGER NOT NULL,
+    latest_intermediate_row INTEGER NOT NULL,
+    PRIMARY KEY (trial_id, attempt)
+) WITHOUT ROWID;
+INSERT INTO trial_results
+    SELECT trial_id, 0, intermediate_count, final_count, latest_intermediate_index, latest_intermediate_row
+    FROM trial_results_before;
+DROP TABLE trial_results_before;
+
+-- A number is 0 where nothing was told; parameters and results are those of the trial unless data has others.
+CREATE TABLE tuner_notes (
+    row INTEGER PRIMARY KEY,
+    kind TEXT NOT NULL,
+    number INTEGER NOT NULL,
+    parameter_ids TEXT NOT NULL,
+    trial_id TEXT NOT NULL,
+    data TEXT,
+    revision INTEGER NOT NULL
+);
+
+UPDATE state SET committed_at = (SELECT max(at) FROM (
+    SELECT created_at AS at FROM experiment UNION ALL SELECT started_at FROM experiment
+    UNION ALL SELECT ended_at FROM experiment UNION ALL SELECT created_at FROM trials
+    UNION ALL SELECT started_at FROM trials UNION ALL SELECT ended_at FROM trials));
+UPDATE trials SET submitted = 1 WHERE status <> 'WAITING' OR waiting_reason NOT LIKE 'every slot is taken%';
+INSERT INTO tuner_notes (kind, number, parameter_ids, trial_id, revision)
+    SELECT kind, 0, parameter_ids, trial_id, (SELECT revision FROM state) FROM (
+        SELECT 'ASKED' AS kind, '[' || parameter_id || ']' AS parameter_ids, '' AS trial_id,
+            created_at AS at, sequence_number AS trial, 1 AS step
+            FROM trials WHERE parameter_id IS NOT NULL
+        UNION ALL SELECT 'PROPOSED', '[' || parameter_id || ']', trial_id, created_at, sequence_number, 2
+            FROM trials WHERE parameter_id IS NOT NULL
+        UNION ALL SELECT 'FINAL_RESULT', '[]', trial_id, coalesce(ended_at, started_at, created_at),
+            sequence_number, 3 FROM trials WHERE has_final_result
+        UNION ALL SELECT 'TRIAL_END', '[]', trial_id, ended_at, sequence_number, 4
+            FROM trials WHERE ended_at IS NOT NULL)
+    ORDER BY at, trial, step;
+UPDATE tuner_notes SET number = row WHERE kind <> 'PROPOSED';
+"""
+
+MIGRATIONS: tuple[str, ...] = (_VERSION_1, _VERSION_2, _VERSION_3)
 """Script i makes a file of version i + 1 out of one of version i; an empty file has version 0."""
 
-READING_AIDS: Mapping[int, str] = {1: f"CREATE TEMP TABLE {_ORIGIN}"}
+# In a view of a file that was brought forward meanwhile the file's own columns come first and count.
+_READ_2_AS_3 = """
+CREATE TEMP VIEW state AS SELECT *, NULL AS committed_at FROM main.state;
+CREATE TEMP VIEW experiment AS
+    SELECT *, 0 AS paused, 0 AS initial_count, '[]' AS import_request_ids FROM main.experiment;
+CREATE TEMP VIEW trials AS
+    SELECT *, 0 AS submitted, NULL AS cancel_reason, '[]' AS earlier_ends, '' AS create_request_id
+    FROM main.trials;
+CREATE TEMP VIEW trial_results AS SELECT *, 0 AS attempt FROM main.trial_results;
+CREATE TEMP TABLE tuner_notes (row, kind, number, parameter_ids, trial_id, data, revision);
+"""
+
+READING_AIDS: Mapping[int, str] = {1: f"CREATE TEMP TABLE {_ORIGIN}", 2: _READ_2_AS_3}
 """What makes a file of a version readable as one of the next without a change to it, where that can be."""
 
 
@@ -166,7 +239,7 @@ def prepare_to_read(connection: sqlite3.Connection, path: Path) -> None:
     for version in range(check(connection, path), len(MIGRATIONS)):
         if version not in READING_AIDS:
             raise StorageError(f"{path} is of an older version: it must be opened for writing once")
-        connection.execute(READING_AIDS[version])
+        connection.executescript(READING_AIDS[version])
 
 
 def migrate(connection: sqlite3.Connection, path: Path, migrations: Sequence[str] = MIGRATIONS) -> None:

@@ -10,14 +10,21 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from nni_manager.engine.effects import Write
-from nni_manager.engine.records import ExperimentRecord
+from nni_manager.engine.records import ExperimentRecord, TrialRecord
 from nni_manager.engine.statuses import MetricKind, TrialStatus
-from nni_manager.storage.interface import ReportPosition, Storage, StorageError, StoredMetric, StoredTrial
+from nni_manager.storage.interface import (
+    ReportPosition,
+    Storage,
+    StorageError,
+    StoredMetric,
+    StoredTrial,
+    StoredTunerNote,
+)
 from nni_manager.storage.sqlite import queries
 from nni_manager.storage.sqlite.batch import write_batch
 from nni_manager.storage.sqlite.files import errors_of, fold, open_for_reading, open_for_writing
 from nni_manager.storage.sqlite.readers import Readers
-from nni_manager.storage.sqlite.rows import Row, experiment_of, metric_of, trial_of
+from nni_manager.storage.sqlite.rows import Row, experiment_of, metric_of, note_of, trial_of
 
 _Result = TypeVar("_Result")
 
@@ -86,6 +93,10 @@ class SqliteStorage:
         """Returns a trial; see the interface."""
         return _first(self._read(trial_of, queries.TRIAL, trial_id=trial_id))
 
+    def trial_of_request(self, request_id: str) -> StoredTrial | None:
+        """Returns the trial that a request created; see the interface."""
+        return _first(self._read(trial_of, queries.TRIAL_OF_REQUEST, request_id=request_id))
+
     def trials(
         self, after_sequence_number: int = -1, limit: int = 1000, statuses: Collection[TrialStatus] = ()
     ) -> list[StoredTrial]:
@@ -126,6 +137,17 @@ class SqliteStorage:
         intermediate_count, final_count, end_offset = rows[0][:3]
         numbers = {reporter: number for *_, reporter, number in rows if reporter is not None}
         return ReportPosition(intermediate_count, final_count, numbers, end_offset)
+
+    def tuner_notes(self, after_row: int = 0, limit: int = 10_000) -> list[StoredTunerNote]:
+        """Returns the history of the tuner; see the interface."""
+        trials: dict[str, TrialRecord] = {}
+        convert = partial(note_of, trials=trials)
+        return self._read(convert, queries.TUNER_NOTES, after=after_row, limit=limit)
+
+    def committed_at(self) -> float | None:
+        """Returns when the last commit was made; see the interface."""
+        committed_at: float | None = self._rows(queries.COMMITTED_AT)[0][0]
+        return committed_at
 
     def close(self) -> None:
         """Closes the storage and folds what SQLite keeps beside its file into it."""

@@ -24,6 +24,7 @@ class AttachedManager:
         record: What it left on this machine, when it was found there.
         log: The client's log in the experiment's folder, when this process started it.
         owner: The process that attached it; one forked off it is a guest.
+        is_view: Whether it only shows the experiment.
     """
 
     connection: Connection
@@ -31,6 +32,7 @@ class AttachedManager:
     record: ManagerRecord | None = None
     log: ExperimentLog | None = None
     owner: int = field(default_factory=os.getpid)
+    is_view: bool = False
 
     @property
     def is_gone(self) -> bool:

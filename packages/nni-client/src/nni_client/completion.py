@@ -9,10 +9,13 @@ from pathlib import Path
 from nni_config import default_experiments_directory
 from nni_proto.resource_names import parse_experiment_name
 from nni_proto.v1.experiment_pb2 import Experiment
+from nni_proto.v1.trial_pb2 import Trial
 
 from nni_client import words
 from nni_client.attached import AttachedManager
+from nni_client.errors import CallError
 from nni_client.experiment_log import LOGGER
+from nni_client.failures import failure_reasons
 from nni_client.following import Outcome, follow
 from nni_client.interrupts import Interrupts
 from nni_client.manager_output import log_ending
@@ -24,6 +27,7 @@ from nni_client.screen import Screen, say
 def run_to_end(
     manager: AttachedManager,
     experiment: Experiment,
+    before: Experiment | None,
     screen: Screen,
     interrupts: Interrupts,
     stop: Callable[[], None],
@@ -35,11 +39,12 @@ def run_to_end(
     Args:
         manager: The manager, started by this process.
         experiment: The experiment as it is now.
+        before: The experiment as it was before it was resumed; what it had to tell then is not told again.
         screen: Where to show it.
         interrupts: Ctrl-C stops the experiment; once more, it stops waiting for that.
         stop: Stops the experiment, and its manager.
         leave: Stops waiting for the manager.
-        read: Returns the experiment as it is, also when its manager has gone.
+        read: Returns the experiment as its record has it, also when its manager has gone.
 
     Returns:
         What `Experiment.run` returns.
@@ -51,9 +56,10 @@ def run_to_end(
     assert process is not None
     progress = Progress(experiment)
     try:
-        outcome = follow(manager.connection, process, progress, screen, interrupts)
+        outcome = follow(manager.connection, process, progress, screen, interrupts, before)
     finally:
         screen.close()
+    failures = _failures(manager, progress)
     if outcome is Outcome.INTERRUPTED:
         say("Stopping: the trials are told to end. Press Ctrl-C again to stop waiting for them.")
     try:
@@ -68,11 +74,23 @@ def run_to_end(
         return False
     for warning in ending.experiment.warnings[len(progress.experiment.warnings) :]:
         say(f"Warning: {warning}")
-    say(words.summary(ending, _view_command(ending.experiment)))
+    say(words.summary(ending, _view_command(ending.experiment), failures))
     if outcome is Outcome.INTERRUPTED:
         return None
     failed = Experiment.STATUS_ERROR in (progress.experiment.status, ending.experiment.status)
     return not failed and not ending.every_trial_failed
+
+
+def _failures(manager: AttachedManager, progress: Progress) -> list[str]:
+    """Returns why trials failed, read before the manager is ended."""
+    if not progress.count(Trial.STATUS_FAILED):
+        return []
+    try:
+        with manager.connection.session() as session:
+            return failure_reasons(session, progress.experiment.name)
+    except CallError as error:
+        LOGGER.info("The reasons of failed trials cannot be read: %s", error)
+        return []
 
 
 def _view_command(experiment: Experiment) -> str:

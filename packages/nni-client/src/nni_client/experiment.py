@@ -1,44 +1,35 @@
-"""The Experiment class: start, watch, change and read an experiment from Python."""
+"""The Experiment class: start, go on with, watch, change and read an experiment from Python."""
 
 from __future__ import annotations
 
-import atexit
-import os
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from nni_config import ExperimentConfig, new_experiment_id
+from nni_config.experiment_folders import FolderKind
 from nni_config.open_types import MaybeNone
 from nni_config.wire import config_from_message
 from nni_proto.v1 import experiment_pb2
-from nni_proto.v1.experiment_service_pb2 import (
-    CancelTrialRequest,
-    UpdateExperimentRequest,
-)
 
-from nni_client import announcement, results, updates
+from nni_client import finding, metadata
+from nni_client.attachable import AttachableExperiment
 from nni_client.attached import AttachedManager
-from nni_client.completion import run_to_end
-from nni_client.connection import Connection, Session
-from nni_client.errors import CallError, ManagerUnreachableError
-from nni_client.experiment_log import LOGGER, ExperimentLog
+from nni_client.checkpoint import differences
+from nni_client.connection import Connection
+from nni_client.experiment_log import LOGGER
 from nni_client.foreign import refuse_foreign_nni
 from nni_client.interrupts import Interrupts
-from nni_client.manager_command import ManagerCommand
-from nni_client.methods import CANCEL_TRIAL, UPDATE_EXPERIMENT
-from nni_client.readable import ReadableExperiment, Result
 from nni_client.run_mode import RunMode
-from nni_client.screen import open_screen, say
-from nni_client.start_arguments import check_id, check_start, config_of, startable
-from nni_client.starting import start_experiment
-from nni_client.stopping import stop_experiment
-from nni_client.viewing import record_reader
+from nni_client.screen import say
+from nni_client.start_arguments import Start, check_id, config_of, startable
+from nni_client.starting import resume_experiment, show_experiment, start_experiment
 
-_NOT_RUNNING = "Experiment is not running"
+_POLL_SECONDS = 0.2
 
 
-class Experiment(ReadableExperiment):
+class Experiment(AttachableExperiment):
     """An experiment: one search for good parameters.
 
     Attributes:
@@ -64,15 +55,9 @@ class Experiment(ReadableExperiment):
         """
         if id is not None:
             check_id(id)
+        super().__init__(id or new_experiment_id())
         self._config = config_of(config_or_platform)
-        self.id = id or new_experiment_id()
-        self.port: int | None = None
         self.url_prefix: str | None = None
-        self.call_timeout: float | None = None
-        self._manager: AttachedManager | None = None
-        self._experiments_directory: Path | None = None
-        self._last: experiment_pb2.Experiment | None = None
-        self._has_ended = False
 
     @property
     def config(self) -> ExperimentConfig | MaybeNone:
@@ -116,10 +101,9 @@ class Experiment(ReadableExperiment):
             RuntimeError: The experiment runs already, the port is busy, or the manager could not be started;
                 the text says why.
         """
+        how = Start(port, debug, run_mode, bind, allowed_hosts, allow_plaintext, start_timeout)
         with Interrupts() as interrupts:
-            check_start(port, run_mode, bind, allowed_hosts, start_timeout, self.url_prefix)
-            command = self._command(port, debug, bind, allowed_hosts, allow_plaintext)
-            self._start(interrupts, command, run_mode, start_timeout)
+            self._start(interrupts, how)
             interrupts.check()
 
     def run(
@@ -155,38 +139,130 @@ class Experiment(ReadableExperiment):
             ValueError: See `start`.
             RuntimeError: See `start`.
         """
+        how = Start(port, debug, RunMode.Background, bind, allowed_hosts, allow_plaintext, start_timeout)
         with Interrupts() as interrupts:
-            check_start(port, RunMode.Background, bind, allowed_hosts, start_timeout, self.url_prefix)
             try:
-                command = self._command(port, debug, bind, allowed_hosts, allow_plaintext)
-                page = self._start(interrupts, command, RunMode.Background, start_timeout)
+                page, _ = self._start(interrupts, how)
             except KeyboardInterrupt:
                 say("Interrupted: the experiment was not started.")
                 return None
-            if not wait_completion:
-                interrupts.check()
-                return None
-            screen = open_screen(page)
-            try:
-                return run_to_end(
-                    self._running(), self._get(), screen, interrupts, self.stop, self._leave, self._get
-                )
-            finally:
-                screen.close()
+            if wait_completion:
+                return self._wait(interrupts, page, None)
+            interrupts.check()
+        return None
 
-    def stop(self) -> None:
-        """Stops the experiment, whoever started it, and waits until its manager has ended.
+    def resume(
+        self: Experiment | str,
+        port: int = 8080,
+        wait_completion: bool = True,
+        debug: bool = False,
+        *,
+        run_mode: RunMode = RunMode.Background,
+        experiments_directory: str | Path | None = None,
+        bind: str | None = None,
+        allowed_hosts: Sequence[str] | None = None,
+        allow_plaintext: bool = False,
+        start_timeout: float | None = None,
+    ) -> Experiment | bool | None:
+        """Goes on with an experiment that was stopped, failed, is done, or lost its manager.
 
-        Results can still be read afterwards. Stopping one that does not run changes nothing.
+        `Experiment(None, "id").resume()` and `Experiment.resume("id")` are the same. Trials that still run
+        are taken over, and the tuner knows all that it knew. Without `config` it goes on as recorded. With
+        one, limits, search space, commands and secrets may differ; what does is logged.
+
+        Args:
+            port: See `start`.
+            wait_completion: False returns as soon as the experiment goes on.
+            debug: See `start`.
+            run_mode: What becomes of the experiment when this script ends, if it is not waited for.
+            experiments_directory: The folder that holds the experiment's folder. None for the one in `config`
+                and all that were ever used.
+            bind: See `start`.
+            allowed_hosts: See `start`.
+            allow_plaintext: See `start`.
+            start_timeout: See `start`.
+
+        Returns:
+            What `run` returns; the Experiment when it is not waited for.
 
         Raises:
-            CallError: The manager refuses, or takes too long.
+            TypeError: See `start`.
+            ValueError: The configuration is not valid, changes what cannot change, or lacks secrets.
+            RuntimeError: There is no such experiment, it runs elsewhere, or see `start`.
         """
-        manager = self._manager
-        if manager is None:
-            return
-        self._last = stop_experiment(manager, self._name)
-        self._detach()
+        self = _experiment(self)
+        mode = RunMode.Background if wait_completion else run_mode
+        how = Start(port, debug, mode, bind, allowed_hosts, allow_plaintext, start_timeout)
+        with Interrupts() as interrupts:
+            try:
+                page, before = self._resume(interrupts, how, experiments_directory)
+            except KeyboardInterrupt:
+                say("Interrupted: the experiment was not resumed.")
+                return None
+            if wait_completion:
+                return self._wait(interrupts, page, before)
+            interrupts.check()
+        return self
+
+    def run_or_resume(
+        self, port: int = 8080, wait_completion: bool = True, debug: bool = False
+    ) -> Experiment | bool | None:
+        """Goes on with the experiment if there is a record of it, else runs it; see `resume` and `run`."""
+        how = self.resume if self.has_checkpoint() else self.run
+        return how(port, wait_completion, debug)
+
+    def view(
+        self: Experiment | str,
+        port: int = 8080,
+        non_blocking: bool = False,
+        *,
+        wait_completion: bool | None = None,
+        experiments_directory: str | Path | None = None,
+        bind: str | None = None,
+        allowed_hosts: Sequence[str] | None = None,
+        allow_plaintext: bool = False,
+        start_timeout: float | None = None,
+    ) -> Experiment:
+        """Shows the page of an experiment that does not run, read-only, until Ctrl-C.
+
+        `Experiment(None, "id").view()` and `Experiment.view("id")` are the same. The view ends with this
+        process at the latest.
+
+        Args:
+            port: See `start`.
+            non_blocking: True returns at once; `stop` ends the view.
+            wait_completion: The same the other way round: False returns at once.
+            experiments_directory: See `resume`.
+            bind: See `start`.
+            allowed_hosts: See `start`.
+            allow_plaintext: See `start`.
+            start_timeout: See `start`.
+
+        Returns:
+            The Experiment.
+
+        Raises:
+            TypeError: See `start`.
+            ValueError: See `start`.
+            RuntimeError: There is no such experiment, it runs, or it cannot be read.
+        """
+        self = _experiment(self)
+        how = Start(port, False, RunMode.Detach, bind, allowed_hosts, allow_plaintext, start_timeout)
+        waits = not non_blocking if wait_completion is None else wait_completion
+        with Interrupts() as interrupts:
+            try:
+                self._view(interrupts, how, experiments_directory)
+                if waits:
+                    say("Press Ctrl-C to end the view.")
+                    while self._manager is not None and not self._manager.is_gone:
+                        time.sleep(_POLL_SECONDS)
+                        interrupts.check()
+            except KeyboardInterrupt:
+                say("The view has ended.")
+                waits = True
+            if waits:
+                self.stop()
+        return self
 
     @classmethod
     def connect(
@@ -202,7 +278,7 @@ class Experiment(ReadableExperiment):
         Args:
             port: The port, or "HOST:PORT".
             token: The manager's token. None reads it from the experiment's folder on this machine.
-            experiment_id: The experiment's id; needed with a token only.
+            experiment_id: The experiment's id; needed with a token for another machine only.
             ca_file: With a token, the file of certificates (PEM) that verify a manager that listens with TLS.
 
         Raises:
@@ -219,171 +295,118 @@ class Experiment(ReadableExperiment):
         experiment.config = config_from_message(experiment._get().config)
         return experiment
 
-    # -- changing --
+    # -- records --
 
-    def update_trial_concurrency(self, value: int) -> None:
-        """Changes how many trials may run at the same time.
+    def has_checkpoint(self) -> bool:
+        """Returns whether there is a record of the experiment, so that `resume` can go on with it."""
+        found = finding.recorded(self.id, self._config, self._experiments_directory)
+        return found is not None and found.kind is FolderKind.EXPERIMENT
 
-        Raises:
-            ValueError: The value is not a whole number above 0.
-        """
-        self._update(updates.trial_concurrency(self._name, value))
+    def load_checkpoint(self) -> None:
+        """Reads the configuration from the record, without secrets. One in `config` is kept.
 
-    def update_max_trial_number(self, value: int | None) -> None:
-        """Changes after how many trials no new one starts; None is no limit.
-
-        Raises:
-            ValueError: The value is not a whole number above 0.
-        """
-        self._update(updates.max_trial_number(self._name, value))
-
-    def update_max_experiment_duration(self, value: str | float | None) -> None:
-        """Changes after how long no new trial starts: "1.5h", a number of seconds, or None for no limit.
+        What differs between the two is logged as a warning.
 
         Raises:
-            ValueError: The value is not a duration.
+            ValueError: There is no record, or it cannot be read.
         """
-        self._update(updates.max_experiment_duration(self._name, value))
+        try:
+            recorded = config_from_message(self._get().config)
+        except RuntimeError as error:
+            raise ValueError(f"Config of {self.id} failed to be loaded. {error}") from error
+        if self._config is None:
+            self._config = recorded
+        else:
+            self._warn_of_differences(recorded, self._config)
 
-    def update_search_space(self, value: dict[str, Any]) -> None:
-        """Changes the search space of the trials to come.
+    def save_checkpoint(self) -> None:
+        """Does nothing: the record is always up to date."""
 
-        Raises:
-            ValueError: The value is not a search space, or the tuner cannot change it.
-        """
-        self._update(updates.search_space(self._name, value))
+    @staticmethod
+    def get_experiment_metadata(exp_id: str) -> dict[str, Any]:
+        """Returns what lists show of an experiment, {} when there is none; see `metadata.metadata_of`."""
+        return metadata.metadata_of(exp_id)
 
-    def kill_trial_job(self, trial_job_id: str) -> None:
-        """Stops a trial; one that has ended stays as it is.
-
-        Raises:
-            NotFoundError: The experiment has no such trial.
-        """
-        request = CancelTrialRequest(name=results.name_of_trial(self._name, trial_job_id))
-        self._running().connection.call(CANCEL_TRIAL, request)
+    @staticmethod
+    def get_all_experiments_metadata() -> list[dict[str, Any]]:
+        """Returns what lists show of all experiments of this machine's user, the oldest first."""
+        return metadata.all_metadata()
 
     # -- within --
 
-    def _command(
-        self,
-        port: int,
-        debug: bool,
-        bind: str | None,
-        allowed_hosts: Sequence[str] | None,
-        allow_plaintext: bool,
-    ) -> tuple[ExperimentConfig, ManagerCommand]:
-        """Returns what is to be started, checked."""
-        if self._manager is not None:
-            raise RuntimeError(f"Experiment {self.id} is running already, on port {self.port}")
+    def _start(self, interrupts: Interrupts, how: Start) -> tuple[str, None]:
+        """Starts the experiment and returns the address of its page."""
+        how.check(self.url_prefix)
+        self._refuse_attached()
         if self._has_ended:
-            raise RuntimeError(f"Experiment {self.id} has ended; make a new Experiment to run it once more")
+            raise RuntimeError(
+                f"Experiment {self.id} has ended; make a new Experiment to run it once more, or go on with "
+                "it by resume()"
+            )
         if self._config is None:
             raise RuntimeError('There is no configuration: give one, or a platform as in Experiment("local")')
         refuse_foreign_nni()
-        config = startable(self._config)
-        if debug:
-            config.debug = True
-            if config.log_level != "trace":
-                config.log_level = "debug"
-        command = ManagerCommand(
-            Path(str(config.experiment_working_directory)),
-            self.id,
-            port=port,
-            bind=bind or "127.0.0.1",
-            allowed_hosts=tuple(allowed_hosts or ()),
-            allow_plaintext=allow_plaintext,
-            log_level=config.log_level,
-            url_prefix=self.url_prefix,
+        config = how.applied_to(startable(self._config))
+        command = how.command(
+            Path(str(config.experiment_working_directory)), self.id, self.url_prefix, config.log_level
         )
-        return config, command
+        started = start_experiment(config, command, interrupts, how.options(self.call_timeout))
+        return self._attach(started, command, how, config.warnings()), None
 
-    def _start(
-        self,
-        interrupts: Interrupts,
-        checked: tuple[ExperimentConfig, ManagerCommand],
-        run_mode: RunMode,
-        start_timeout: float | None,
-    ) -> str:
-        """Starts the experiment and returns the address of its page."""
-        config, command = checked
-        started = start_experiment(
-            config,
-            command,
-            interrupts,
-            inherit_output=run_mode is RunMode.Foreground,
-            start_timeout=start_timeout,
-            call_timeout=self.call_timeout,
-        )
-        log = ExperimentLog(command.log_directory)
-        self._manager = AttachedManager(started.connection, process=started.manager, log=log)
-        self._experiments_directory = command.experiments_directory
-        self.port = started.manager.address.port
-        if run_mode is not RunMode.Detach:
-            atexit.register(self._stop_at_exit)
-        for warning in config.warnings():
-            LOGGER.warning("%s", warning)
-        text = announcement.started(self.id, started.url, started.manager.address)
-        say(text)
-        log.note(text.partition("\n")[0])  # the other line has the sign-in code
-        return announcement.page_address(started.url)
+    def _resume(
+        self, interrupts: Interrupts, how: Start, experiments_directory: str | Path | None
+    ) -> tuple[str, experiment_pb2.Experiment | None]:
+        """Goes on with the experiment; returns the address of its page, and the experiment as recorded."""
+        how.check(self.url_prefix)
+        self._refuse_attached()
+        refuse_foreign_nni()
+        folder = finding.to_resume(self.id, self._config, self._named(experiments_directory))
+        config = None
+        if self._config is not None:
+            config = how.applied_to(startable(self._config))
+            config.experiment_working_directory = folder.directory
+        level = None if config is None else config.log_level
+        command = how.command(folder.directory, self.id, self.url_prefix, level, resume=True)
+        started = resume_experiment(config, command, interrupts, how.options(self.call_timeout))
+        page = self._attach(started, command, how, [] if config is None else config.warnings())
+        if config is None:
+            self._config = config_from_message(self._get().config)
+        elif started.before is not None:
+            self._warn_of_differences(config_from_message(started.before.config), config)
+        return page, started.before
 
-    def _stop_at_exit(self) -> None:
-        manager = self._manager
-        # A process forked off the one that started the experiment comes here too, when it exits.
-        if manager is None or manager.owner != os.getpid():
+    def _view(self, interrupts: Interrupts, how: Start, experiments_directory: str | Path | None) -> None:
+        how.check(self.url_prefix)
+        self._refuse_attached()
+        folder = finding.to_view(self.id, self._config, self._named(experiments_directory))
+        command = how.command(folder.directory, self.id, self.url_prefix, None, view=True)
+        started = show_experiment(command, interrupts, how.options(self.call_timeout))
+        self._attach(started, command, how, [])
+        if self._config is None:
+            self._config = config_from_message(self._get().config)
+
+    def _refuse_attached(self) -> None:
+        if self._manager is None:
             return
-        try:
-            self.stop()
-        except KeyboardInterrupt:
-            self._leave()
-        except CallError as error:
-            LOGGER.error("Experiment %s could not be stopped: %s", self.id, error)
+        does = "is shown" if self._manager.is_view else "is running"
+        raise RuntimeError(f"Experiment {self.id} {does} already, on port {self.port}")
 
-    def _leave(self) -> None:
-        """Stops waiting for an experiment that has been told to stop."""
-        manager = self._running()
-        process = "" if manager.process is None else f" (process {manager.process.pid})"
-        say(f"Not waiting. The manager{process} goes on stopping the trials; see: nnictl status {self.id}")
-        self._last = None
-        self._detach()
+    def _places(self) -> list[Path]:
+        return finding.places(self._config, self._experiments_directory)
 
-    def _detach(self) -> None:
-        atexit.unregister(self._stop_at_exit)
-        if self._manager is not None:
-            self._manager.close()
-        self._manager = None
-        self._has_ended = True
-        self.port = None
+    def _named(self, experiments_directory: str | Path | None) -> str | Path | None:
+        return self._experiments_directory if experiments_directory is None else experiments_directory
 
-    def _running(self) -> AttachedManager:
-        if self._manager is None:
-            raise RuntimeError(_NOT_RUNNING)
-        return self._manager
+    def _warn_of_differences(self, recorded: ExperimentConfig, given: ExperimentConfig) -> None:
+        changes = differences(recorded, given)
+        if changes:
+            LOGGER.warning(
+                "The configuration of experiment %s differs from its record:\n%s",
+                self.id,
+                "\n".join(f"    {change}" for change in changes),
+            )
 
-    def _update(self, request: UpdateExperimentRequest) -> None:
-        self._running().connection.call(UPDATE_EXPERIMENT, request)
 
-    def _get(self) -> experiment_pb2.Experiment:
-        if self._manager is None and self._last is not None:
-            return self._last
-        experiment = super()._get()
-        if self._manager is None:
-            self._last = experiment
-        return experiment
-
-    def _read(self, read: Callable[[Session], Result]) -> Result:
-        manager = self._manager
-        if manager is not None:
-            try:
-                with manager.connection.session() as session:
-                    return read(session)
-            except ManagerUnreachableError:
-                if not manager.is_gone:
-                    raise
-            self._last = None
-            self._detach()
-        if not self._has_ended or self._experiments_directory is None:
-            raise RuntimeError(_NOT_RUNNING)
-        reader = record_reader(self._experiments_directory, self.id, self.call_timeout)
-        with reader as connection, connection.session() as session:
-            return read(session)
+def _experiment(experiment: Experiment | str) -> Experiment:
+    """Returns the experiment itself, or that of an id."""
+    return experiment if isinstance(experiment, Experiment) else Experiment(None, id=experiment)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from enum import Enum
 
+from nni_proto.v1.experiment_pb2 import Experiment
+
 from nni_client import words
 from nni_client.connection import Connection
 from nni_client.interrupts import Interrupts
@@ -35,6 +37,7 @@ def follow(
     progress: Progress,
     screen: Screen,
     interrupts: Interrupts,
+    before: Experiment | None = None,
 ) -> Outcome:
     """Shows an experiment until it has ended.
 
@@ -44,15 +47,16 @@ def follow(
         progress: What is known of the experiment; kept up to date.
         screen: Where to show it.
         interrupts: Ends the waiting when Ctrl-C is pressed.
+        before: The experiment as it was before it was resumed; what happened until then is not shown.
 
     Raises:
         CallError: The manager refuses to be watched.
     """
     failure_shown = False
-    warnings_shown = 0
+    warnings_shown = 0 if before is None else len(before.warnings)
     name = progress.experiment.name
     try:
-        with Watcher(connection, name) as watcher:
+        with Watcher(connection, name, 0 if before is None else before.revision) as watcher:
             while True:
                 # Asked before the look for changes: all that it had to say is then there to be read.
                 gone = manager.has_ended

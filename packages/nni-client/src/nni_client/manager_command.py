@@ -22,6 +22,7 @@ class ManagerCommand:
         log_level: How much the manager logs; None for its default.
         url_prefix: The path that a reverse proxy puts before the page's; None for none.
         view: Only show the experiment, read-only, until standard input is closed.
+        resume: Go on with the experiment that an earlier manager recorded.
     """
 
     experiments_directory: Path
@@ -33,6 +34,7 @@ class ManagerCommand:
     log_level: str | None = None
     url_prefix: str | None = None
     view: bool = False
+    resume: bool = False
 
     @property
     def log_directory(self) -> Path:
@@ -59,4 +61,6 @@ class ManagerCommand:
             arguments += ["--url-prefix", self.url_prefix]
         if self.view:
             arguments += ["--view", "--lifeline-fd", "0"]
+        if self.resume:
+            arguments.append("--resume")
         return [*arguments, "--ready-fd", str(ready_descriptor)]

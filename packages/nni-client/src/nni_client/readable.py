@@ -8,12 +8,10 @@ from typing import Any, TypeVar
 
 from nni_proto.resource_names import experiment_name
 from nni_proto.v1 import experiment_pb2
-from nni_proto.v1.experiment_service_pb2 import GetExperimentRequest
 
 from nni_client import results, words
 from nni_client.connection import Session
 from nni_client.data import TrialJob, TrialMetricData, TrialResult
-from nni_client.methods import GET_EXPERIMENT
 
 Result = TypeVar("Result")
 
@@ -85,6 +83,6 @@ class ReadableExperiment(ABC):
     def _name(self) -> str:
         return experiment_name(self.id)
 
+    @abstractmethod
     def _get(self) -> experiment_pb2.Experiment:
-        request = GetExperimentRequest(name=self._name)
-        return self._read(lambda session: session.call(GET_EXPERIMENT, request).experiment)
+        """Returns the experiment as it is at this moment."""

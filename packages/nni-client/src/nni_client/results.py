@@ -52,7 +52,7 @@ def list_trials(session: Session, name: str) -> list[tuple[Trial, TrialJob]]:
     # The trials first: whatever final result they have is then among the results.
     trials = list(_trials(session, name))
     finals = _finals(session, name)
-    return [(trial, _trial_job(trial, finals.get(trial.name))) for trial in trials]
+    return [(trial, trial_job(trial, finals.get(trial.name))) for trial in trials]
 
 
 def get_trial_job(session: Session, name: str, trial_id: str) -> TrialJob:
@@ -62,7 +62,7 @@ def get_trial_job(session: Session, name: str, trial_id: str) -> TrialJob:
         NotFoundError: The experiment has no trial of this id.
     """
     trial = session.call(GET_TRIAL, GetTrialRequest(name=name_of_trial(name, trial_id))).trial
-    return _trial_job(trial, _finals(session, trial.name).get(trial.name))
+    return trial_job(trial, _finals(session, trial.name).get(trial.name))
 
 
 def get_job_metrics(session: Session, name: str, trial_id: str | None) -> dict[str, list[TrialMetricData]]:
@@ -104,7 +104,7 @@ def best_trial(session: Session, name: str) -> TrialJob | None:
     if not experiment.HasField("best_trial"):
         return None
     best = experiment.best_trial
-    return _trial_job(best, _finals(session, best.name).get(best.name))
+    return trial_job(best, _finals(session, best.name).get(best.name))
 
 
 def job_statistics(experiment: Experiment) -> list[dict[str, Any]]:
@@ -180,7 +180,13 @@ def _finals(session: Session, parent: str) -> dict[str, Metric]:
     return finals
 
 
-def _trial_job(trial: Trial, final: Metric | None) -> TrialJob:
+def trial_job(trial: Trial, final: Metric | None = None) -> TrialJob:
+    """Returns a trial in NNI's shape.
+
+    Args:
+        trial: The trial.
+        final: Its final result.
+    """
     _, trial_id = parse_trial_name(trial.name)
     parameters = TrialHyperParameters(
         parameter_id=trial.parameter_id if trial.HasField("parameter_id") else None,

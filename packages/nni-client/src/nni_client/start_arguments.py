@@ -3,12 +3,73 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from nni_config import ExperimentConfig, InvalidConfigError, start_problems
 from nni_proto.resource_names import EXPERIMENT_ID_PATTERN
 
+from nni_client.manager_command import ManagerCommand
 from nni_client.run_mode import RunMode
+from nni_client.starting import StartOptions
+
+
+@dataclass(frozen=True)
+class Start:
+    """How a manager is to be started; the arguments of `Experiment.start`."""
+
+    port: int
+    debug: bool
+    run_mode: RunMode
+    bind: str | None
+    allowed_hosts: Sequence[str] | None
+    allow_plaintext: bool
+    start_timeout: float | None
+
+    def check(self, url_prefix: str | None) -> None:
+        """Checks it together with the prefix of the page's path; see `check_start`."""
+        check_start(self.port, self.run_mode, self.bind, self.allowed_hosts, self.start_timeout, url_prefix)
+
+    def applied_to(self, config: ExperimentConfig) -> ExperimentConfig:
+        """Makes a configuration log more, if that was asked for, and returns it."""
+        if self.debug:
+            config.debug = True
+            if config.log_level != "trace":
+                config.log_level = "debug"
+        return config
+
+    def command(
+        self,
+        experiments_directory: Path,
+        experiment_id: str,
+        url_prefix: str | None,
+        log_level: str | None,
+        *,
+        view: bool = False,
+        resume: bool = False,
+    ) -> ManagerCommand:
+        """Returns the manager's command line; see `ManagerCommand` for the arguments."""
+        return ManagerCommand(
+            experiments_directory,
+            experiment_id,
+            port=self.port,
+            bind=self.bind or "127.0.0.1",
+            allowed_hosts=tuple(self.allowed_hosts or ()),
+            allow_plaintext=self.allow_plaintext,
+            log_level=log_level or ("debug" if self.debug else None),
+            url_prefix=url_prefix,
+            view=view,
+            resume=resume,
+        )
+
+    def options(self, call_timeout: float | None) -> StartOptions:
+        """Returns how it is started, with the limit of each call in seconds."""
+        return StartOptions(
+            inherit_output=self.run_mode is RunMode.Foreground,
+            start_timeout=self.start_timeout,
+            call_timeout=call_timeout,
+        )
 
 
 def config_of(value: Any) -> ExperimentConfig | None:

@@ -1,55 +1,87 @@
-"""Starts an experiment: its manager first, then its trials."""
+"""Starts an experiment, goes on with one, or shows one: its manager first."""
 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 from nni_config import ExperimentConfig
+from nni_config.experiment_folders import remember_experiments_directory
 from nni_config.wire import config_to_message
 from nni_proto.resource_names import experiment_name
+from nni_proto.v1.experiment_pb2 import Experiment
 from nni_proto.v1.experiment_service_pb2 import (
     CreateExperimentRequest,
     CreateSignInCodeRequest,
+    GetExperimentRequest,
+    ResumeExperimentRequest,
     StartExperimentRequest,
 )
 
-from nni_client.connection import Connection, load_grpc
-from nni_client.errors import InvalidArgumentError, InvalidConfigError, ManagerUnreachableError
+from nni_client.connection import Connection, Session, load_grpc
+from nni_client.errors import (
+    InvalidArgumentError,
+    InvalidConfigError,
+    ManagerUnreachableError,
+    NotFoundError,
+)
 from nni_client.interrupts import Interrupts
 from nni_client.launch import StartError, launch
 from nni_client.manager_command import ManagerCommand
 from nni_client.manager_output import log_ending
 from nni_client.manager_process import ManagerProcess, describe_exit
-from nni_client.methods import CREATE_EXPERIMENT, CREATE_SIGN_IN_CODE, START_EXPERIMENT
+from nni_client.methods import (
+    CREATE_EXPERIMENT,
+    CREATE_SIGN_IN_CODE,
+    GET_EXPERIMENT,
+    RESUME_EXPERIMENT,
+    START_EXPERIMENT,
+)
 from nni_client.new_folder import NewFolder
+from nni_client.settings import CALL_TIMEOUT, RESUME_TIMEOUT, seconds_from_environment
+
+_MISSING_SECRETS = (
+    "The record of an experiment holds no passwords, tokens and keys. To give them: load_checkpoint(), set "
+    "them in `config`, then resume()."
+)
+
+
+@dataclass(frozen=True)
+class StartOptions:
+    """How an experiment is started, whatever is started.
+
+    Attributes:
+        inherit_output: Let the manager write where this process writes.
+        start_timeout: How many seconds the manager may take to be ready; None for no limit of this call.
+        call_timeout: How many seconds a call may take; None for the usual limit.
+    """
+
+    inherit_output: bool = False
+    start_timeout: float | None = None
+    call_timeout: float | None = None
 
 
 @dataclass(frozen=True)
 class StartedExperiment:
-    """An experiment that runs.
+    """An experiment that a manager of this process runs or shows.
 
     Attributes:
         manager: Its manager.
         connection: The way to its manager.
         url: The address of its page with a one-time sign-in code.
+        before: The experiment as it was recorded, when one is gone on with.
     """
 
     manager: ManagerProcess
     connection: Connection
     url: str
+    before: Experiment | None = None
 
 
 def start_experiment(
-    config: ExperimentConfig,
-    command: ManagerCommand,
-    interrupts: Interrupts,
-    *,
-    inherit_output: bool,
-    start_timeout: float | None,
-    call_timeout: float | None,
+    config: ExperimentConfig, command: ManagerCommand, interrupts: Interrupts, options: StartOptions
 ) -> StartedExperiment:
     """Starts a manager and an experiment in it.
 
@@ -59,49 +91,105 @@ def start_experiment(
         config: The configuration in its canonical form.
         command: What the manager is to do.
         interrupts: Ctrl-C ends the manager again and is raised.
-        inherit_output: Let the manager write where this process writes.
-        start_timeout: How many seconds the manager may take to be ready; None for no limit of this call.
-        call_timeout: How many seconds a call may take; None for the usual limit.
+        options: How to start it.
 
     Raises:
         StartError: The manager could not be started.
         CallError: It refused the experiment.
         KeyboardInterrupt: Ctrl-C was pressed.
     """
+    message = config_to_message(config)
+    name = experiment_name(command.experiment_id)
+
+    def begin(session: Session) -> None:
+        create = CreateExperimentRequest(
+            request_id=str(uuid.uuid4()), experiment_id=command.experiment_id, config=message
+        )
+        session.call(CREATE_EXPERIMENT, create)
+        session.call(START_EXPERIMENT, StartExperimentRequest(name=name))
+
     folder = NewFolder(command.log_directory.parent)
     try:
-        return _start(config, command, interrupts, inherit_output, start_timeout, call_timeout)
+        return _start(command, interrupts, options, begin)
     except (KeyboardInterrupt, InvalidArgumentError, InvalidConfigError):
         # Any other failure leaves its logs, which its text names.
         folder.remove()
         raise
 
 
+def resume_experiment(
+    config: ExperimentConfig | None, command: ManagerCommand, interrupts: Interrupts, options: StartOptions
+) -> StartedExperiment:
+    """Starts a manager that goes on with an experiment of an earlier one.
+
+    Args:
+        config: The configuration to go on with, in its canonical form; None for the recorded one.
+        command: What the manager is to do; `resume` is set.
+        interrupts: See `start_experiment`.
+        options: See `start_experiment`.
+
+    Raises:
+        StartError: The manager could not be started, for example because another one runs the experiment.
+        CallError: It refuses; the text says why, and how to give secrets that are missing.
+        KeyboardInterrupt: Ctrl-C was pressed.
+    """
+    name = experiment_name(command.experiment_id)
+    request = ResumeExperimentRequest(name=name, config=None if config is None else config_to_message(config))
+    limit = options.call_timeout or seconds_from_environment(CALL_TIMEOUT, RESUME_TIMEOUT)
+
+    def begin(session: Session) -> Experiment | None:
+        try:
+            before = session.call(GET_EXPERIMENT, GetExperimentRequest(name=name)).experiment
+        except NotFoundError:
+            before = None
+        session.call(RESUME_EXPERIMENT, request, limit)
+        return before
+
+    try:
+        return _start(command, interrupts, options, begin)
+    except InvalidConfigError as error:
+        if config is not None:
+            raise
+        raise InvalidConfigError(f"{error}\n{_MISSING_SECRETS}") from error
+
+
+def show_experiment(
+    command: ManagerCommand, interrupts: Interrupts, options: StartOptions
+) -> StartedExperiment:
+    """Starts a manager that shows an experiment, read-only, until this process ends.
+
+    Args:
+        command: What the manager is to do; `view` is set.
+        interrupts: See `start_experiment`.
+        options: See `start_experiment`.
+
+    Raises:
+        StartError: The record cannot be read; the text says why.
+        CallError: The manager refuses.
+        KeyboardInterrupt: Ctrl-C was pressed.
+    """
+    return _start(command, interrupts, options, lambda session: None)
+
+
 def _start(
-    config: ExperimentConfig,
     command: ManagerCommand,
     interrupts: Interrupts,
-    inherit_output: bool,
-    start_timeout: float | None,
-    call_timeout: float | None,
+    options: StartOptions,
+    begin: Callable[[Session], Experiment | None],
 ) -> StartedExperiment:
-    message = config_to_message(config)
+    remember_experiments_directory(command.experiments_directory)
     manager = launch(
         command,
-        inherit_output=inherit_output,
-        timeout=start_timeout,
+        inherit_output=options.inherit_output,
+        timeout=options.start_timeout,
         waiting=lambda: _making_ready(interrupts),
     )
-    name = experiment_name(command.experiment_id)
     try:
-        connection = Connection(manager.address, call_timeout)
+        connection = Connection(manager.address, options.call_timeout)
         with interrupts.raised_here(), connection.session() as session:
-            create = CreateExperimentRequest(
-                request_id=str(uuid.uuid4()), experiment_id=command.experiment_id, config=message
-            )
-            session.call(CREATE_EXPERIMENT, create)
-            session.call(START_EXPERIMENT, StartExperimentRequest(name=name))
-            code = session.call(CREATE_SIGN_IN_CODE, CreateSignInCodeRequest(name=name))
+            before = begin(session)
+            request = CreateSignInCodeRequest(name=experiment_name(command.experiment_id))
+            code = session.call(CREATE_SIGN_IN_CODE, request)
     except ManagerUnreachableError as error:
         if not manager.wait(5.0):
             manager.end()
@@ -114,7 +202,7 @@ def _start(
     except BaseException:
         manager.end()
         raise
-    return StartedExperiment(manager, connection, code.url)
+    return StartedExperiment(manager, connection, code.url, before)
 
 
 @contextmanager

@@ -34,16 +34,17 @@ _LONGEST_PAUSE_SECONDS = 5.0
 class Watcher:
     """Receives changes in a thread of its own while its block lasts. Lost connections are opened again."""
 
-    def __init__(self, connection: Connection, experiment_name: str) -> None:
+    def __init__(self, connection: Connection, experiment_name: str, after_revision: int = 0) -> None:
         """Prepares to watch.
 
         Args:
             connection: The manager.
             experiment_name: The experiment, experiments/{experiment}.
+            after_revision: What changed up to this revision is not received.
         """
         self._connection = connection
         self._name = experiment_name
-        self._revision = 0
+        self._revision = after_revision
         self._changes: queue.Queue[WatchExperimentResponse | CallError] = queue.Queue(maxsize=64)
         self._ending = threading.Event()
         self._opening = threading.Lock()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from nni_proto.resource_names import parse_experiment_name, parse_trial_name
@@ -116,17 +116,21 @@ def waiting(progress: Progress) -> str:
     return f"no new trials: {experiment.end_reason.message}"
 
 
+def how_it_failed(trial: Trial) -> str:
+    """Returns how a failed trial ended: by its exit code, by a signal, or else."""
+    reason = trial.end_reason
+    if reason.HasField("exit_code"):
+        return f"exit code {reason.exit_code}"
+    if reason.HasField("signal"):
+        return f"ended by signal {reason.signal} ({_signal_name(reason.signal)})"
+    return reason.message or "it failed"
+
+
 def failure(trial: Trial, command: str) -> str:
     """Returns what is to be said of a failed trial: its command, how it ended, its last words."""
     _, trial_id = parse_trial_name(trial.name)
-    reason = trial.end_reason
-    how = reason.message or "it failed"
-    if reason.HasField("exit_code"):
-        how = f"exit code {reason.exit_code}"
-    elif reason.HasField("signal"):
-        how = f"ended by signal {reason.signal} ({_signal_name(reason.signal)})"
-    lines = [f"Trial {trial_id} failed, the first one: {how}", f"    command: {command}"]
-    tail = reason.stderr_tail.splitlines()[-STDERR_LINES:]
+    lines = [f"Trial {trial_id} failed, the first one: {how_it_failed(trial)}", f"    command: {command}"]
+    tail = trial.end_reason.stderr_tail.splitlines()[-STDERR_LINES:]
     if tail:
         lines.append(f"    the last lines of {trial.output_directory}/stderr:")
         lines += [f"        {line}" for line in tail]
@@ -135,8 +139,14 @@ def failure(trial: Trial, command: str) -> str:
     return "\n".join(lines)
 
 
-def summary(progress: Progress, view_command: str) -> str:
-    """Returns the summary of an experiment that has ended."""
+def summary(progress: Progress, view_command: str, failures: Sequence[str] = ()) -> str:
+    """Returns the summary of an experiment that has ended.
+
+    Args:
+        progress: The experiment.
+        view_command: What shows it again.
+        failures: Why trials failed, a line for each reason.
+    """
     experiment = progress.experiment
     experiment_id = parse_experiment_name(experiment.name)
     title = experiment.config.experiment_name
@@ -144,6 +154,7 @@ def summary(progress: Progress, view_command: str) -> str:
     rows = [
         ("ended", experiment_status(experiment.status) + (f": {reason}" if reason else "")),
         ("trials", f"{experiment.trial_count}: {counts(experiment)}"),
+        *(("" if index else "failures", text) for index, text in enumerate(failures)),
         ("ran for", duration(progress.seconds)),
     ]
     if experiment.HasField("best_trial"):

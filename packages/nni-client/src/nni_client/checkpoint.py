@@ -1,0 +1,37 @@
+"""The configuration in an experiment's record, and what a new one changes of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from nni_config import ExperimentConfig
+from nni_config.names import camel_case, short
+from nni_config.secrets import has_secret_name
+
+_NEVER_TOLD = frozenset({"debug", "logLevel", "experimentWorkingDirectory", "searchSpaceFile"})
+"""Fields that change nothing of the search."""
+
+
+def differences(recorded: ExperimentConfig, given: ExperimentConfig) -> list[str]:
+    """Returns what a configuration changes, as "max_trial_number: 10 -> 20"; secrets are never in it."""
+    python_names = {camel_case(name): name for name in ExperimentConfig.model_fields}
+    old, new = recorded.to_dict(), given.to_dict()
+    names = [name for name in {**old, **new} if name not in _NEVER_TOLD]
+    return [
+        python_names.get(name, name) + line
+        for name in names
+        for line in _changes("", old.get(name), new.get(name))
+    ]
+
+
+def _changes(path: str, old: Any, new: Any) -> Iterator[str]:
+    if old == new and type(old) is type(new):
+        return
+    if isinstance(old, dict) and isinstance(new, dict):
+        for key in {**old, **new}:
+            if has_secret_name(key):
+                continue
+            yield from _changes(f"{path}.{key}", old.get(key), new.get(key))
+    else:
+        yield f"{path}: {short(old)} -> {short(new)}"

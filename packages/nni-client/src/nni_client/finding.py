@@ -1,0 +1,114 @@
+"""Finds the folder of an experiment, and says what keeps it from being used."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from nni_config import ExperimentConfig
+from nni_config.experiment_folders import (
+    FolderKind,
+    FolderSummary,
+    experiments_directories,
+    find_experiment,
+)
+from nni_config.local_state import ManagerRecord
+from nni_config.paths import absolute_path
+
+
+def places(config: ExperimentConfig | None, directory: str | Path | None) -> list[Path]:
+    """Returns where to look for an experiment, the preferred folder first.
+
+    Args:
+        config: Its configuration, which may name a folder of experiments.
+        directory: The only folder of experiments to look in, when the user named one.
+    """
+    if directory is not None:
+        return [Path(directory).expanduser().absolute()]
+    named = None if config is None else config.experiment_working_directory
+    if config is None or named is None:
+        return experiments_directories()
+    return experiments_directories([Path(absolute_path(str(named), config._base_path))])
+
+
+def recorded(
+    experiment_id: str, config: ExperimentConfig | None, directory: str | Path | None
+) -> FolderSummary | None:
+    """Returns the experiment of an id that has a record; arguments as of `places`."""
+    found = find_experiment(experiment_id, places(config, directory))
+    return found if found is not None and found.has_record else None
+
+
+def to_resume(
+    experiment_id: str, config: ExperimentConfig | None, directory: str | Path | None
+) -> FolderSummary:
+    """Returns the experiment that is to be gone on with; arguments as of `places`.
+
+    Raises:
+        RuntimeError: There is none, it runs, or it was recorded by NNI; the text says what to do.
+    """
+    found = recorded(experiment_id, config, directory)
+    if found is None:
+        raise RuntimeError(
+            f"Experiment {experiment_id} does not exist thus cannot be resumed. "
+            f"{_looked_in(places(config, directory))}"
+        )
+    if found.kind is FolderKind.OLD:
+        raise RuntimeError(
+            f"Experiment {experiment_id} in {found.directory} was recorded by Microsoft's NNI and cannot be "
+            "resumed. Start a new experiment and give it these results: "
+            f"nnictl experiment import NEW_ID --from {experiment_id}"
+        )
+    _refuse_running(found)
+    return found
+
+
+def to_view(
+    experiment_id: str, config: ExperimentConfig | None, directory: str | Path | None
+) -> FolderSummary:
+    """Returns the experiment that is to be shown; arguments as of `places`.
+
+    Raises:
+        RuntimeError: There is none, it runs, or it was recorded by NNI; the text says what to do.
+    """
+    found = recorded(experiment_id, config, directory)
+    if found is None:
+        raise RuntimeError(
+            f"Experiment {experiment_id} does not exist thus cannot be viewed. "
+            f"{_looked_in(places(config, directory))}"
+        )
+    refuse_old(found)
+    _refuse_running(found)
+    return found
+
+
+def refuse_old(folder: FolderSummary) -> None:
+    """Refuses an experiment that NNI recorded.
+
+    Raises:
+        RuntimeError: It is one; the text says how to read it.
+    """
+    if folder.kind is FolderKind.OLD:
+        raise RuntimeError(
+            f"Experiment {folder.experiment_id} in {folder.directory} was recorded by Microsoft's NNI; read "
+            f"it with: nnictl view {folder.experiment_id}, nnictl trial ls {folder.experiment_id}, or "
+            f"nnictl experiment export {folder.experiment_id}"
+        )
+
+
+def runs_elsewhere(manager: ManagerRecord) -> str:
+    """Returns how to get at an experiment that another process started."""
+    return (
+        f"Experiment {manager.experiment_id} is running, on port {manager.port} (process {manager.pid}). "
+        f"Experiment.connect({manager.port}) attaches to it; nnictl stop {manager.experiment_id} ends it."
+    )
+
+
+def _refuse_running(folder: FolderSummary) -> None:
+    if folder.manager is not None:
+        raise RuntimeError(runs_elsewhere(folder.manager))
+
+
+def _looked_in(directories: list[Path]) -> str:
+    if not directories:
+        return "There is no folder of experiments yet."
+    return f"Looked in: {', '.join(map(str, directories))}"

@@ -65,14 +65,16 @@ def test_with_no_experiment(nnictl, words):
     assert nnictl(*words, exit_code=1) == "ERROR: There is no experiment running\n"
 
 
-@pytest.mark.parametrize("words", [["status"], ["stop"], ["webui", "url"]])
+@pytest.mark.parametrize("words", [["stop"], ["webui", "url"]])
 def test_one_that_has_ended_is_told_with_how_to_view_it(nnictl, home, words):
     for name in ("old1", "old2", "other"):
         (home / "nni-experiments" / name / "db").mkdir(parents=True)
+        (home / "nni-experiments" / name / "db" / "experiment.sqlite").touch()
     (home / "nni-experiments" / "olda").mkdir()
-    told = "ERROR: There is no experiment running with the id {}: {} has ended; see it with: nnictl view {}\n"
     for wanted, found in (("old1", "old1"), ("oth", "other")):
-        assert nnictl(*words, wanted, exit_code=1) == told.format(wanted, found, found)
+        text = nnictl(*words, wanted, exit_code=1)
+        assert f"no experiment running with the id {wanted}: {found} has ended;" in text
+        assert f"nnictl view {found};" in text and f"nnictl resume {found}" in text
     for wanted in ("old", "olda", "none", "", "..", "../nni-experiments/old1"):
         text = nnictl(*words, wanted, exit_code=1)
         assert text == f"ERROR: There is no experiment running with the id {wanted}\n"
@@ -94,13 +96,15 @@ def test_with_one_experiment(nnictl, manager):
         process.pid,
     )
     header, line = nnictl("list").splitlines()
-    assert header.split() == ["ID", "NAME", "STATUS", "TRIALS", "PORT", "PID", "STARTED"]
+    assert header.split() == ["ID", "NAME", "STATUS", "TRIALS", "PORT", "PID", "STARTED", "DISK"]
     assert line.split()[0] == "abc12345"
     for words in ([], ["abc12345"], ["abc"]):
         assert nnictl("status", *words).startswith("abc12345: RUNNING\n")
         assert json.loads(nnictl("status", *words, "--json"))["status"] == "RUNNING"
         assert nnictl("webui", "url", *words) == "Web UI url: http://127.0.0.1:8080/sign-in?code=abc\n"
     wrong = nnictl("status", "xyz", exit_code=1)
+    assert "There is no experiment xyz; see: nnictl experiment list --all" in wrong
+    wrong = nnictl("stop", "xyz", exit_code=1)
     assert "no experiment running with the id xyz; running are abc12345 (port" in wrong
     assert nnictl("stop") == "Stopping experiment abc12345\nStop experiment success.\n"
     assert process.wait(10)

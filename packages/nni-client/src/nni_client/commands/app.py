@@ -22,7 +22,12 @@ _MODULES = (
     "viewing_commands",
     "ending_commands",
     "showing_commands",
+    "waiting_commands",
+    "trial_commands",
+    "updating_commands",
+    "log_commands",
     "config_commands",
+    "former_commands",
 )
 
 for _group in GROUPS:

@@ -9,6 +9,7 @@ from typing import Annotated, Any, TypeVar
 
 import typer
 
+from nni_client.commands.identifiers import all_ids, ended_ids, running_ids
 from nni_client.commands.spelling import Command
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -48,7 +49,24 @@ GROUPS = (experiment, trial, update, config, webui, log, algo, trainingservice, 
 """The groups within nnictl."""
 
 ExperimentId = Annotated[
-    str | None, typer.Argument(metavar="ID", help="The experiment's id, or its first letters.")
+    str | None,
+    typer.Argument(
+        metavar="ID",
+        help="The experiment's id, or its first letters; without it the only one that runs.",
+        autocompletion=running_ids,
+    ),
+]
+ReadId = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="ID",
+        help="The experiment's id, or its first letters; without it the only one that runs.",
+        autocompletion=all_ids,
+    ),
+]
+EndedId = Annotated[
+    str,
+    typer.Argument(metavar="ID", help="The experiment's id, or its first letters.", autocompletion=ended_ids),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Port = Annotated[int, typer.Option("--port", "-p", help="The page's port; 0 picks a free one.")]

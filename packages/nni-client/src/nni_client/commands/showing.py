@@ -1,57 +1,37 @@
-"""Commands that show something."""
+"""Commands that show one experiment."""
 
 from __future__ import annotations
 
-import json
+import sys
+from pathlib import Path
 from typing import Any
 
-from google.protobuf.timestamp_pb2 import Timestamp
-from nni_config.local_state import ManagerRecord, running_managers
+from nni_config.experiment_folders import FolderSummary
 from nni_proto.resource_names import experiment_name, parse_trial_name
 from nni_proto.v1.experiment_pb2 import Experiment
 from nni_proto.v1.experiment_service_pb2 import CreateSignInCodeRequest, GetExperimentRequest
+from nni_proto.v1.trial_pb2 import Trial
 from nni_proto.values import from_message
 
-from nni_client import words
-from nni_client.commands.selection import connection_to, select
-from nni_client.errors import CallError
+from nni_client import results, words
+from nni_client.commands.output import print_json
+from nni_client.commands.selection import connection_to, find_readable, open_session, select
 from nni_client.methods import CREATE_SIGN_IN_CODE, GET_EXPERIMENT
-from nni_client.results import job_statistics
-
-_LIST_SECONDS = 5.0
-_COLUMNS = ("ID", "NAME", "STATUS", "TRIALS", "PORT", "PID", "STARTED")
 
 
-def show_running(as_json: bool) -> None:
-    """Prints the experiments that run; one whose manager does not answer is shown with its fault."""
-    rows = [_row(record) for record in running_managers()]
-    if as_json:
-        print(json.dumps(rows, indent=4))
-        return
-    if not rows:
-        print("No experiment is running.")
-        return
-    table = [_COLUMNS, *(tuple(str(row[name.lower()] or "-") for name in _COLUMNS) for row in rows)]
-    widths = [max(len(line[index]) for line in table) for index in range(len(_COLUMNS))]
-    for line in table:
-        print("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
-    for row in rows:
-        if row["problem"]:
-            print(f"{row['id']}: {row['problem']}")
-
-
-def show_status(experiment_id: str | None, as_json: bool) -> None:
+def show_status(experiment_id: str | None, as_json: bool, directory: Path | None = None) -> None:
     """Prints how far an experiment is.
 
     Raises:
-        RuntimeError: No such experiment runs.
+        RuntimeError: There is no such experiment, or its record cannot be read.
     """
-    record = select(experiment_id)
-    experiment = _experiment(record, None)
+    folder = find_readable(experiment_id, directory)
+    experiment = read_experiment(folder)
     if as_json:
-        print(json.dumps(_facts(record, experiment), indent=4))
+        print_json(_facts(folder, experiment))
         return
-    print(f"{record.experiment_id}: {words.experiment_status(experiment.status)}")
+    paused = " (paused)" if experiment.paused else ""
+    print(f"{folder.experiment_id}: {status_text(folder, experiment)}{paused}")
     if experiment.end_reason.message:
         print(f"  {experiment.end_reason.message}")
     print(f"  {words.counts(experiment)}")
@@ -61,6 +41,46 @@ def show_status(experiment_id: str | None, as_json: bool) -> None:
         print(f"  warning: {warning}")
     for error in experiment.errors:
         print("  " + error.replace("\n", "\n  "))
+
+
+def show_profile(experiment_id: str | None, directory: Path | None) -> None:
+    """Prints all that there is to know of an experiment, as JSON in NNI's form.
+
+    Raises:
+        RuntimeError: There is no such experiment, or its record cannot be read.
+    """
+    folder = find_readable(experiment_id, directory)
+    experiment = read_experiment(folder)
+    profile = results.profile(experiment)
+    profile["status"] = status_of(folder, experiment)
+    print_json(profile)
+
+
+def show_best(experiment_id: str | None, as_json: bool, directory: Path | None) -> int:
+    """Prints the best succeeded trial; as JSON its parameters alone, for NNI_PARAMETERS.
+
+    Returns:
+        The exit code: 1 when there is none yet.
+
+    Raises:
+        RuntimeError: There is no such experiment, or its record cannot be read.
+    """
+    folder = find_readable(experiment_id, directory)
+    experiment = read_experiment(folder)
+    if not experiment.HasField("best_trial"):
+        text = f"Experiment {folder.experiment_id} has no best trial: none succeeded with a number as result."
+        print(text, file=sys.stderr)
+        return 1
+    trial = experiment.best_trial
+    if as_json:
+        print_json(_parameters(trial))
+        return 0
+    _, trial_id = parse_trial_name(trial.name)
+    goal = "highest" if experiment.optimize_mode == "maximize" else "lowest"
+    print(f"trial       {trial_id} (number {trial.sequence_number})")
+    print(f"objective   {words.number(trial.objective)}, the {goal} of {words.counts(experiment)}")
+    print(f"parameters  {words.parameters(trial)}")
+    return 0
 
 
 def show_url(experiment_id: str | None) -> None:
@@ -74,59 +94,58 @@ def show_url(experiment_id: str | None) -> None:
     print(f"Web UI url: {connection_to(record).call(CREATE_SIGN_IN_CODE, request).url}")
 
 
-def _experiment(record: ManagerRecord, timeout: float | None) -> Experiment:
-    request = GetExperimentRequest(name=experiment_name(record.experiment_id))
-    return connection_to(record, timeout).call(GET_EXPERIMENT, request).experiment
+def read_experiment(folder: FolderSummary, timeout: float | None = None) -> Experiment:
+    """Reads an experiment from its manager, or from its record.
+
+    Raises:
+        RuntimeError: It cannot be read.
+    """
+    request = GetExperimentRequest(name=experiment_name(folder.experiment_id))
+    with open_session(folder, timeout) as session:
+        return session.call(GET_EXPERIMENT, request).experiment
 
 
-def _row(record: ManagerRecord) -> dict[str, Any]:
-    row: dict[str, Any] = {
-        "id": record.experiment_id,
-        "name": None,
-        "status": None,
-        "trials": None,
-        "port": record.port,
-        "pid": record.pid,
-        "started": None,
-        "directory": record.directory,
-        "problem": None,
-    }
-    try:
-        experiment = _experiment(record, _LIST_SECONDS)
-    except CallError as error:
-        row["problem"] = str(error)
-        return row
-    row["name"] = experiment.config.experiment_name or None
-    row["status"] = words.experiment_status(experiment.status)
-    row["trials"] = experiment.trial_count
-    if experiment.HasField("start_time"):
-        row["started"] = _local(experiment.start_time)
-    return row
+def status_of(folder: FolderSummary, experiment: Experiment) -> str:
+    """Returns an experiment's status; one whose manager was killed is STOPPED, whatever its record says."""
+    return status_text(folder, experiment).partition(" ")[0]
 
 
-def _facts(record: ManagerRecord, experiment: Experiment) -> dict[str, Any]:
+def status_text(folder: FolderSummary, experiment: Experiment) -> str:
+    """Returns an experiment's status, and what a person is to know of it."""
+    from nni_config.experiment_folders import INTERRUPTED
+    from nni_config.experiment_summary import ENDED_STATUSES
+
+    status = words.experiment_status(experiment.status)
+    if folder.is_running or status in ENDED_STATUSES or status == "INITIALIZED":
+        return status
+    return f"STOPPED ({INTERRUPTED})"
+
+
+def _facts(folder: FolderSummary, experiment: Experiment) -> dict[str, Any]:
     best = None
     if experiment.HasField("best_trial"):
         trial = experiment.best_trial
         best = {
             "id": parse_trial_name(trial.name)[1],
             "objective": trial.objective,
-            "parameters": from_message(trial.parameters),
+            "parameters": _parameters(trial),
         }
+    counts = results.job_statistics(experiment)
     return {
-        "id": record.experiment_id,
-        "status": words.experiment_status(experiment.status),
+        "id": folder.experiment_id,
+        "status": status_of(folder, experiment),
+        "paused": experiment.paused,
         "reason": experiment.end_reason.message,
         "errors": list(experiment.errors),
         "warnings": list(experiment.warnings),
-        "trials": {entry["trialJobStatus"]: entry["trialJobNumber"] for entry in job_statistics(experiment)},
+        "trials": {entry["trialJobStatus"]: entry["trialJobNumber"] for entry in counts},
         "best": best,
         "seconds": experiment.running_time.ToTimedelta().total_seconds(),
-        "port": record.port,
-        "pid": record.pid,
-        "directory": experiment.directory,
+        "port": folder.manager.port if folder.manager is not None else None,
+        "pid": folder.manager.pid if folder.manager is not None else None,
+        "directory": experiment.directory or str(folder.path),
     }
 
 
-def _local(time: Timestamp) -> str:
-    return time.ToDatetime().astimezone().isoformat(sep=" ", timespec="seconds")
+def _parameters(trial: Trial) -> Any:
+    return from_message(trial.parameters) if trial.HasField("parameters") else None

@@ -1,0 +1,95 @@
+"""Commands that print what an experiment and its trials wrote."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from nni_client.commands.groups import ExperimentsDirectory, ReadId, log
+from nni_client.commands.identifiers import trial_ids
+
+Head = Annotated[int | None, typer.Option("--head", "-H", min=0, help="Only the first lines, so many.")]
+Tail = Annotated[int | None, typer.Option("--tail", "-T", min=0, help="Only the last lines, so many.")]
+
+
+def _print(
+    name: str, experiment_id: str | None, head: int | None, tail: int | None, directory: Path | None
+) -> None:
+    from nni_client.commands.logs import Lines, print_log
+
+    if head is not None and tail is not None:
+        raise typer.BadParameter("--head and --tail cannot be used together")
+    print_log(name, experiment_id, Lines(head, tail), directory)
+
+
+@log.command("stdout")
+def log_stdout(
+    experiment_id: ReadId = None,
+    head: Head = None,
+    tail: Tail = None,
+    experiments_directory: ExperimentsDirectory = None,
+) -> None:
+    """Print what the manager of an experiment printed."""
+    _print("nnictl_stdout.log", experiment_id, head, tail, experiments_directory)
+
+
+@log.command("stderr")
+def log_stderr(
+    experiment_id: ReadId = None,
+    head: Head = None,
+    tail: Tail = None,
+    experiments_directory: ExperimentsDirectory = None,
+) -> None:
+    """Print what the manager of an experiment wrote to its error output."""
+    _print("nnictl_stderr.log", experiment_id, head, tail, experiments_directory)
+
+
+@log.command("manager")
+def log_manager(
+    experiment_id: ReadId = None,
+    head: Head = None,
+    tail: Tail = None,
+    experiments_directory: ExperimentsDirectory = None,
+) -> None:
+    """Print the manager's log."""
+    _print("nnimanager.log", experiment_id, head, tail, experiments_directory)
+
+
+@log.command("dispatcher")
+def log_dispatcher(
+    experiment_id: ReadId = None,
+    head: Head = None,
+    tail: Tail = None,
+    experiments_directory: ExperimentsDirectory = None,
+) -> None:
+    """Print the log of the tuner and the assessor."""
+    _print("dispatcher.log", experiment_id, head, tail, experiments_directory)
+
+
+@log.command("trial")
+def log_trial(
+    experiment_id: ReadId = None,
+    trial_id: Annotated[
+        str | None,
+        typer.Option("--trial-id", "-T", metavar="TRIAL", help="A trial's id.", autocompletion=trial_ids),
+    ] = None,
+    stdout: Annotated[bool, typer.Option("--stdout", help="Print what the trial printed.")] = False,
+    stderr: Annotated[bool, typer.Option("--stderr", help="Print the trial's error output.")] = False,
+    head: Annotated[int | None, typer.Option("--head", min=0, help="Only the first lines.")] = None,
+    tail: Annotated[int | None, typer.Option("--tail", min=0, help="Only the last lines.")] = None,
+    experiments_directory: ExperimentsDirectory = None,
+) -> None:
+    """Print where trials write; with --stdout or --stderr what one of them wrote."""
+    from nni_client.commands.logs import Lines, print_trial_folders, print_trial_output
+
+    if head is not None and tail is not None:
+        raise typer.BadParameter("--head and --tail cannot be used together")
+    if not (stdout or stderr):
+        print_trial_folders(experiment_id, trial_id, experiments_directory)
+        return
+    if trial_id is None:
+        raise typer.BadParameter("--stdout and --stderr need --trial-id")
+    names = [name for name, wanted in (("stdout", stdout), ("stderr", stderr)) if wanted]
+    print_trial_output(experiment_id, trial_id, names, Lines(head, tail), experiments_directory)

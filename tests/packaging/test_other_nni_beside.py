@@ -70,6 +70,16 @@ def test_nnictl_refuses_and_names_both_commands(merged: Any) -> None:
         assert command in result.stderr
 
 
+def test_doctor_names_it_with_both_commands_among_all_else(merged: Any) -> None:
+    result = merged.script("nnictl", "doctor")
+    assert result.returncode == 1, result.stderr
+    lines = result.stdout.splitlines()
+    place = next(number for number, line in enumerate(lines) if line.startswith("FAILURE: other nni: "))
+    for command in REPAIR:
+        assert command in lines[place + 1]
+    assert any(line.startswith("OK: bash: ") for line in lines)
+
+
 def test_the_two_commands_repair_it(
     other_nni: Path, distributions: dict[str, Any], fresh_python: Callable[[], Any]
 ) -> None:

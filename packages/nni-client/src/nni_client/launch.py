@@ -13,6 +13,7 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import Any, BinaryIO
 
 from nni_client.address import ManagerAddress, host_to_call
+from nni_client.limits import open_files_problem
 from nni_client.manager_command import ManagerCommand
 from nni_client.manager_output import ManagerOutput
 from nni_client.manager_process import (
@@ -52,15 +53,16 @@ def launch(
         waiting: The block in which it is waited for; KeyboardInterrupt may be raised within.
 
     Raises:
-        StartError: The experiment's folder cannot be made or written to; the interpreter cannot be run; or
-            the manager ended before it was
-            ready, or took too long, and the text has its own reason, its exit code, the last lines of its
-            logs and where these are.
+        StartError: Too few files may be open; the experiment's folder cannot be made or written to; the
+            interpreter cannot be run; or the manager ended before it was ready, or took too long, and the
+            text has its own reason, its exit code, the last lines of its logs and where these are.
         ValueError: NNI_START_TIMEOUT is not a number above 0.
     """
     limit = timeout or seconds_from_environment(START_TIMEOUT, None)
     if sys.platform == "win32":
         raise StartError("Experiments do not run on Windows itself. Run the script in WSL2, where they do.")
+    if (problem := open_files_problem()) is not None:
+        raise StartError(problem)
     folder = NewFolder(command.log_directory.parent)
     opened = _open_output(command, inherit_output)
     reading, writing = os.pipe()

@@ -27,6 +27,7 @@ _MODULES = (
     "updating_commands",
     "log_commands",
     "config_commands",
+    "doctor_commands",
     "former_commands",
 )
 

@@ -192,8 +192,8 @@ def test_a_configuration_that_is_not_there(nnictl):
 
 
 def test_views_of_nothing(nnictl, manager):
-    assert "There is no experiment nosuch in" in nnictl("view", "nosuch", exit_code=1)
-    assert "There is no experiment ../x in" in nnictl("view", "../x", exit_code=1)
+    assert "There is no experiment nosuch;" in nnictl("view", "nosuch", exit_code=1)
+    assert "There is no experiment ../x;" in nnictl("view", "../x", exit_code=1)
     manager("abc1")
     assert "is running, on port" in nnictl("view", "abc1", exit_code=1)
 

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from types import FrameType
 from typing import NamedTuple
 
 from nni_config import ExperimentConfig
 
+from nni_client.commands.foreground import run_in_foreground
 from nni_client.experiment import Experiment
 from nni_client.run_mode import RunMode
 
 
 class Options(NamedTuple):
-    """What `Experiment.start` and `Experiment.run` are given, under the same names."""
+    """What `Experiment.start`, `run` and `resume` are given, under the same names."""
 
     port: int
     debug: bool
@@ -25,12 +24,13 @@ class Options(NamedTuple):
     allow_plaintext: bool
 
 
-def create_experiment(config_file: Path, options: Options, foreground: bool) -> int:
+def create_experiment(config_file: Path, options: Options, url_prefix: str | None, foreground: bool) -> int:
     """Starts an experiment from a file.
 
     Args:
         config_file: The configuration.
         options: How to start it.
+        url_prefix: The path that a reverse proxy puts before the page's.
         foreground: Wait for the end; SIGTERM and Ctrl-C stop the experiment.
 
     Returns:
@@ -47,22 +47,14 @@ def create_experiment(config_file: Path, options: Options, foreground: bool) -> 
     if notice is not None:
         print(notice, file=sys.stderr)
     experiment = Experiment(config)
+    experiment.url_prefix = url_prefix
     if foreground:
-        return _run(experiment, options)
+        return run_in_foreground(lambda: experiment.run(**options._asdict()))
     experiment.start(run_mode=RunMode.Detach, **options._asdict())
-    print(f'To stop experiment run "nnictl stop {experiment.id}" or "nnictl stop --all"')
+    say_how_to_stop(experiment.id)
     return 0
 
 
-def _run(experiment: Experiment, options: Options) -> int:
-    received = [signal.SIGINT]
-
-    def interrupt(number: int, frame: FrameType | None) -> None:
-        received[0] = signal.Signals(number)
-        signal.raise_signal(signal.SIGINT)
-
-    signal.signal(signal.SIGTERM, interrupt)
-    result = experiment.run(**options._asdict())
-    if result is None:
-        return 128 + received[0]
-    return 0 if result else 1
+def say_how_to_stop(experiment_id: str) -> None:
+    """Prints how an experiment in the background is stopped."""
+    print(f'To stop experiment run "nnictl stop {experiment_id}" or "nnictl stop --all"')

@@ -1,4 +1,4 @@
-"""nnictl create."""
+"""nnictl create and nnictl resume."""
 
 from __future__ import annotations
 
@@ -7,7 +7,24 @@ from typing import Annotated
 
 import typer
 
-from nni_client.commands.groups import Port, app
+from nni_client.commands.groups import EndedId, ExperimentsDirectory, Port, app
+
+Foreground = Annotated[
+    bool, typer.Option("--foreground", "-f", help="Stay and show how far it is, until it has ended.")
+]
+Debug = Annotated[bool, typer.Option("--debug", "-d", help="Log more.")]
+UrlPrefix = Annotated[
+    str | None,
+    typer.Option("--url-prefix", "-u", help="The path that a reverse proxy puts before the page's."),
+]
+Bind = Annotated[str | None, typer.Option("--bind", help="The address to listen on, 127.0.0.1 if left out.")]
+AllowedHosts = Annotated[
+    list[str] | None,
+    typer.Option("--allowed-host", help="A name under which browsers may reach the page; may be repeated."),
+]
+AllowPlaintext = Annotated[
+    bool, typer.Option("--allow-plaintext", help="Let other machines connect without encryption.")
+]
 
 
 @app.command()
@@ -16,18 +33,53 @@ def create(
         Path, typer.Option("--config", "-c", help="The experiment's configuration, a YAML file.")
     ],
     port: Port = 8080,
-    foreground: Annotated[bool, typer.Option("--foreground", "-f", help="Wait for the end.")] = False,
-    debug: Annotated[bool, typer.Option("--debug", "-d", help="Log more.")] = False,
-    bind: Annotated[str | None, typer.Option(help="The address to listen on, 127.0.0.1 if left out.")] = None,
-    allowed_host: Annotated[
-        list[str] | None, typer.Option(help="A name under which browsers may reach the page.")
-    ] = None,
-    allow_plaintext: Annotated[
-        bool, typer.Option("--allow-plaintext", help="Let other machines connect without encryption.")
-    ] = False,
+    foreground: Foreground = False,
+    debug: Debug = False,
+    url_prefix: UrlPrefix = None,
+    bind: Bind = None,
+    allowed_host: AllowedHosts = None,
+    allow_plaintext: AllowPlaintext = False,
 ) -> None:
     """Start an experiment."""
     from nni_client.commands.creating import Options, create_experiment
 
     options = Options(port, debug, bind, allowed_host, allow_plaintext)
-    raise typer.Exit(create_experiment(config, options, foreground))
+    raise typer.Exit(create_experiment(config, options, url_prefix, foreground))
+
+
+@app.command()
+def resume(
+    experiment_id: EndedId,
+    port: Port = 8080,
+    foreground: Foreground = False,
+    debug: Debug = False,
+    experiments_directory: ExperimentsDirectory = None,
+    config: Annotated[
+        Path | None,
+        typer.Option("--config", "-c", help="A changed configuration to go on with; else the recorded one."),
+    ] = None,
+    trial_number: Annotated[
+        int | None, typer.Option("--trialnum", help="Another limit of trials, those that ended included.")
+    ] = None,
+    duration: Annotated[
+        str | None, typer.Option("--duration", help="Another limit of time, such as 2h, time run included.")
+    ] = None,
+    concurrency: Annotated[
+        int | None, typer.Option("--concurrency", help="How many trials may run at the same time.")
+    ] = None,
+    url_prefix: UrlPrefix = None,
+    bind: Bind = None,
+    allowed_host: AllowedHosts = None,
+    allow_plaintext: AllowPlaintext = False,
+) -> None:
+    """Go on with an experiment that has ended or lost its manager.
+
+    Secrets, which no record has, are taken from the variables NNI_SECRET_... or asked for on a terminal.
+    """
+    from nni_client.commands.creating import Options
+    from nni_client.commands.resuming import Changes, resume_experiment
+
+    options = Options(port, debug, bind, allowed_host, allow_plaintext)
+    changes = Changes(config, trial_number, duration, concurrency)
+    code = resume_experiment(experiment_id, experiments_directory, changes, options, url_prefix, foreground)
+    raise typer.Exit(code)

@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from nni_config.experiment_folders import (
-    FolderKind,
     FolderSummary,
     experiments_directories,
     find_experiments,
@@ -16,6 +15,7 @@ from nni_config.local_state import ManagerRecord, running_managers
 
 from nni_client.connection import Connection, Session
 from nni_client.discovery import from_record
+from nni_client.finding import refuse_old
 
 _NAMED_AT_MOST = 8
 """How many experiments an error names."""
@@ -49,6 +49,12 @@ def select(experiment_id: str | None = None, port: int | None = None) -> Manager
             f": {ended} has ended; see it with: nnictl view {ended}; go on with it: nnictl resume {ended}"
         )
     raise RuntimeError(f"There is no experiment running{wanted}{others}")
+
+
+def select_all(beginning: str = "") -> list[ManagerRecord]:
+    """Returns the running managers of the experiments whose ids begin so, by port."""
+    managers = running_managers(experiments_directories())
+    return [it for it in managers if it.experiment_id.startswith(beginning)]
 
 
 def find(experiment_id: str | None, directory: Path | None = None) -> FolderSummary:
@@ -89,11 +95,7 @@ def find_readable(experiment_id: str | None, directory: Path | None = None) -> F
         RuntimeError: There is none, there are several, it was made by NNI, or its start failed.
     """
     folder = find(experiment_id, directory)
-    if folder.kind is FolderKind.OLD:
-        raise RuntimeError(
-            f"Experiment {folder.experiment_id} in {folder.directory} was made by Microsoft's NNI; its "
-            f"results can be had with: nnictl experiment export {folder.experiment_id}"
-        )
+    refuse_old(folder)
     if not folder.has_record and not folder.is_running:
         raise RuntimeError(
             f"Experiment {folder.experiment_id} has no record: it was never started. "

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-import typer
-
-from nni_client.commands.groups import ExperimentId, ExperimentsDirectory, Port, app, webui
+from nni_client.commands.groups import EndedId, ExperimentId, ExperimentsDirectory, Port, app, webui
 
 
 @app.command()
 def view(
-    experiment_id: Annotated[str, typer.Argument(metavar="ID", help="The experiment's id.")],
+    experiment_id: EndedId,
     port: Port = 8080,
     experiments_directory: ExperimentsDirectory = None,
 ) -> None:

@@ -418,3 +418,62 @@ async def test_a_trial_gets_its_parameters(client: Client) -> None:
     got = await client(client.runtime.GetParameters, request)
     assert values.from_message(got.parameters) == {"x": 2.0}
     assert (got.sequence_number, got.parameter_id) == (1, 1)
+
+
+async def test_resume_with_the_recorded_and_with_another_configuration(client: Client) -> None:
+    await client.create()
+    request = pb.ResumeExperimentRequest(name=NAME)
+    resumed = (await client(client.stub.ResumeExperiment, request)).experiment
+    assert resumed.status == experiment_pb2.Experiment.STATUS_RUNNING
+    request.config.CopyFrom(example_config())
+    request.config.trial_concurrency = 7
+    await client(client.stub.ResumeExperiment, request)
+    recorded, given = client.port.experiments.resumed_with
+    assert recorded is None and given is not None and given.trial_concurrency == 7
+    request.config.trial_concurrency = -1
+    reason, text = await client.failure(client.stub.ResumeExperiment, request)
+    assert reason == "INVALID_CONFIG" and "trial_concurrency" in text
+
+
+async def test_pause_and_unpause_are_shown(client: Client) -> None:
+    await client.create()
+    paused = (await client(client.stub.PauseExperiment, pb.PauseExperimentRequest(name=NAME))).experiment
+    assert paused.paused
+    assert (await client(client.stub.GetExperiment, pb.GetExperimentRequest(name=NAME))).experiment == paused
+    request = pb.UnpauseExperimentRequest(name=NAME)
+    assert not (await client(client.stub.UnpauseExperiment, request)).experiment.paused
+
+
+async def test_a_trial_of_the_callers_own_is_created_once(client: Client) -> None:
+    await client.create()
+    parameters = {"z": 1, "a": 1.0, "nested": {"list": [None, "ä"]}}
+    request = pb.CreateTrialRequest(
+        parent=NAME, request_id=str(uuid.uuid4()), parameters=values.to_message(parameters)
+    )
+    trial = (await client(client.stub.CreateTrial, request)).trial
+    assert (await client(client.stub.CreateTrial, request)).trial.name == trial.name
+    assert trial.parameter_source == trial_pb2.Trial.PARAMETER_SOURCE_CUSTOMIZED
+    assert not trial.HasField("parameter_id")
+    found = values.from_message(trial.parameters)
+    assert list(found) == ["z", "a", "nested"] and found == parameters
+    request.request_id = "1"
+    assert (await client.failure(client.stub.CreateTrial, request))[0] == "INVALID_ARGUMENT"
+    unset = pb.CreateTrialRequest(parent=NAME, request_id=str(uuid.uuid4()))
+    reason, text = await client.failure(client.stub.CreateTrial, unset)
+    assert reason == "INVALID_ARGUMENT" and text.startswith("parameters: ")
+
+
+async def test_results_from_elsewhere_arrive_as_they_were_given(client: Client) -> None:
+    await client.create()
+    given = [({"x": 1}, 0.5), ({"b": [1, 1.0], "a": None}, {"default": float("inf"), "note": "ü"})]
+    request = pb.ImportTrialsRequest(parent=NAME, request_id=str(uuid.uuid4()))
+    for parameters, value in given:
+        trial = request.trials.add()
+        trial.parameters.CopyFrom(values.to_message(parameters))
+        trial.value.CopyFrom(values.to_message(value))
+    assert (await client(client.stub.ImportTrials, request)).imported_count == 2
+    found = client.port.experiments.imported[request.request_id]
+    assert repr([(trial["parameter"], trial["value"]) for trial in found]) == repr(given)
+    request.trials.add().parameters.CopyFrom(values.to_message({}))
+    reason, text = await client.failure(client.stub.ImportTrials, request)
+    assert reason == "INVALID_ARGUMENT" and text.startswith("trials[2].value: ")

@@ -1,14 +1,17 @@
-"""Finds out what a running experiment is made of, and says when its code changes."""
+"""Finds out what a running experiment is made of, and says when its code changes, also between two runs."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import logging
 import time
 from collections.abc import Awaitable, Callable, Coroutine
 from pathlib import Path
 from typing import Any
+
+from nni_config.private_files import write_private_file
 
 from nni_manager.engine.events import OriginFound, WarningRaised
 from nni_manager.engine.records import ExperimentOrigin
@@ -25,6 +28,10 @@ _SECONDS_UNTIL_QUIET = 2.0
 """By then the first trials have started; what takes processor time waits until then."""
 
 _SECONDS_TO_FINISH = 5.0
+
+CODE_STATE_NAME = "code-state.json"
+"""The file in the experiment's folder that says what its code was when it was started first."""
+
 _LOG = logging.getLogger(__name__)
 
 
@@ -35,8 +42,8 @@ class OriginKeeper:
         self,
         code_directory: Path,
         repository: Path,
-        experiments_directory: Path,
-        seed: int | None,
+        experiment_directory: Path,
+        earlier: ExperimentOrigin,
         tell: Callable[[OriginFound | WarningRaised], Awaitable[None]],
         *,
         watches: bool,
@@ -46,15 +53,15 @@ class OriginKeeper:
         Args:
             code_directory: The folder that trials run in.
             repository: The folder that git is asked about, which is not the one of a copy.
-            experiments_directory: Where the folders of experiments are.
-            seed: The seed of the tuner.
+            experiment_directory: The folder of the experiment, in which the state of the code is noted.
+            earlier: What is known already: the seed of the tuner, and after a resume the rest.
             tell: Tells the engine what was found.
             watches: Whether changes of the code are told.
         """
         self._code_directory = code_directory
         self._repository = repository
-        self._experiments_directory = experiments_directory
-        self._seed = seed
+        self._note_file = experiment_directory / CODE_STATE_NAME
+        self._earlier = earlier
         self._tell = tell
         self._watches = watches
         self._is_over = False
@@ -92,20 +99,52 @@ class OriginKeeper:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     def _note(self) -> CodeState:
-        return CodeState(self._code_directory, self._experiments_directory, lambda: self._is_over)
+        experiments_directory = self._note_file.parent.parent
+        return CodeState(self._code_directory, experiments_directory, lambda: self._is_over)
 
     async def _code(self) -> CodeState:
         assert self._noting is not None
         return await asyncio.shield(self._noting)
 
     async def _record(self) -> None:
-        commit, is_dirty = await git_state(self._repository)
+        is_known = bool(self._earlier.code_hash)
+        commit, is_dirty = ("", None) if is_known else await git_state(self._repository)
         with contextlib.suppress(asyncio.TimeoutError):
             await asyncio.wait_for(self._ending.wait(), _SECONDS_UNTIL_QUIET)
-        code_hash = await asyncio.to_thread((await self._code()).read)
+        code = await self._code()
+        code_hash = await asyncio.to_thread(code.read)
         self._is_read.set()
+        if is_known:
+            await self._compare(code_hash)
+            return
         versions = await asyncio.to_thread(package_versions)
-        await self._tell(OriginFound(ExperimentOrigin(commit, is_dirty, code_hash, versions, self._seed)))
+        await asyncio.to_thread(self._write, code)
+        origin = ExperimentOrigin(commit, is_dirty, code_hash, versions, self._earlier.seed)
+        await self._tell(OriginFound(origin))
+
+    async def _compare(self, code_hash: str) -> None:
+        """Says what has changed since the experiment was started first."""
+        if code_hash == self._earlier.code_hash:
+            return
+        changed = await asyncio.to_thread(self._changed_since)
+        if changed:
+            warning = change_warning(self._code_directory, changed, "since the experiment began")
+            _LOG.warning("%s", warning)
+            await self._tell(WarningRaised(warning))
+
+    def _changed_since(self) -> list[str]:
+        try:
+            files = json.loads(self._note_file.read_text(encoding="utf-8"))
+            return CodeState.from_json(self._code_directory, files, lambda: self._is_over).changed()
+        except (OSError, ValueError, TypeError, AttributeError) as error:
+            _LOG.warning("what the code was cannot be read: %s: %s", self._note_file, error)
+            return ["which of them is not known"]
+
+    def _write(self, code: CodeState) -> None:
+        try:
+            write_private_file(self._note_file, json.dumps(code.to_json()))
+        except OSError as error:
+            _LOG.warning("the state of the code cannot be noted in %s: %s", self._note_file, error)
 
     async def _watch(self) -> None:
         code = await self._code()

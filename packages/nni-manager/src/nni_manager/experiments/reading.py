@@ -60,6 +60,11 @@ class ExperimentReader:
             raise TrialNotFoundError(f"the experiment has no trial {trial_id!r}")
         return self._view(stored)
 
+    async def trial_of_request(self, request_id: str) -> TrialView | None:
+        """Returns the trial that a request created, None when it created none."""
+        stored = await self._in_thread(lambda: self._storage.trial_of_request(request_id))
+        return None if stored is None else self._view(stored)
+
     async def trials(
         self, after_sequence_number: int, limit: int, statuses: Collection[TrialStatus]
     ) -> list[TrialView]:

@@ -6,33 +6,22 @@ import asyncio
 import logging
 import time
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
-from nni_manager.engine.effects import (
-    AcknowledgeReports,
-    Action,
-    CancelTrial,
-    SaveExperiment,
-    SaveMetrics,
-    SubmitTrial,
-    ToAssessor,
-    ToTuner,
-    Write,
-)
+from nni_manager.engine.effects import AcknowledgeReports, SaveExperiment, SaveMetrics, Write
 from nni_manager.engine.engine import Engine, StepResult
 from nni_manager.engine.events import AlgorithmFailed, Event, Report, TimePassed, TrialReported
-from nni_manager.engine.limits import Limits
 from nni_manager.engine.records import ExperimentRecord
 from nni_manager.engine.statuses import ExperimentStatus
+from nni_manager.experiments import crash_points
 from nni_manager.experiments.event_queue import EventQueue, QueuedEvent
 from nni_manager.experiments.folder import ExperimentFolder
 from nni_manager.experiments.late_reports import late_metrics
+from nni_manager.experiments.performer import Performer
 from nni_manager.experiments.storage_trouble import StorageTrouble
 from nni_manager.experiments.summary_file import SummaryFile
 from nni_manager.storage.interface import BatchRefusedError, Storage, StorageError
-from nni_manager.training.interface import TrainingService, TrialRun
-from nni_manager.tuning.interface import Algorithm
 
 _LOG = logging.getLogger(__name__)
 _STORAGE_RETRY_SECONDS = 1.0
@@ -46,18 +35,9 @@ class ExperimentRunner:
     what it follows from is stored.
     """
 
-    def __init__(
-        self,
-        record: ExperimentRecord,
-        limits: Limits,
-        storage: Storage,
-        folder: ExperimentFolder,
-        *,
-        has_assessor: bool,
-    ) -> None:
-        """Makes the runner of an experiment whose record is stored in its folder."""
+    def __init__(self, record: ExperimentRecord, storage: Storage, folder: ExperimentFolder) -> None:
+        """Makes the runner of an experiment whose record is stored in its folder; it does not run yet."""
         self.queue = EventQueue()
-        self._engine = Engine(record, limits, has_assessor=has_assessor)
         self._storage = storage
         self._folder = folder
         self._is_recorded = True
@@ -66,11 +46,7 @@ class ExperimentRunner:
         self._changed = asyncio.Event()
         self._trouble = StorageTrouble()
         self._summary = SummaryFile(record, storage, folder)
-        self._training: TrainingService | None = None
-        self._tuner: Algorithm | None = None
-        self._assessor: Algorithm | None = None
-        self._trial_environment: Callable[[str], dict[str, str]] = lambda trial_id: {}
-        self._submitted: Callable[[], None] = lambda: None
+        self._started: tuple[Engine, Performer] | None = None
         self._loop_task: asyncio.Task[None] | None = None
 
     @property
@@ -102,33 +78,23 @@ class ExperimentRunner:
         return self.record.status in _ENDED
 
     def is_active(self, trial_id: str) -> bool:
-        """Whether there is a trial of this id that has not ended."""
-        return self._engine.active_trial(trial_id) is not None
+        """Whether there is a trial of this id that runs or waits here."""
+        return self._started is not None and self._engine.active_trial(trial_id) is not None
 
     def reserve_call_number(self) -> int:
         """Returns the number for a call to the tuner that is made beside the engine."""
         return self._engine.reserve_call_number()
 
-    async def start(
-        self,
-        training: TrainingService,
-        tuner: Algorithm,
-        assessor: Algorithm | None,
-        trial_environment: Callable[[str], dict[str, str]],
-        submitted: Callable[[], None],
-    ) -> None:
-        """Starts the experiment on parts that are ready; returns once that is stored.
+    async def start(self, engine: Engine, first: StepResult, performer: Performer) -> None:
+        """Starts, or goes on; returns once that is stored.
 
         Args:
-            training: Where its trials run.
-            tuner: Proposes parameters.
-            assessor: Judges trials, None when nobody does.
-            trial_environment: Returns what is added to the environment of a trial.
-            submitted: Called after each trial that is submitted.
+            engine: Decides what happens.
+            first: Its first step.
+            performer: The parts that it acts through, ready.
         """
-        self._training, self._tuner, self._assessor = training, tuner, assessor
-        self._trial_environment, self._submitted = trial_environment, submitted
-        await self._carry_out([self._engine.start(time.time())])
+        self._started = engine, performer
+        await self._carry_out([first])
         self._loop_task = asyncio.create_task(self._run(), name="experiment")
 
     async def report(self, trial_id: str, attempt: int, reports: Sequence[Report]) -> int:
@@ -162,6 +128,19 @@ class ExperimentRunner:
             self._loop_task.cancel()
             await asyncio.wait([self._loop_task])
         self._writer.shutdown()
+
+    @property
+    def _engine(self) -> Engine:
+        return self._running()[0]
+
+    @property
+    def _performer(self) -> Performer:
+        return self._running()[1]
+
+    def _running(self) -> tuple[Engine, Performer]:
+        if self._started is None:
+            raise RuntimeError("an experiment that was not started cannot do anything")
+        return self._started
 
     async def _run(self) -> None:
         while True:
@@ -199,7 +178,11 @@ class ExperimentRunner:
                 together = []
         if together:
             steps.append(self._engine.step(together, now))
+        is_heartbeat = not waiting and [type(item.event) for item in queued] == [TimePassed]
+        point = ("heartbeat",) if is_heartbeat else ()
+        crash_points.before(*point)
         late_counts = await self._carry_out(steps)
+        crash_points.after(*point)
         for future, step in waiting:
             if not future.done():
                 count = sum(len(write.metrics) for write in step.writes if isinstance(write, SaveMetrics))
@@ -215,9 +198,9 @@ class ExperimentRunner:
                 late_counts[id(step)] = late_counts.get(id(step), 0) + await self._store_late(event)
         for step in steps:
             for action in step.actions:
-                self._act(action)
-        if self.has_ended and not had_ended and self._training is not None:
-            self._training.release()
+                self._performer.act(action)
+        if self.has_ended and not had_ended:
+            self._performer.release()
         return late_counts
 
     async def _store_late(self, event: TrialReported) -> int:
@@ -226,9 +209,11 @@ class ExperimentRunner:
         if write is None:
             _LOG.warning("results for unknown trial %s are ignored", event.trial_id)
             return 0
+        crash_points.before("late-results")
         await self._commit([write])
+        crash_points.after("late-results")
         if event.end_offset is not None:
-            self._act(AcknowledgeReports(event.trial_id, event.attempt, event.end_offset))
+            self._performer.act(AcknowledgeReports(event.trial_id, event.attempt, event.end_offset))
         return len(write.metrics)
 
     async def _commit(self, writes: list[Write]) -> None:
@@ -262,33 +247,9 @@ class ExperimentRunner:
             self.queue.put(AlgorithmFailed("record", message, "", time.time()))
 
     def _store(self, writes: list[Write]) -> tuple[int, bool]:
+        stored = crash_points.kinds(writes)
+        crash_points.before(*stored)
         revision = self._storage.commit(writes)
+        crash_points.after(*stored)
         self._summary.stored(writes)
         return revision, self._folder.exists()
-
-    def _act(self, action: Action) -> None:
-        training, tuner = self._training, self._tuner
-        if training is None or tuner is None:
-            raise RuntimeError("an experiment that was not started cannot act")
-        match action:
-            case SubmitTrial():
-                training.submit(
-                    TrialRun(
-                        trial_id=action.trial_id,
-                        attempt=action.attempt,
-                        sequence_number=action.sequence_number,
-                        parameter_id=action.parameter_id,
-                        parameters=action.parameters,
-                        environment=self._trial_environment(action.trial_id),
-                    )
-                )
-                self._submitted()
-            case CancelTrial():
-                training.cancel(action.trial_id, action.attempt)
-            case AcknowledgeReports():
-                training.acknowledge(action.trial_id, action.attempt, action.offset)
-            case ToTuner():
-                tuner.tell(action.call)
-            case ToAssessor():
-                if self._assessor is not None:
-                    self._assessor.tell(action.call)

@@ -11,12 +11,22 @@ from typing import Any
 from nni_config import ExperimentConfig, new_experiment_id
 from nni_config.experiment_ids import EXPERIMENT_ID_PATTERN
 
-from nni_manager.engine.events import CancelRequested, Report, StopRequested
+from nni_manager.engine.events import (
+    CancelRequested,
+    PauseRequested,
+    Report,
+    StopRequested,
+    TrialRequested,
+    TrialsImported,
+    UnpauseRequested,
+)
 from nni_manager.engine.statuses import ExperimentStatus, MetricKind, TrialStatus
 from nni_manager.experiments import errors
 from nni_manager.experiments.creating import checked_config
-from nni_manager.experiments.open_experiment import OpenExperiment, record_experiment
+from nni_manager.experiments.customized import checked_import, checked_parameters
+from nni_manager.experiments.open_experiment import OpenExperiment
 from nni_manager.experiments.parts import Parts
+from nni_manager.experiments.recording import record_experiment
 from nni_manager.experiments.updating import updated_config
 from nni_manager.experiments.views import UNCHANGED, Change, ExperimentUpdate, ExperimentView, TrialView
 from nni_manager.storage.interface import StoredMetric
@@ -32,17 +42,20 @@ class ExperimentService:
         closed: Set once the record is closed and the manager may end.
     """
 
-    def __init__(self, experiments_directory: Path, parts: Parts) -> None:
-        """Makes a service without an experiment.
+    def __init__(
+        self, experiments_directory: Path, parts: Parts, experiment: OpenExperiment | None = None
+    ) -> None:
+        """Makes a service.
 
         Args:
             experiments_directory: Where the folders of experiments are.
             parts: How an experiment gets its parts.
+            experiment: The experiment of an earlier manager; None for one that is to be created.
         """
         self.closed = asyncio.Event()
         self._experiments_directory = experiments_directory
         self._parts = parts
-        self._experiment: OpenExperiment | None = None
+        self._experiment = experiment
         self._lock = asyncio.Lock()
         self._closing = False
         self._stopping: asyncio.Task[ExperimentView | None] | None = None
@@ -107,25 +120,59 @@ class ExperimentService:
 
     async def resume(self, experiment_id: str, config: ExperimentConfig | None) -> ExperimentView:
         """Goes on with the experiment of an earlier manager; see ExperimentCalls."""
-        raise errors.WrongExperimentStatusError("resuming is being built")
+        async with self._lock:
+            self._refuse_when_closing()
+            experiment = self._find(experiment_id)
+            record = experiment.runner.record
+            if not experiment.runner.is_running:
+                await experiment.resume(config)
+            elif record.status is ExperimentStatus.ERROR:
+                raise errors.WrongExperimentStatusError(
+                    f"experiment {experiment_id!r} is ERROR and its manager still shows it; end that first: "
+                    f"nnictl stop {experiment_id}"
+                )
+            return await experiment.reader.experiment()
 
     async def pause(self, experiment_id: str) -> ExperimentView:
         """Lets running trials finish and starts no new one; see ExperimentCalls."""
-        raise errors.WrongExperimentStatusError("pausing is being built")
+        experiment = self._find_open(experiment_id, "paused")
+        await experiment.runner.settle(PauseRequested(time.time()))
+        return await experiment.reader.experiment()
 
     async def unpause(self, experiment_id: str) -> ExperimentView:
         """Lets trials start again; see ExperimentCalls."""
-        raise errors.WrongExperimentStatusError("pausing is being built")
+        experiment = self._find_open(experiment_id, "unpaused")
+        await experiment.runner.settle(UnpauseRequested(time.time()))
+        return await experiment.reader.experiment()
 
     async def create_trial(self, experiment_id: str, parameters: Any, request_id: str) -> TrialView:
         """Queues a trial with parameters of the caller's own; see ExperimentCalls."""
-        raise errors.WrongExperimentStatusError("customized trials are being built")
+        async with self._lock:  # so that of two equal requests the second finds the trial of the first
+            self._refuse_when_closing()
+            experiment = self._find(experiment_id)
+            if (before := await experiment.reader.trial_of_request(request_id)) is not None:
+                return before
+            self._find_open(experiment_id, "given a trial")
+            checked_parameters(experiment.config, parameters)
+            await experiment.runner.settle(TrialRequested(parameters, request_id, time.time()))
+            created = await experiment.reader.trial_of_request(request_id)
+            if created is None:
+                status = experiment.runner.record.status.value
+                raise errors.WrongExperimentStatusError(
+                    f"experiment {experiment_id!r} takes no more trials (it is {status}): max_trial_number "
+                    "or max_experiment_duration is reached, or it ends"
+                )
+            return created
 
     async def import_trials(
         self, experiment_id: str, trials: Sequence[dict[str, Any]], request_id: str
     ) -> int:
         """Tells the tuner of results from elsewhere; see ExperimentCalls."""
-        raise errors.WrongExperimentStatusError("importing is being built")
+        experiment = self._find_open(experiment_id, "given results")
+        if trials:
+            checked_import(experiment.config, trials)
+            await experiment.runner.settle(TrialsImported(tuple(trials), request_id))
+        return len(trials)
 
     async def stop(self, experiment_id: str) -> ExperimentView:
         """Stops the trials, closes the record, and lets the manager end; see ExperimentCalls."""
@@ -241,6 +288,16 @@ class ExperimentService:
         if self._experiment is None or self._experiment.runner.record.experiment_id != experiment_id:
             raise errors.ExperimentNotFoundError(f"this manager has no experiment {experiment_id!r}")
         return self._experiment
+
+    def _find_open(self, experiment_id: str, what: str) -> OpenExperiment:
+        """Returns an experiment that runs and has not ended; `what` is what cannot be done to others."""
+        experiment = self._find(experiment_id)
+        status = experiment.runner.record.status
+        if not experiment.runner.is_running or status in _UNCHANGEABLE:
+            raise errors.WrongExperimentStatusError(
+                f"experiment {experiment_id!r} is {status.value}; it cannot be {what}"
+            )
+        return experiment
 
     def _refuse_when_closing(self) -> None:
         if self._closing:

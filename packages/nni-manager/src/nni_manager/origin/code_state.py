@@ -9,6 +9,7 @@ import stat
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from nni_manager.origin.code_files import CodePath, Kind, code_paths
 
@@ -114,6 +115,38 @@ class CodeState:
             )
         return total.hexdigest()
 
+    def to_json(self) -> dict[str, Any]:
+        """Returns what `read` found, as a JSON value that `from_json` takes."""
+        return {
+            code_path.path: [code_path.kind.value, *known.signature, known.content, known.by_content]
+            for code_path, known in self._known.items()
+            if code_path.path.isprintable()
+        }
+
+    @classmethod
+    def from_json(
+        cls, folder: Path, files: dict[str, Any], is_over: Callable[[], bool] = lambda: False
+    ) -> CodeState:
+        """Returns an earlier state of a folder, of which `changed` tells what has changed since.
+
+        Args:
+            folder: Where the code is now.
+            files: What `to_json` returned.
+            is_over: As for a new state.
+
+        Raises:
+            ValueError, TypeError: It is something else.
+        """
+        state = cls.__new__(cls)
+        state.folder, state._is_over, state._budget, state._unreadable = folder, is_over, 0, []
+        state._known = {
+            CodePath(path, Kind(kind)): _Known(
+                (int(size), int(changed_at), bool(may_run)), content, by_content
+            )
+            for path, (kind, size, changed_at, may_run, content, by_content) in files.items()
+        }
+        return state
+
     def changed(self) -> list[str]:
         """Returns which files are no longer what they were, by name.
 
@@ -181,17 +214,18 @@ class CodeState:
             return None
 
 
-def change_warning(folder: Path, changed: list[str]) -> str:
+def change_warning(folder: Path, changed: list[str], when: str = "while the experiment runs") -> str:
     """Returns what is said once when code has changed during an experiment.
 
     Args:
         folder: The code folder.
         changed: The files that changed, at least one.
+        when: When that was.
     """
     names = ", ".join(map(_printable, changed[:_NAMED]))
     more = f" and {len(changed) - _NAMED} more" if len(changed) > _NAMED else ""
     return (
-        f"Files in {_printable(str(folder))} changed or went while the experiment runs: {names}{more}. "
+        f"Files in {_printable(str(folder))} changed or went {when}: {names}{more}. "
         "Trials that start now may run other code than those before. With snapshot_code every trial runs in "
         "one copy; files that are no code can be named in .nniignore."
     )

@@ -53,6 +53,7 @@ class ExperimentMessages:
             revision=view.revision,
             origin=_origin_to_message(record.origin, with_packages),
             warnings=record.warnings,
+            paused=record.paused,
         )
         if view.best_trial is not None:
             message.best_trial.CopyFrom(trial_to_message(record.experiment_id, view.best_trial))

@@ -24,6 +24,7 @@ class Arguments:
     Attributes:
         experiments_directory: The folder that holds the folders of experiments.
         experiment_id: The experiment; None has an id chosen.
+        resume: Go on with an experiment that an earlier manager recorded.
         view: Only show the experiment, read-only.
         lifeline: The pipe that closes when whoever started a view has gone; None for nobody.
         port: The port; 0 picks a free one.
@@ -39,6 +40,7 @@ class Arguments:
 
     experiments_directory: Path
     experiment_id: str | None
+    resume: bool
     view: bool
     lifeline: int | None
     port: int
@@ -98,6 +100,7 @@ def parse_arguments(words: Sequence[str]) -> Arguments:
     parser = _Parser(prog="python -m nni_manager", description="Runs one experiment.")
     parser.add_argument("--experiments-directory", type=Path, required=True)
     parser.add_argument("--experiment-id")
+    parser.add_argument("--resume", action="store_true", help="go on with an experiment that is recorded")
     parser.add_argument("--view", action="store_true", help="only show the experiment, read-only")
     parser.add_argument(
         "--lifeline-fd",
@@ -116,8 +119,11 @@ def parse_arguments(words: Sequence[str]) -> Arguments:
     parser.add_argument("--allow-plaintext", action="store_true", help="listen beyond loopback without TLS")
     parser.add_argument("--ready-fd", type=int, help="the pipe that is told when the manager is ready")
     found = vars(parser.parse_args(list(words)))
-    if found["view"] and found["experiment_id"] is None:
-        raise StartProblem("--view needs --experiment-id")
+    for option in ("view", "resume"):
+        if found[option] and found["experiment_id"] is None:
+            raise StartProblem(f"--{option} needs --experiment-id")
+    if found["view"] and found["resume"]:
+        raise StartProblem("--view and --resume exclude each other")
     if found["lifeline"] is not None and not found["view"]:
         raise StartProblem("--lifeline-fd needs --view; an experiment outlives whoever started it")
     del found["ready_fd"]  # __main__ has read it before anything could fail

@@ -15,11 +15,14 @@ from nni_manager.engine.statuses import MetricKind
 from nni_manager.experiments.code_directory import code_directory_of
 from nni_manager.experiments.errors import ExperimentServiceError
 from nni_manager.experiments.interface import ExperimentCalls
+from nni_manager.experiments.open_experiment import OpenExperiment
 from nni_manager.experiments.parts import Parts
+from nni_manager.experiments.recording import reopen_experiment
 from nni_manager.experiments.service import ExperimentService
 from nni_manager.experiments.view_service import open_view
 from nni_manager.experiments.views import ExperimentView
 from nni_manager.server.problems import StartProblem
+from nni_manager.server.recorded_folder import full_disk_text, has_no_space
 from nni_manager.storage.interface import Storage
 from nni_manager.storage.sqlite import open_sqlite_storage
 from nni_manager.training.interface import Emit, TrainingService, TrainingServiceError
@@ -49,6 +52,7 @@ class Surroundings:
     Attributes:
         experiments_directory: Where the folders of experiments are.
         experiment_id: The experiment of this manager.
+        resume: Whether to go on with a recorded experiment.
         view: Whether to show an experiment only, read-only.
         trial_environment: Returns what is added to a trial's environment, from the ids of experiment and
             trial.
@@ -56,6 +60,7 @@ class Surroundings:
 
     experiments_directory: Path
     experiment_id: str
+    resume: bool
     view: bool
     trial_environment: Callable[[str, str], dict[str, str]]
 
@@ -77,7 +82,18 @@ def make_application(surroundings: Surroundings) -> Application:
         make_algorithm=AlgorithmProcess,
         trial_environment=surroundings.trial_environment,
     )
-    return ExperimentService(surroundings.experiments_directory, parts)
+    return ExperimentService(surroundings.experiments_directory, parts, _recorded(surroundings, parts))
+
+
+def _recorded(surroundings: Surroundings, parts: Parts) -> OpenExperiment | None:
+    if not surroundings.resume:
+        return None
+    path = surroundings.experiments_directory / surroundings.experiment_id
+    try:
+        return reopen_experiment(surroundings.experiments_directory, surroundings.experiment_id, parts)
+    except ExperimentServiceError as error:
+        text = full_disk_text(path) if has_no_space(path) else str(error)
+        raise StartProblem(f"experiment {path.name} cannot be resumed: {text}") from error
 
 
 def _open_to_read(path: Path) -> Storage:

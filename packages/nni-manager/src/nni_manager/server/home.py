@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import secrets
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,8 +14,10 @@ from nni_config import new_experiment_id
 from nni_config.experiment_ids import EXPERIMENT_ID_PATTERN
 
 from nni_manager.server.arguments import Arguments
+from nni_manager.server.folder_lock import folder_lock
 from nni_manager.server.logs import start_logging
 from nni_manager.server.problems import StartProblem
+from nni_manager.server.recorded_folder import check_recorded_folder, unusable
 from nni_manager.server.tokens import load_or_create_secret
 
 
@@ -56,30 +57,19 @@ def manager_home(arguments: Arguments) -> Iterator[ManagerHome]:
         start_logging(None, arguments.log_level)
         yield ManagerHome(experiment_id, path, secrets.token_bytes(32))
         return
-    try:
-        (path / "log").mkdir(parents=True, exist_ok=True, mode=0o700)
-        path.chmod(0o700)
-        lock = _take(path)
-        secret = load_or_create_secret(path / "secret")
-        start_logging(path / "log" / "nnimanager.log", arguments.log_level)
-    except OSError as error:
-        raise StartProblem(f"the experiment's folder {path} cannot be used: {error}") from error
-    try:
-        yield ManagerHome(experiment_id, path, secret)
-    finally:
-        if given is None and not (path / "db").exists():
-            shutil.rmtree(path, ignore_errors=True)  # it was made for an experiment that never came
-        os.close(lock)
-
-
-def _take(path: Path) -> int:
-    folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        os.close(folder)
-        raise StartProblem(
-            f"experiment {path.name} is run by another manager already; connect to that one, or end it with: "
-            f"nnictl stop {path.name}"
-        ) from error
-    return folder
+    if arguments.resume:
+        check_recorded_folder(path)
+    with ExitStack() as stack:
+        try:
+            (path / "log").mkdir(parents=True, exist_ok=True, mode=0o700)
+            path.chmod(0o700)
+            stack.enter_context(folder_lock(path))
+            secret = load_or_create_secret(path / "secret")
+            start_logging(path / "log" / "nnimanager.log", arguments.log_level)
+        except OSError as error:
+            raise unusable(path, error) from error
+        try:
+            yield ManagerHome(experiment_id, path, secret)
+        finally:
+            if given is None and not (path / "db").exists():
+                shutil.rmtree(path, ignore_errors=True)  # it was made for an experiment that never came

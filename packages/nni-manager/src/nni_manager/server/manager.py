@@ -18,6 +18,7 @@ from nni_config.local_state import ManagerRecord, remove_manager_record, write_m
 from nni_config.private_files import runtime_directory, write_private_file
 from nni_config.processes import process_start_time
 
+from nni_manager.experiments import crash_points
 from nni_manager.experiments.errors import StorageFailedError
 from nni_manager.rpc.access import Role
 from nni_manager.rpc.calls import guarded_calls
@@ -61,6 +62,10 @@ def run(words: Sequence[str], pipe: ReadyPipe, make: MakeApplication = make_appl
         StartProblem: It cannot start; the text is for the user.
     """
     arguments = parse_arguments(words)
+    try:
+        crash_points.read_environment()
+    except ValueError as error:
+        raise StartProblem(str(error)) from error
     with manager_home(arguments) as home:
         try:
             asyncio.run(_run(arguments, home, pipe, make))
@@ -112,7 +117,9 @@ async def _run(arguments: Arguments, home: ManagerHome, pipe: ReadyPipe, make: M
             return make_app(settings, calls, tokens, codes)
 
         application = make(
-            Surroundings(home.path.parent, home.experiment_id, arguments.view, trial_environment)
+            Surroundings(
+                home.path.parent, home.experiment_id, arguments.resume, arguments.view, trial_environment
+            )
         )
         calls = guarded_calls(application, tokens, codes, home.experiment_id)
         record = ManagerRecord(

@@ -28,12 +28,16 @@ class FakeExperiments:
     Attributes:
         failure: Raised by every call when it is not None.
         updates: What `update` was called with.
+        resumed_with: What `resume` was called with.
+        imported: What `import_trials` was called with, by request.
         closed: Is set when the experiment was stopped or closed.
     """
 
     def __init__(self) -> None:
         self.failure: Exception | None = None
         self.updates: list[ExperimentUpdate] = []
+        self.resumed_with: list[ExperimentConfig | None] = []
+        self.imported: dict[str, list[dict[str, Any]]] = {}
         self.closed = asyncio.Event()
         self._record: ExperimentRecord | None = None
         self._trials: dict[str, StoredTrial] = {}
@@ -80,6 +84,42 @@ class FakeExperiments:
             self._record = replace(record, config=config)
         self._bump()
         return self._view()
+
+    async def resume(self, experiment_id: str, config: ExperimentConfig | None) -> ExperimentView:
+        """Makes the experiment RUNNING."""
+        self._check(experiment_id)
+        self.resumed_with.append(config)
+        return await self.start(experiment_id)
+
+    async def pause(self, experiment_id: str) -> ExperimentView:
+        """Makes the experiment paused."""
+        return self._set_paused(experiment_id, True)
+
+    async def unpause(self, experiment_id: str) -> ExperimentView:
+        """Makes the experiment paused no more."""
+        return self._set_paused(experiment_id, False)
+
+    async def create_trial(self, experiment_id: str, parameters: Any, request_id: str) -> TrialView:
+        """Adds a running trial, once for each request."""
+        self._check(experiment_id)
+        known = (it for it in self._trials.values() if it.record.create_request_id == request_id)
+        stored = next(known, None)
+        if stored is None:
+            trial_id = f"c{len(self._trials)}"
+            self.add_trial(trial_id, parameters)
+            stored = self._trials[trial_id]
+            source = ParameterSource.CUSTOMIZED
+            changes = {"parameter_id": None, "parameter_source": source, "create_request_id": request_id}
+            stored = self._trials[trial_id] = replace(stored, record=replace(stored.record, **changes))
+        return self._shown(stored)
+
+    async def import_trials(
+        self, experiment_id: str, trials: Sequence[dict[str, Any]], request_id: str
+    ) -> int:
+        """Keeps the results."""
+        self._check(experiment_id)
+        self.imported[request_id] = list(trials)
+        return len(trials)
 
     async def stop(self, experiment_id: str) -> ExperimentView:
         """Makes the experiment STOPPED and ends the watches."""
@@ -212,6 +252,11 @@ class FakeExperiments:
         objective = float(report.value) if isinstance(report.value, int | float) else None
         record = replace(stored.record, has_final_result=True, final_result=report.value, objective=objective)
         return replace(stored, record=record)
+
+    def _set_paused(self, experiment_id: str, paused: bool) -> ExperimentView:
+        self._record = replace(self._check(experiment_id), paused=paused)
+        self._bump()
+        return self._view()
 
     def _check(self, experiment_id: str) -> ExperimentRecord:
         self._fail()

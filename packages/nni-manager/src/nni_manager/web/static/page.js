@@ -60,7 +60,8 @@ function showExperiment(data) {
   put(element("title"), title);
   element("facts").replaceChildren();
   addFact("Experiment", data.name);
-  addFact("Status", name(data.status) + (data.endReason ? ` (${data.endReason.message})` : ""));
+  const status = name(data.status) + (data.paused ? ", paused" : "");
+  addFact("Status", status + (data.endReason ? ` (${data.endReason.message})` : ""));
   const counts = (data.trialCounts || []).map((entry) => `${entry.count} ${name(entry.status)}`);
   addFact("Trials", `${data.trialCount || 0}${counts.length ? ": " + counts.join(", ") : ""}`);
   if (data.bestTrial) {

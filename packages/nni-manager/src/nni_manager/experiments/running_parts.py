@@ -1,0 +1,144 @@
+"""What an experiment runs on: a place for its trials, its algorithms, and who looks after its code."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Coroutine
+from functools import partial
+from typing import Any
+
+from nni_config import AlgorithmConfig, ExperimentConfig
+
+from nni_manager.experiments import crash_points, errors
+from nni_manager.experiments.algorithm_settings import algorithm_settings
+from nni_manager.experiments.code_directory import code_directory_of, in_code_directory
+from nni_manager.experiments.folder import ExperimentFolder
+from nni_manager.experiments.origin_keeper import OriginKeeper
+from nni_manager.experiments.parts import Parts
+from nni_manager.experiments.performer import Performer
+from nni_manager.experiments.runner import ExperimentRunner
+from nni_manager.origin.snapshot import SnapshotError, take_snapshot
+from nni_manager.storage.interface import Storage
+from nni_manager.training.interface import TrainingService, TrainingServiceError
+from nni_manager.tuning.interface import Algorithm, AlgorithmError
+
+_LOG = logging.getLogger(__name__)
+
+
+class RunningParts:
+    """The parts of an experiment, from their making to their end."""
+
+    def __init__(
+        self, folder: ExperimentFolder, storage: Storage, parts: Parts, runner: ExperimentRunner
+    ) -> None:
+        """Makes nothing yet.
+
+        Args:
+            folder: The experiment's folder.
+            storage: Its record.
+            parts: How it gets its parts.
+            runner: Is told what the parts say.
+        """
+        self._folder = folder
+        self._storage = storage
+        self._parts = parts
+        self._runner = runner
+        self._training: TrainingService | None = None
+        self._tuner: Algorithm | None = None
+        self._assessor: Algorithm | None = None
+        self._keeper: OriginKeeper | None = None
+
+    @property
+    def tuner(self) -> Algorithm | None:
+        """Proposes parameters; None before `open`."""
+        return self._tuner
+
+    async def open(self, config: ExperimentConfig) -> Performer:
+        """Makes the parts, and starts them; the algorithms are rebuilt from the record.
+
+        Raises:
+            InvalidConfigError: An algorithm cannot be made, the place cannot run trials, or the code cannot
+                be copied. Everything is closed again then.
+        """
+        try:
+            return await self._open(config)
+        except (AlgorithmError, SnapshotError, TrainingServiceError) as error:
+            await self.close()
+            raise errors.InvalidConfigError(str(error)) from error
+
+    def record_origin(self) -> None:
+        """Finds out what the experiment is made of; comes after the start, which it would slow down."""
+        if self._keeper is not None:
+            self._keeper.record()
+
+    def output_directory(self, trial_id: str) -> str:
+        """Returns the folder of a trial's output."""
+        if self._training is not None:
+            return self._training.output_directory(trial_id)
+        return str(self._folder.trials_directory / trial_id)
+
+    async def close(self) -> None:
+        """Ends the parts. Running trials go on."""
+        parts = [part for part in (self._tuner, self._assessor, self._training) if part is not None]
+        results = await asyncio.gather(*(part.close() for part in parts), return_exceptions=True)
+        for result in results:
+            if isinstance(result, BaseException):
+                _LOG.error("a part of the experiment did not close", exc_info=result)
+        if self._keeper is not None:
+            await self._keeper.close()
+
+    async def _open(self, config: ExperimentConfig) -> Performer:
+        record = self._runner.record
+        emit = self._runner.queue.put
+        running = await self._with_copy(config) if config.snapshot_code else config
+        keeper = self._keeper = OriginKeeper(
+            code_directory_of(running),
+            code_directory_of(config),
+            self._folder.path,
+            record.origin,
+            self._runner.settle,
+            watches=not config.snapshot_code,
+        )
+        keeper.begin()
+        training = self._training = self._parts.make_training_service(
+            running, record.experiment_id, self._folder.path, emit
+        )
+        tuner = self._tuner = self._algorithm("tuner", config.tuner, config)
+        starting: list[Coroutine[Any, Any, None]] = [training.start(), tuner.start()]
+        if config.assessor is not None:
+            self._assessor = self._algorithm("assessor", config.assessor, config)
+            starting.append(self._assessor.start())
+        crash_points.before("rebuild")
+        await asyncio.gather(*starting)
+        crash_points.after("rebuild")
+        return Performer(
+            training,
+            tuner,
+            self._assessor,
+            partial(self._parts.trial_environment, record.experiment_id),
+            keeper.trial_submitted,
+        )
+
+    async def _with_copy(self, config: ExperimentConfig) -> ExperimentConfig:
+        """Copies the code unless that was done; returns the configuration whose trials run in the copy."""
+        copy = self._folder.code_directory
+        if not copy.exists():
+            code = code_directory_of(config)
+            await asyncio.to_thread(take_snapshot, code, self._folder.path.parent, copy)
+        return in_code_directory(config, copy.absolute())
+
+    def _algorithm(self, kind: str, algorithm: AlgorithmConfig | None, config: ExperimentConfig) -> Algorithm:
+        if algorithm is None:
+            raise AlgorithmError(f"{kind}: must be set")
+        record = self._runner.record
+        settings = algorithm_settings(
+            kind,
+            algorithm,
+            config,
+            record.optimize_mode,
+            record.experiment_id,
+            record.origin.seed,
+            self._folder,
+        )
+        return self._parts.make_algorithm(settings, self._runner.queue.put)

@@ -117,7 +117,7 @@ def dispatcher(assessor: Recording) -> tuple[AssessorDispatcher, list[AlgorithmR
     return AssessorDispatcher(assessor, sent.append), sent
 
 
-@given(order=st.permutations(range(8)), repeats=st.lists(st.integers(0, 7)))
+@given(order=st.permutations(range(8)), repeats=st.lists(st.integers(1, 7)))
 def test_a_history_has_no_gaps_whatever_the_order(order: list[int], repeats: list[int]) -> None:
     assessor = Recording()
     dispatch, sent = dispatcher(assessor)
@@ -129,6 +129,15 @@ def test_a_history_has_no_gaps_whatever_the_order(order: list[int], repeats: lis
     assert lengths == sorted(set(lengths))
     assert lengths[-1] == 8
     assert sent == []
+
+
+def test_the_first_result_again_begins_a_new_attempt() -> None:
+    assessor = Recording(verdict=False)
+    dispatch, sent = dispatcher(assessor)
+    for index, value in [(0, 1), (0, 5), (1, 6)]:
+        dispatch.handle(request_of(TellIntermediateResult("trial", 0, index, value)))
+    assert assessor.histories == [[1], [5]]
+    assert len(sent) == 2
 
 
 def test_what_an_assessor_keeps_is_its_own() -> None:

@@ -20,7 +20,7 @@ from nni_manager.engine.effects import RequestParameters, TellFinalResult, TellS
 from nni_manager.engine.events import AlgorithmFailed, ParametersProposed, ParametersRefused, TunerProcessed
 from nni_manager.engine.statuses import TrialStatus
 from nni_manager.tuning.algorithm_process import AlgorithmProcess
-from nni_manager.tuning.interface import AlgorithmError, AlgorithmSettings
+from nni_manager.tuning.interface import AlgorithmDied, AlgorithmError, AlgorithmSettings
 
 SPACE = {"x": {"_type": "uniform", "_value": [0, 1]}}
 
@@ -68,7 +68,7 @@ class Harness:
 
     async def ask(self, *ids: int) -> list[Any]:
         self.tell(RequestParameters, ids)
-        return await self.until(TunerProcessed, AlgorithmFailed)
+        return await self.until(TunerProcessed, AlgorithmFailed, AlgorithmDied)
 
     async def parameters(self, *ids: int) -> list[Any]:
         return [event.parameters for event in await self.ask(*ids) if isinstance(event, ParametersProposed)]
@@ -76,11 +76,14 @@ class Harness:
     async def failure(self) -> AlgorithmFailed:
         return (await self.until(AlgorithmFailed))[-1]
 
+    async def death(self) -> AlgorithmDied:
+        return (await self.until(AlgorithmDied))[-1]
+
     @property
     def pid(self) -> int:
-        process = self.process._process
-        assert process is not None
-        return process.pid
+        connection = self.process._connection
+        assert connection is not None
+        return connection.pid
 
 
 Make = Callable[..., Harness]
@@ -453,8 +456,9 @@ async def test_a_killed_tuner_is_told_by_its_signal(make: Make) -> None:
     harness = make("Random")
     await harness.process.start()
     os.kill(harness.pid, signal.SIGKILL)
-    failure = await harness.failure()
-    assert failure.message == "its process was ended by signal 9 (SIGKILL)"
+    death = await harness.death()
+    assert death.message == "its process was ended by signal 9 (SIGKILL)"
+    assert (death.algorithm, death.cause, death.has_worked) == ("tuner", "signal 9", False)
     await harness.process.close()
     assert harness.events.empty()
 
@@ -478,9 +482,10 @@ async def test_a_dead_tuner_is_told_with_its_last_lines(
         """
     )
     await harness.process.start()
-    failure = (await harness.ask(0))[-1]
-    assert ending in failure.message
-    assert last in failure.traceback
+    death = (await harness.ask(0))[-1]
+    assert isinstance(death, AlgorithmDied)
+    assert ending in death.message
+    assert last in death.last_lines
 
 
 async def test_death_is_noticed_although_a_child_holds_the_socket(make: Make) -> None:
@@ -511,7 +516,7 @@ async def test_death_is_noticed_although_a_child_holds_the_socket(make: Make) ->
             if (process.info["environ"] or {}).get("NNI_LOG_DIRECTORY") == str(harness.log.parent)
         ]
         assert len(children) == 1
-        assert [type(event) for event in events] == [ParametersProposed, AlgorithmFailed]
+        assert [type(event) for event in events] == [ParametersProposed, AlgorithmDied]
     finally:
         for child in children:
             child.kill()
@@ -562,8 +567,8 @@ async def test_a_tuner_ends_when_the_manager_has_gone(make: Make) -> None:
         """
     )
     await harness.process.start()
-    writer = harness.process._writer
-    assert writer is not None
+    assert harness.process._connection is not None
+    writer = harness.process._connection._writer
     process = psutil.Process(harness.pid)
     writer.close()
     await gone(process.pid)

@@ -40,6 +40,10 @@ class AlgorithmRequest(google.protobuf.message.Message):
     TRIAL_END_FIELD_NUMBER: builtins.int
     SEARCH_SPACE_FIELD_NUMBER: builtins.int
     TERMINATE_FIELD_NUMBER: builtins.int
+    IMPORTED_TRIALS_FIELD_NUMBER: builtins.int
+    RECORDED_PROPOSAL_FIELD_NUMBER: builtins.int
+    RECORDED_REFUSAL_FIELD_NUMBER: builtins.int
+    HISTORY_ENDS_FIELD_NUMBER: builtins.int
     number: builtins.int
     """The message's number, from 1, one higher each time."""
     @property
@@ -70,6 +74,22 @@ class AlgorithmRequest(google.protobuf.message.Message):
     def terminate(self) -> global___TerminateAlgorithm:
         """End."""
 
+    @property
+    def imported_trials(self) -> global___TellImportedTrials:
+        """Results came from elsewhere."""
+
+    @property
+    def recorded_proposal(self) -> global___RecordedProposal:
+        """In a history: parameters that were proposed before."""
+
+    @property
+    def recorded_refusal(self) -> global___RecordedRefusal:
+        """In a history: the answer that there were no parameters."""
+
+    @property
+    def history_ends(self) -> global___HistoryEnds:
+        """The history is over, what follows is new."""
+
     def __init__(
         self,
         *,
@@ -81,10 +101,14 @@ class AlgorithmRequest(google.protobuf.message.Message):
         trial_end: global___TellTrialEnd | None = ...,
         search_space: global___TellSearchSpace | None = ...,
         terminate: global___TerminateAlgorithm | None = ...,
+        imported_trials: global___TellImportedTrials | None = ...,
+        recorded_proposal: global___RecordedProposal | None = ...,
+        recorded_refusal: global___RecordedRefusal | None = ...,
+        history_ends: global___HistoryEnds | None = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["final_result", b"final_result", "initialize", b"initialize", "intermediate_result", b"intermediate_result", "request", b"request", "request_parameters", b"request_parameters", "search_space", b"search_space", "terminate", b"terminate", "trial_end", b"trial_end"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["final_result", b"final_result", "initialize", b"initialize", "intermediate_result", b"intermediate_result", "number", b"number", "request", b"request", "request_parameters", b"request_parameters", "search_space", b"search_space", "terminate", b"terminate", "trial_end", b"trial_end"]) -> None: ...
-    def WhichOneof(self, oneof_group: typing.Literal["request", b"request"]) -> typing.Literal["initialize", "request_parameters", "final_result", "intermediate_result", "trial_end", "search_space", "terminate"] | None: ...
+    def HasField(self, field_name: typing.Literal["final_result", b"final_result", "history_ends", b"history_ends", "imported_trials", b"imported_trials", "initialize", b"initialize", "intermediate_result", b"intermediate_result", "recorded_proposal", b"recorded_proposal", "recorded_refusal", b"recorded_refusal", "request", b"request", "request_parameters", b"request_parameters", "search_space", b"search_space", "terminate", b"terminate", "trial_end", b"trial_end"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["final_result", b"final_result", "history_ends", b"history_ends", "imported_trials", b"imported_trials", "initialize", b"initialize", "intermediate_result", b"intermediate_result", "number", b"number", "recorded_proposal", b"recorded_proposal", "recorded_refusal", b"recorded_refusal", "request", b"request", "request_parameters", b"request_parameters", "search_space", b"search_space", "terminate", b"terminate", "trial_end", b"trial_end"]) -> None: ...
+    def WhichOneof(self, oneof_group: typing.Literal["request", b"request"]) -> typing.Literal["initialize", "request_parameters", "final_result", "intermediate_result", "trial_end", "search_space", "terminate", "imported_trials", "recorded_proposal", "recorded_refusal", "history_ends"] | None: ...
 
 global___AlgorithmRequest = AlgorithmRequest
 
@@ -100,6 +124,7 @@ class AlgorithmResponse(google.protobuf.message.Message):
     PROCESSED_FIELD_NUMBER: builtins.int
     FAILED_FIELD_NUMBER: builtins.int
     REFUSED_FIELD_NUMBER: builtins.int
+    HISTORY_TAKEN_FIELD_NUMBER: builtins.int
     @property
     def propose(self) -> global___ProposeParameters:
         """Parameters for one trial."""
@@ -124,6 +149,10 @@ class AlgorithmResponse(google.protobuf.message.Message):
     def refused(self) -> global___AlgorithmRefused:
         """The algorithm cannot do what was asked, and goes on."""
 
+    @property
+    def history_taken(self) -> global___HistoryTaken:
+        """The history has been taken, or cannot be in this way."""
+
     def __init__(
         self,
         *,
@@ -133,10 +162,11 @@ class AlgorithmResponse(google.protobuf.message.Message):
         processed: global___RequestProcessed | None = ...,
         failed: global___AlgorithmFailed | None = ...,
         refused: global___AlgorithmRefused | None = ...,
+        history_taken: global___HistoryTaken | None = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["failed", b"failed", "processed", b"processed", "propose", b"propose", "refuse", b"refuse", "refused", b"refused", "response", b"response", "stop_trial", b"stop_trial"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["failed", b"failed", "processed", b"processed", "propose", b"propose", "refuse", b"refuse", "refused", b"refused", "response", b"response", "stop_trial", b"stop_trial"]) -> None: ...
-    def WhichOneof(self, oneof_group: typing.Literal["response", b"response"]) -> typing.Literal["propose", "refuse", "stop_trial", "processed", "failed", "refused"] | None: ...
+    def HasField(self, field_name: typing.Literal["failed", b"failed", "history_taken", b"history_taken", "processed", b"processed", "propose", b"propose", "refuse", b"refuse", "refused", b"refused", "response", b"response", "stop_trial", b"stop_trial"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["failed", b"failed", "history_taken", b"history_taken", "processed", b"processed", "propose", b"propose", "refuse", b"refuse", "refused", b"refused", "response", b"response", "stop_trial", b"stop_trial"]) -> None: ...
+    def WhichOneof(self, oneof_group: typing.Literal["response", b"response"]) -> typing.Literal["propose", "refuse", "stop_trial", "processed", "failed", "refused", "history_taken"] | None: ...
 
 global___AlgorithmResponse = AlgorithmResponse
 
@@ -169,6 +199,33 @@ class InitializeAlgorithm(google.protobuf.message.Message):
     ALGORITHM_KIND_ASSESSOR: InitializeAlgorithm.AlgorithmKind.ValueType  # 2
     """It stops trials."""
 
+    class _HistoryUse:
+        ValueType = typing.NewType("ValueType", builtins.int)
+        V: typing_extensions.TypeAlias = ValueType
+
+    class _HistoryUseEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._EnumTypeWrapper[InitializeAlgorithm._HistoryUse.ValueType], builtins.type):
+        DESCRIPTOR: google.protobuf.descriptor.EnumDescriptor
+        HISTORY_USE_UNSPECIFIED: InitializeAlgorithm._HistoryUse.ValueType  # 0
+        """No history follows."""
+        HISTORY_USE_REPLAY: InitializeAlgorithm._HistoryUse.ValueType  # 1
+        """Get to the state that an algorithm had which was told this and answered so: a
+        built-in one by taking note of it, a custom one by doing it all again.
+        """
+        HISTORY_USE_IMPORT: InitializeAlgorithm._HistoryUse.ValueType  # 2
+        """A replay differed: import the results."""
+
+    class HistoryUse(_HistoryUse, metaclass=_HistoryUseEnumTypeWrapper):
+        """HistoryUse is what to do with the messages that follow, up to HistoryEnds."""
+
+    HISTORY_USE_UNSPECIFIED: InitializeAlgorithm.HistoryUse.ValueType  # 0
+    """No history follows."""
+    HISTORY_USE_REPLAY: InitializeAlgorithm.HistoryUse.ValueType  # 1
+    """Get to the state that an algorithm had which was told this and answered so: a
+    built-in one by taking note of it, a custom one by doing it all again.
+    """
+    HISTORY_USE_IMPORT: InitializeAlgorithm.HistoryUse.ValueType  # 2
+    """A replay differed: import the results."""
+
     KIND_FIELD_NUMBER: builtins.int
     NAME_FIELD_NUMBER: builtins.int
     CLASS_NAME_FIELD_NUMBER: builtins.int
@@ -176,6 +233,7 @@ class InitializeAlgorithm(google.protobuf.message.Message):
     CLASS_ARGS_FIELD_NUMBER: builtins.int
     SEARCH_SPACE_FIELD_NUMBER: builtins.int
     OPTIMIZE_MODE_FIELD_NUMBER: builtins.int
+    HISTORY_USE_FIELD_NUMBER: builtins.int
     kind: global___InitializeAlgorithm.AlgorithmKind.ValueType
     """Tuner or assessor."""
     name: builtins.str
@@ -186,6 +244,10 @@ class InitializeAlgorithm(google.protobuf.message.Message):
     """The folder that class_name is imported from."""
     optimize_mode: builtins.str
     """"maximize" or "minimize"."""
+    history_use: global___InitializeAlgorithm.HistoryUse.ValueType
+    """Whether the algorithm is made anew, and how. Until the history ends nothing is
+    answered but HistoryTaken, AlgorithmRefused and AlgorithmFailed.
+    """
     @property
     def class_args(self) -> nni_proto.v1.value_pb2.ObjectValue:
         """Arguments, by name."""
@@ -204,9 +266,10 @@ class InitializeAlgorithm(google.protobuf.message.Message):
         class_args: nni_proto.v1.value_pb2.ObjectValue | None = ...,
         search_space: nni_proto.v1.value_pb2.Value | None = ...,
         optimize_mode: builtins.str = ...,
+        history_use: global___InitializeAlgorithm.HistoryUse.ValueType = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["_class_name", b"_class_name", "_code_directory", b"_code_directory", "_name", b"_name", "class_args", b"class_args", "class_name", b"class_name", "code_directory", b"code_directory", "name", b"name", "search_space", b"search_space"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["_class_name", b"_class_name", "_code_directory", b"_code_directory", "_name", b"_name", "class_args", b"class_args", "class_name", b"class_name", "code_directory", b"code_directory", "kind", b"kind", "name", b"name", "optimize_mode", b"optimize_mode", "search_space", b"search_space"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["_class_name", b"_class_name", "_code_directory", b"_code_directory", "_name", b"_name", "class_args", b"class_args", "class_name", b"class_name", "code_directory", b"code_directory", "history_use", b"history_use", "kind", b"kind", "name", b"name", "optimize_mode", b"optimize_mode", "search_space", b"search_space"]) -> None: ...
     @typing.overload
     def WhichOneof(self, oneof_group: typing.Literal["_class_name", b"_class_name"]) -> typing.Literal["class_name"] | None: ...
     @typing.overload
@@ -360,6 +423,108 @@ class TellSearchSpace(google.protobuf.message.Message):
 global___TellSearchSpace = TellSearchSpace
 
 @typing.final
+class TellImportedTrials(google.protobuf.message.Message):
+    """TellImportedTrials tells results from elsewhere."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    @typing.final
+    class Trial(google.protobuf.message.Message):
+        """Trial is parameters with their result."""
+
+        DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+        PARAMETERS_FIELD_NUMBER: builtins.int
+        VALUE_FIELD_NUMBER: builtins.int
+        @property
+        def parameters(self) -> nni_proto.v1.value_pb2.Value:
+            """The parameters."""
+
+        @property
+        def value(self) -> nni_proto.v1.value_pb2.Value:
+            """The result."""
+
+        def __init__(
+            self,
+            *,
+            parameters: nni_proto.v1.value_pb2.Value | None = ...,
+            value: nni_proto.v1.value_pb2.Value | None = ...,
+        ) -> None: ...
+        def HasField(self, field_name: typing.Literal["parameters", b"parameters", "value", b"value"]) -> builtins.bool: ...
+        def ClearField(self, field_name: typing.Literal["parameters", b"parameters", "value", b"value"]) -> None: ...
+
+    TRIALS_FIELD_NUMBER: builtins.int
+    @property
+    def trials(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___TellImportedTrials.Trial]:
+        """Them all."""
+
+    def __init__(
+        self,
+        *,
+        trials: collections.abc.Iterable[global___TellImportedTrials.Trial] | None = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["trials", b"trials"]) -> None: ...
+
+global___TellImportedTrials = TellImportedTrials
+
+@typing.final
+class RecordedProposal(google.protobuf.message.Message):
+    """RecordedProposal is parameters that an earlier instance proposed."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    PARAMETER_ID_FIELD_NUMBER: builtins.int
+    PARAMETERS_FIELD_NUMBER: builtins.int
+    parameter_id: builtins.int
+    """The id that they were asked for under."""
+    @property
+    def parameters(self) -> nni_proto.v1.value_pb2.Value:
+        """The parameters."""
+
+    def __init__(
+        self,
+        *,
+        parameter_id: builtins.int = ...,
+        parameters: nni_proto.v1.value_pb2.Value | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["parameters", b"parameters"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["parameter_id", b"parameter_id", "parameters", b"parameters"]) -> None: ...
+
+global___RecordedProposal = RecordedProposal
+
+@typing.final
+class RecordedRefusal(google.protobuf.message.Message):
+    """RecordedRefusal says that an earlier instance had no parameters."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    PARAMETER_IDS_FIELD_NUMBER: builtins.int
+    @property
+    def parameter_ids(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.int]:
+        """The ids that were asked for."""
+
+    def __init__(
+        self,
+        *,
+        parameter_ids: collections.abc.Iterable[builtins.int] | None = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["parameter_ids", b"parameter_ids"]) -> None: ...
+
+global___RecordedRefusal = RecordedRefusal
+
+@typing.final
+class HistoryEnds(google.protobuf.message.Message):
+    """HistoryEnds ends what happened before. It is answered by HistoryTaken."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+
+global___HistoryEnds = HistoryEnds
+
+@typing.final
 class TerminateAlgorithm(google.protobuf.message.Message):
     """TerminateAlgorithm ends the algorithm."""
 
@@ -505,3 +670,60 @@ class AlgorithmRefused(google.protobuf.message.Message):
     def ClearField(self, field_name: typing.Literal["message", b"message", "number", b"number"]) -> None: ...
 
 global___AlgorithmRefused = AlgorithmRefused
+
+@typing.final
+class HistoryTaken(google.protobuf.message.Message):
+    """HistoryTaken says how a history was taken."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    class _Way:
+        ValueType = typing.NewType("ValueType", builtins.int)
+        V: typing_extensions.TypeAlias = ValueType
+
+    class _WayEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._EnumTypeWrapper[HistoryTaken._Way.ValueType], builtins.type):
+        DESCRIPTOR: google.protobuf.descriptor.EnumDescriptor
+        WAY_UNSPECIFIED: HistoryTaken._Way.ValueType  # 0
+        """Never sent."""
+        WAY_TOLD: HistoryTaken._Way.ValueType  # 1
+        """The algorithm took note of it."""
+        WAY_REPLAYED: HistoryTaken._Way.ValueType  # 2
+        """Everything was done again, with the same answers."""
+        WAY_IMPORTED: HistoryTaken._Way.ValueType  # 3
+        """The results were imported."""
+        WAY_DIFFERED: HistoryTaken._Way.ValueType  # 4
+        """The replay differed from what was recorded. The process ends, and another one is
+        to import the results. This may be sent before the history ends.
+        """
+
+    class Way(_Way, metaclass=_WayEnumTypeWrapper):
+        """Way is what was done with it."""
+
+    WAY_UNSPECIFIED: HistoryTaken.Way.ValueType  # 0
+    """Never sent."""
+    WAY_TOLD: HistoryTaken.Way.ValueType  # 1
+    """The algorithm took note of it."""
+    WAY_REPLAYED: HistoryTaken.Way.ValueType  # 2
+    """Everything was done again, with the same answers."""
+    WAY_IMPORTED: HistoryTaken.Way.ValueType  # 3
+    """The results were imported."""
+    WAY_DIFFERED: HistoryTaken.Way.ValueType  # 4
+    """The replay differed from what was recorded. The process ends, and another one is
+    to import the results. This may be sent before the history ends.
+    """
+
+    WAY_FIELD_NUMBER: builtins.int
+    MESSAGE_FIELD_NUMBER: builtins.int
+    way: global___HistoryTaken.Way.ValueType
+    """What was done with it."""
+    message: builtins.str
+    """Where the replay differed."""
+    def __init__(
+        self,
+        *,
+        way: global___HistoryTaken.Way.ValueType = ...,
+        message: builtins.str = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["message", b"message", "way", b"way"]) -> None: ...
+
+global___HistoryTaken = HistoryTaken

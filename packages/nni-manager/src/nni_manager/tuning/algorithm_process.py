@@ -3,27 +3,39 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
-import socket
 import time
-from asyncio.subprocess import Process
 from typing import Any
 
-from google.protobuf.message import DecodeError
-from nni_proto.v1.algorithm_pb2 import AlgorithmRequest, AlgorithmResponse
+from nni_proto.v1.algorithm_pb2 import AlgorithmRequest, AlgorithmResponse, HistoryTaken, InitializeAlgorithm
 
-from nni_manager.engine.effects import AssessorCall, TellIntermediateResult, TellSearchSpace, TunerCall
+from nni_manager.engine.effects import AssessorCall, TellSearchSpace, TunerCall
 from nni_manager.engine.events import AlgorithmFailed, TunerProcessed
-from nni_manager.tuning.child import describe_exit, kill_session, last_lines, start_child
-from nni_manager.tuning.framing import HEADER_SIZE, body_size, frame
-from nni_manager.tuning.interface import AlgorithmError, AlgorithmEvent, AlgorithmSettings, Emit
-from nni_manager.tuning.requests import initialize_request, request_of, terminate_request
+from nni_manager.tuning.connection import SECONDS_TO_EXIT, Connection, Ending, connect
+from nni_manager.tuning.history_frames import next_piece
+from nni_manager.tuning.interface import (
+    NO_HISTORY,
+    AlgorithmDeathError,
+    AlgorithmDied,
+    AlgorithmError,
+    AlgorithmEvent,
+    AlgorithmSettings,
+    Emit,
+    History,
+    RebuildWay,
+    Rebuilt,
+)
+from nni_manager.tuning.requests import history_ends_request, initialize_request, request_of
 from nni_manager.tuning.response_events import event_of
+from nni_manager.tuning.space_changes import SpaceChanges
 
 _logger = logging.getLogger(__name__)
 
-_SECONDS_TO_EXIT = 5.0
+_WAYS = {
+    HistoryTaken.WAY_TOLD: RebuildWay.TOLD,
+    HistoryTaken.WAY_REPLAYED: RebuildWay.REPLAYED,
+    HistoryTaken.WAY_IMPORTED: RebuildWay.IMPORTED,
+}
 
 
 class AlgorithmProcess:
@@ -37,163 +49,207 @@ class AlgorithmProcess:
     def __init__(self, settings: AlgorithmSettings, emit: Emit) -> None:
         self._settings = settings
         self._emit = emit
-        self._log_path = settings.log_directory / "dispatcher.log"
-        self._log_offset = 0
-        self._process: Process | None = None
-        self._writer: asyncio.StreamWriter | None = None
-        self._life: asyncio.Task[None] | None = None
-        self._last_number = 0
+        self._connection: Connection | None = None
         self._call_numbers: dict[int, int] = {}
         self._waiters: dict[int, asyncio.Future[None]] = {}
-        self._refusals: dict[int, str] = {}
+        self._space_changes = SpaceChanges()
+        self._history_taken: HistoryTaken | None = None
         self._is_running = False
+        self._is_closed = False
+        self._has_worked = False
         self._failure: AlgorithmError | None = None
 
-    async def start(self) -> None:
-        """Makes the algorithm and gives it the search space, however long its own code takes.
+    async def start(self, history: History = NO_HISTORY) -> Rebuilt | None:
+        """Makes the algorithm, gives it the search space and its history, however long its own code takes.
 
         Raises:
             AlgorithmError: It cannot be made.
+            AlgorithmDeathError: Its process died meanwhile.
         """
-        try:
-            request = initialize_request(self._settings)
-            self._settings.log_directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-            with contextlib.suppress(FileNotFoundError):
-                self._log_offset = self._log_path.stat().st_size
-            self._process, connection = await start_child(self._settings, self._log_path)
-        except (OSError, TypeError, ValueError) as error:
-            raise AlgorithmError(f"the {self._settings.kind} cannot be started: {error}") from error
-        reader, self._writer = await asyncio.open_unix_connection(sock=connection)
-        self._life = asyncio.create_task(self._live(self._process, reader, self._writer))
-        await self._ask(request)
+        self._is_closed = False
+        rebuilt: Rebuilt | None = None
+        if history.entries == ():
+            await self._make(InitializeAlgorithm.HISTORY_USE_UNSPECIFIED)
+        else:
+            rebuilt = await self._rebuild(history)
         self._is_running = True
+        if self._settings.kind == "tuner" and history.last_closed_number:
+            self._tell_manager(TunerProcessed(history.last_closed_number, time.time()))
+        for call in history.open_calls:
+            self.tell(call)
+        return rebuilt
 
     def tell(self, call: TunerCall | AssessorCall) -> None:
         """Tells the algorithm something soon; nothing once it failed."""
-        try:
-            number = self._send(request_of(call))
-        except ValueError as error:
-            self._fail(f"it cannot be told something: {error}", "")
+        if self._connection is None or self._failure is not None:
             return
-        if self._settings.kind == "tuner" and not isinstance(call, TellIntermediateResult):
-            self._call_numbers[number] = call.number
+        try:
+            number = self._connection.send(request_of(call))
+        except ValueError as error:
+            if not isinstance(call, TellSearchSpace):
+                self._fail(AlgorithmError(*self._texts(f"it cannot be told something: {error}", "")))
+                return
+            self._space_changes.answer(call.number, f"the search space cannot be told: {error}")
+            self._tell_manager(TunerProcessed(call.number, time.time()))
+            return
+        if isinstance(call, TellSearchSpace):
+            self._space_changes.told(number, call.number)
+        if self._settings.kind == "tuner":
+            self._call_numbers[number] = getattr(call, "number", 0)
 
     async def change_search_space(self, number: int, search_space: Any) -> None:
         """Changes the search space, and returns once the algorithm has taken it.
 
         Raises:
             AlgorithmError: The algorithm cannot; it goes on with the old one.
+            AlgorithmDeathError: Its process died meanwhile.
         """
-        try:
-            request = request_of(TellSearchSpace(number, search_space))
-        except (TypeError, ValueError) as error:
-            self._tell_manager(TunerProcessed(number, time.time()))
-            raise AlgorithmError(f"the search space cannot be told: {error}") from error
-        await self._ask(request, number)
-
-    async def close(self, grace_seconds: float = _SECONDS_TO_EXIT) -> None:
-        """Ends the algorithm: asks, waits, kills. Emits nothing any more."""
-        self._is_running = False
-        if self._process is None or self._life is None:
-            return
-        self._send(terminate_request())
-        done, _ = await asyncio.wait([self._life], timeout=grace_seconds)
-        if not done:
-            _logger.warning(
-                "The %s did not end within %s s and is killed.", self._settings.kind, grace_seconds
-            )
-            kill_session(self._process)
-        await self._life
-
-    async def _ask(self, request: AlgorithmRequest, call_number: int | None = None) -> None:
+        if self._connection is None:
+            raise AlgorithmError(f"the {self._settings.kind} was not started")
         if self._failure is not None:
             raise self._failure
-        number = self._send(request)
-        if call_number is not None:
-            self._call_numbers[number] = call_number
+        if number not in self._space_changes:
+            self.tell(TellSearchSpace(number, search_space))
+        refusal = await self._space_changes.wait(number)
+        if self._failure is not None and refusal is None:
+            raise self._failure
+        if refusal:
+            raise AlgorithmError(refusal)
+
+    async def close(self, grace_seconds: float = SECONDS_TO_EXIT) -> None:
+        """Ends the algorithm: asks, waits, kills. Emits nothing any more."""
+        self._is_running = False
+        self._is_closed = True
+        if self._connection is not None:
+            await self._connection.close(grace_seconds)
+
+    async def _rebuild(self, history: History) -> Rebuilt:
+        taken = await self._tell_history(history, InitializeAlgorithm.HISTORY_USE_REPLAY)
+        if not self._is_differed:
+            return Rebuilt(_WAYS[taken.way])
+        difference = taken.message
+        _logger.warning("The replay of the %s differed: %s", self._settings.kind, difference)
+        assert self._connection is not None
+        await self._connection.close()
+        taken = await self._tell_history(history, InitializeAlgorithm.HISTORY_USE_IMPORT)
+        return Rebuilt(_WAYS[taken.way], difference)
+
+    async def _tell_history(
+        self, history: History, use: InitializeAlgorithm.HistoryUse.ValueType
+    ) -> HistoryTaken:
+        """Makes a process, passes the history on as fast as it is taken, and returns how it went."""
+        self._history_taken = None
+        self._space_changes = SpaceChanges()
+        connection = await self._make(use)
+        entries = iter(history.entries)
+        # In a thread: the entries may be read from the record, and making messages takes its time.
+        while (piece := await asyncio.to_thread(next_piece, entries, connection.last_number)) is not None:
+            self._space_changes.told_before(piece)
+            if not await connection.send_all(piece.frames, piece.count) or self._history_taken is not None:
+                break
+        if self._history_taken is None:
+            await self._ask(history_ends_request())
+        assert self._history_taken is not None
+        self._space_changes.taken_all()
+        return self._history_taken
+
+    async def _make(self, use: InitializeAlgorithm.HistoryUse.ValueType) -> Connection:
+        kind = self._settings.kind
+        try:
+            request = initialize_request(self._settings, use)
+            connection = await connect(self._settings, self._take, self._ended)
+        except (OSError, TypeError, ValueError) as error:
+            raise AlgorithmError(f"the {kind} cannot be started: {error}", str(error)) from error
+        self._connection = connection
+        if self._is_closed:
+            await connection.close(0)
+            raise AlgorithmError(f"the {kind} was ended while it started")
+        await self._ask(request)
+        return connection
+
+    async def _ask(self, request: AlgorithmRequest) -> None:
+        if self._failure is not None:
+            raise self._failure
+        assert self._connection is not None
+        number = self._connection.send(request)
         self._waiters[number] = asyncio.get_running_loop().create_future()
         await self._waiters[number]
-
-    def _send(self, request: AlgorithmRequest) -> int:
-        self._last_number += 1
-        request.number = self._last_number
-        if self._writer is not None and not self._writer.is_closing():
-            self._writer.write(frame(request))
-        return self._last_number
-
-    async def _live(
-        self, process: Process, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
-    ) -> None:
-        """Reads what the algorithm answers until its process has ended."""
-        reading = asyncio.create_task(self._read(reader))
-        exiting = asyncio.create_task(process.wait())
-        try:
-            await asyncio.wait([reading, exiting], return_when=asyncio.FIRST_COMPLETED)
-            if not exiting.done():
-                # It closed its end, so it is about to exit.
-                await asyncio.wait([exiting], timeout=_SECONDS_TO_EXIT)
-                kill_session(process)
-            await exiting
-            # A process that it left behind may hold its end open: what it sent itself is here already.
-            with contextlib.suppress(OSError):
-                writer.get_extra_info("socket").shutdown(socket.SHUT_RD)
-            await reading
-            kill_session(process)
-            self._fail(describe_exit(exiting.result()), last_lines(self._log_path, self._log_offset))
-        finally:
-            writer.close()
-
-    async def _read(self, reader: asyncio.StreamReader) -> None:
-        try:
-            while True:
-                header = await reader.readexactly(HEADER_SIZE)
-                body = await reader.readexactly(body_size(header))
-                self._take(AlgorithmResponse.FromString(body))
-        except (asyncio.IncompleteReadError, ConnectionError):
-            return
-        except (DecodeError, ValueError) as error:
-            self._fail(f"it sent what is not the protocol: {error}", "")
 
     def _take(self, response: AlgorithmResponse) -> None:
         kind = response.WhichOneof("response")
         if kind == "failed":
+            self._finish()
             failed = response.failed
             # Without a traceback the algorithm's code is not to blame: the configuration does not fit it.
-            text = f"the {self._settings.kind} failed: " if failed.traceback else f"{self._settings.kind}: "
-            self._fail(failed.message, failed.traceback, text + failed.message)
+            text, message, traceback = self._texts(failed.message, failed.traceback)
+            if not traceback:
+                text = f"{self._settings.kind}: {message}"
+            self._fail(AlgorithmError(text, message, traceback))
         elif kind == "refused":
-            self._refusals[response.refused.number] = response.refused.message
+            self._space_changes.refused(response.refused.number, response.refused.message)
         elif kind == "processed":
             self._take_processed(response.processed.number)
+        elif kind == "history_taken":
+            self._history_taken = response.history_taken
+            if self._is_differed:
+                self._finish()
+            self._release_waiters()
         else:
             self._tell_manager(event_of(response))
 
     def _take_processed(self, number: int) -> None:
+        self._has_worked = self._is_running
+        self._space_changes.taken(number)
         call_number = self._call_numbers.pop(number, None)
         if call_number is not None:
             self._tell_manager(TunerProcessed(call_number, time.time()))
         waiter = self._waiters.pop(number, None)
-        refusal = self._refusals.pop(number, None)
-        if waiter is None or waiter.done():
-            return
-        if refusal is None:
+        if waiter is not None and not waiter.done():
             waiter.set_result(None)
-        else:
-            waiter.set_exception(AlgorithmError(refusal))
 
-    def _fail(self, message: str, traceback: str, text: str = "") -> None:
-        """Notes the end of the algorithm, the first time only; `text` is for whoever waits for its start."""
+    def _ended(self, ending: Ending) -> None:
+        if self._is_differed:
+            return
+        texts = self._texts(ending.message, ending.last_lines)
+        self._fail(AlgorithmDeathError(*texts, ending.cause) if ending.cause else AlgorithmError(*texts))
+
+    def _finish(self) -> None:
+        if self._connection is not None:
+            self._connection.finish()
+
+    @property
+    def _is_differed(self) -> bool:
+        return self._history_taken is not None and self._history_taken.way == HistoryTaken.WAY_DIFFERED
+
+    def _texts(self, message: str, traceback: str) -> tuple[str, str, str]:
+        """Returns a failure in full, in a line, and what explains it."""
+        return f"the {self._settings.kind} failed: {message}\n{traceback}".rstrip(), message, traceback
+
+    def _fail(self, failure: AlgorithmError) -> None:
+        """Notes the end of the algorithm, the first time only."""
         if self._failure is not None:
             return
-        text = text or f"the {self._settings.kind} failed: {message}"
-        self._failure = AlgorithmError(f"{text}\n{traceback}".rstrip())
+        self._failure = failure
+        self._release_waiters(failure)
+        self._space_changes.give_up()
+        if not self._is_running:
+            return
+        self._is_running = False
+        kind, message, traceback, at = self._settings.kind, failure.message, failure.traceback, time.time()
+        if isinstance(failure, AlgorithmDeathError):
+            self._emit(AlgorithmDied(kind, failure.cause, message, traceback, self._has_worked, at))
+        else:
+            self._emit(AlgorithmFailed(kind, message, traceback, at))
+
+    def _release_waiters(self, failure: AlgorithmError | None = None) -> None:
         for waiter in self._waiters.values():
-            if not waiter.done():
-                waiter.set_exception(self._failure)
+            if waiter.done():
+                continue
+            if failure is None:
+                waiter.set_result(None)
+            else:
+                waiter.set_exception(failure)
         self._waiters.clear()
-        if self._is_running:
-            self._is_running = False
-            self._emit(AlgorithmFailed(self._settings.kind, message, traceback, time.time()))
 
     def _tell_manager(self, event: AlgorithmEvent) -> None:
         if self._is_running:

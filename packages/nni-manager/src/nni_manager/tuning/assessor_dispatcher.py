@@ -47,11 +47,15 @@ class _History:
 
 
 class AssessorDispatcher:
-    """Turns requests into calls of an assessor, and what it returns into responses."""
+    """Turns requests into calls of an assessor, and what it returns into responses.
+
+    Attributes:
+        send: Sends a response.
+    """
 
     def __init__(self, assessor: Any, send: Callable[[AlgorithmResponse], None]) -> None:
+        self.send = send
         self._assessor = assessor
-        self._send = send
         self._histories: dict[str, _History] = {}
         self._ended: set[str] = set()
 
@@ -65,11 +69,19 @@ class AssessorDispatcher:
         else:
             _logger.warning("An assessor was told %s, which means nothing to it.", kind)
 
+    def forget_verdicts(self) -> None:
+        """Lets trials that were judged bad be judged again by their next result."""
+        for history in self._histories.values():
+            history.judged_bad = False
+
     def _judge(self, request: TellIntermediateResult) -> None:
         trial_id = request.trial_id
         if trial_id in self._ended:
             return
-        history = self._histories.setdefault(trial_id, _History())
+        history = self._histories.get(trial_id)
+        if history is None or (request.index == 0 and history.results):
+            # The first result again is of another attempt, which knows nothing of the one before.
+            history = self._histories[trial_id] = _History()
         if not history.add(request.index, values.from_message(request.value)) or history.judged_bad:
             return
         verdict = plain(self._assessor.assess_trial(trial_id, list(history.results)))
@@ -79,7 +91,7 @@ class AssessorDispatcher:
             history.judged_bad = True
             count = len(history.results)
             message = f"{type(self._assessor).__name__} judged it bad after {count} intermediate results"
-            self._send(responses.stop_trial(trial_id, message))
+            self.send(responses.stop_trial(trial_id, message))
 
     def _take_end(self, request: TellTrialEnd) -> None:
         self._ended.add(request.trial_id)

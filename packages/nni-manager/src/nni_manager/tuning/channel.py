@@ -51,6 +51,14 @@ class Channel:
             except ConnectionError as error:
                 _logger.warning("The manager has gone: %s", error)
 
+    def wait_for_end(self) -> None:
+        """Takes what the manager still sends, until it has nothing more to say.
+
+        If a process ends with something unread, its last words may be lost on the way.
+        """
+        while self.receive() is not None:
+            pass
+
     def _read(self, size: int) -> bytes | None:
         data = bytearray()
         while len(data) < size:

@@ -74,15 +74,15 @@ def kill_session(process: Process) -> None:
         os.killpg(process.pid, signal.SIGKILL)
 
 
-def describe_exit(return_code: int) -> str:
-    """Returns how a process ended, in words."""
+def exit_cause(return_code: int) -> tuple[str, str]:
+    """Returns how a process ended: "signal 9" or "exit code 3", and in a sentence."""
     if return_code >= 0:
-        return f"its process exited with exit code {return_code}"
+        return f"exit code {return_code}", f"its process exited with exit code {return_code}"
     try:
         name = signal.Signals(-return_code).name
     except ValueError:
         name = "unknown"
-    return f"its process was ended by signal {-return_code} ({name})"
+    return f"signal {-return_code}", f"its process was ended by signal {-return_code} ({name})"
 
 
 def last_lines(path: Path, offset: int, count: int = 20) -> str:

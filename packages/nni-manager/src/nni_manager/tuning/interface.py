@@ -6,18 +6,20 @@ Rules:
    TunerProcessed with the call's number last. (An assessor emits TrialJudgedBad and no TunerProcessed.)
 2. Under each id that was asked for, ParametersProposed or ParametersRefused is emitted before the call is
    processed; under a refused id parameters may still be proposed later, whenever the algorithm likes.
-3. An exception of the algorithm, or the death of its process, is emitted once as AlgorithmFailed, and
-   nothing follows. A slow algorithm is not a dead one.
+3. An exception of the algorithm is emitted once as AlgorithmFailed, the death of its process (a signal, an
+   exit) as AlgorithmDied, and nothing follows. A slow algorithm is not a dead one.
 4. `emit` is called in the event loop's thread and returns at once.
 5. An algorithm can be made anew out of the history of its experiment; a rebuilt instance is always a new one.
-   While it is rebuilt nothing is emitted. Afterwards it goes on as the one before would have: what it was
-   asked for and has not answered is asked again by `tell`, under the same ids.
+   While it is rebuilt nothing is emitted. Afterwards it goes on as the one before would have: the calls of
+   the history that are still open are told again, under the same numbers and ids. Those before them count as
+   dealt with: TunerProcessed is emitted for the last one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from enum import Enum
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -30,7 +32,31 @@ from nni_manager.engine.events import (
     TunerProcessed,
 )
 
-AlgorithmEvent = ParametersProposed | ParametersRefused | TunerProcessed | AlgorithmFailed | TrialJudgedBad
+
+@dataclass(frozen=True, slots=True)
+class AlgorithmDied:
+    """The process of the tuner or the assessor ended by itself. The engine is not told this.
+
+    Attributes:
+        algorithm: "tuner" or "assessor".
+        cause: "signal 9" or "exit code 3".
+        message: How it ended, in a sentence.
+        last_lines: What its log ends with.
+        has_worked: Whether it dealt with a call after it was made.
+        at: When.
+    """
+
+    algorithm: str
+    cause: str
+    message: str
+    last_lines: str
+    has_worked: bool
+    at: float
+
+
+AlgorithmEvent = (
+    ParametersProposed | ParametersRefused | TunerProcessed | AlgorithmFailed | AlgorithmDied | TrialJudgedBad
+)
 Emit = Callable[[AlgorithmEvent], None]
 
 
@@ -75,29 +101,96 @@ class History:
 
     Attributes:
         entries: What the algorithm was told and what it answered, up to the first call that is still open.
-            A request is followed by its answers; one whose ids were all withdrawn has none.
+            A request is followed by its answers; one whose ids were all withdrawn has none. They may be
+            iterated over again, in any thread, and may be read from the record meanwhile.
         open_calls: The calls from the first request on that was not answered wholly. They are told again,
             the requests with the ids that are still open.
-        last_number: The number of the last call in both, 0 when there is none.
+        last_number: The number of the last call in both, 0 when there is none or they have no numbers.
     """
 
-    entries: tuple[HistoryEntry, ...] = ()
+    entries: Iterable[HistoryEntry] = ()
     open_calls: tuple[TunerCall | AssessorCall, ...] = ()
     last_number: int = 0
 
+    @property
+    def last_closed_number(self) -> int:
+        """The number of the last call before the open ones, 0 when there is none."""
+        numbers = [getattr(call, "number", 0) for call in self.open_calls]
+        return min([self.last_number, *(number - 1 for number in numbers if number)])
+
+
+NO_HISTORY = History()
+"""That of an algorithm that is made for the first time."""
+
+
+class RebuildWay(str, Enum):
+    """How an algorithm took its history.
+
+    TOLD: a built-in one took note of what happened. REPLAYED: everything was done again, and the answers were
+    the same. IMPORTED: they were not, so that a fresh instance was given all results by `import_data`.
+    """
+
+    TOLD = "told"
+    REPLAYED = "replayed"
+    IMPORTED = "imported"
+
+
+@dataclass(frozen=True, slots=True)
+class Rebuilt:
+    """How an algorithm was made anew.
+
+    Attributes:
+        way: How it took its history.
+        difference: Where a replay differed from what was recorded, "" when none did.
+    """
+
+    way: RebuildWay
+    difference: str = ""
+
 
 class AlgorithmError(Exception):
-    """The algorithm cannot be made; the text says why (class not found, arguments refused, ...)."""
+    """The algorithm cannot be made or changed; the text says why (class not found, arguments refused, ...).
+
+    Attributes:
+        message: The first line of why.
+        traceback: The traceback, or the last lines of the algorithm's log.
+    """
+
+    def __init__(self, text: str, message: str = "", traceback: str = "") -> None:
+        super().__init__(text)
+        self.message = message or text
+        self.traceback = traceback
+
+
+class AlgorithmDeathError(AlgorithmError):
+    """The algorithm's process ended by itself before it had done what was asked.
+
+    Attributes:
+        cause: "signal 9" or "exit code 3".
+    """
+
+    def __init__(self, text: str, message: str, traceback: str, cause: str) -> None:
+        super().__init__(text, message, traceback)
+        self.cause = cause
 
 
 class Algorithm(Protocol):
     """A tuner or an assessor."""
 
-    async def start(self) -> None:
-        """Makes the algorithm and gives it the search space.
+    async def start(self, history: History = NO_HISTORY) -> Rebuilt | None:
+        """Makes the algorithm, gives it the search space, and lets it get to where its history ends.
+
+        The open calls of the history are told again.
+
+        Args:
+            history: What happened before. It is passed on as fast as the algorithm takes it.
+
+        Returns:
+            How it took the history, None when there was none.
 
         Raises:
             AlgorithmError: It cannot be made.
+            AlgorithmDeathError: Its process died meanwhile.
         """
 
     def tell(self, call: TunerCall | AssessorCall) -> None:
@@ -106,8 +199,11 @@ class Algorithm(Protocol):
     async def change_search_space(self, number: int, search_space: Any) -> None:
         """Changes the search space, and returns once the algorithm has taken it.
 
+        A change that was told under this number before, in the history or as an open call, is not told again.
+
         Raises:
             AlgorithmError: The algorithm cannot; it goes on with the old one.
+            AlgorithmDeathError: Its process died meanwhile.
         """
 
     async def close(self, grace_seconds: float = 5.0) -> None:

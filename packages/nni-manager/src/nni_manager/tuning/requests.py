@@ -14,7 +14,7 @@ from nni_proto.v1 import algorithm_pb2, value_pb2
 from nni_proto.v1.algorithm_pb2 import AlgorithmRequest, InitializeAlgorithm
 from nni_proto.v1.trial_pb2 import Trial
 
-from nni_manager.engine import effects
+from nni_manager.engine import effects, events
 from nni_manager.tuning.interface import AlgorithmSettings
 
 _logger = logging.getLogger(__name__)
@@ -26,8 +26,14 @@ _KINDS = {
 }
 
 
-def initialize_request(settings: AlgorithmSettings) -> AlgorithmRequest:
+def initialize_request(
+    settings: AlgorithmSettings, history_use: InitializeAlgorithm.HistoryUse.ValueType
+) -> AlgorithmRequest:
     """Returns the first message.
+
+    Args:
+        settings: The algorithm.
+        history_use: Whether a history follows, and what it is for.
 
     Raises:
         TypeError: The search space or the arguments hold something that JSON cannot.
@@ -42,8 +48,14 @@ def initialize_request(settings: AlgorithmSettings) -> AlgorithmRequest:
         class_args=values.object_to_message(settings.class_args or {}),
         search_space=values.to_message(settings.search_space),
         optimize_mode=settings.optimize_mode,
+        history_use=history_use,
     )
     return AlgorithmRequest(initialize=message)
+
+
+def history_ends_request() -> AlgorithmRequest:
+    """Returns the message that ends a history."""
+    return AlgorithmRequest(history_ends=algorithm_pb2.HistoryEnds())
 
 
 def terminate_request() -> AlgorithmRequest:
@@ -53,14 +65,14 @@ def terminate_request() -> AlgorithmRequest:
 
 @singledispatch
 def request_of(call: Any) -> AlgorithmRequest:
-    """Returns the message of a call.
+    """Returns the message of a call, or of an answer in a history.
 
     What a trial reported and the protocol cannot carry is changed as little as possible: an integer beyond
     64 bits becomes a float, text that is not valid Unicode gets question marks, and what is nested too deep
     becomes None.
 
     Raises:
-        TypeError: It is not a call.
+        TypeError: It is neither.
         ValueError: It holds a search space that is nested too deep, or similar; the text names where.
     """
     raise TypeError(f"an algorithm cannot be told {call!r}")
@@ -110,6 +122,28 @@ def _(call: effects.TellTrialEnd) -> AlgorithmRequest:
 def _(call: effects.TellSearchSpace) -> AlgorithmRequest:
     message = algorithm_pb2.TellSearchSpace(search_space=values.to_message(call.search_space))
     return AlgorithmRequest(search_space=message)
+
+
+@request_of.register
+def _(call: effects.TellImportedTrials) -> AlgorithmRequest:
+    message = algorithm_pb2.TellImportedTrials()
+    for trial in call.trials:
+        message.trials.add(parameters=_carried(trial["parameter"]), value=_carried(trial["value"]))
+    return AlgorithmRequest(imported_trials=message)
+
+
+@request_of.register
+def _(answer: events.ParametersProposed) -> AlgorithmRequest:
+    message = algorithm_pb2.RecordedProposal(
+        parameter_id=answer.parameter_id, parameters=_carried(answer.parameters)
+    )
+    return AlgorithmRequest(recorded_proposal=message)
+
+
+@request_of.register
+def _(answer: events.ParametersRefused) -> AlgorithmRequest:
+    message = algorithm_pb2.RecordedRefusal(parameter_ids=answer.parameter_ids)
+    return AlgorithmRequest(recorded_refusal=message)
 
 
 def _carried(value: Any) -> value_pb2.Value:

@@ -10,6 +10,7 @@ from nni_proto.v1.algorithm_pb2 import (
     AlgorithmFailed,
     AlgorithmRefused,
     AlgorithmResponse,
+    HistoryTaken,
     ProposeParameters,
     RefuseParameters,
     RequestProcessed,
@@ -53,3 +54,8 @@ def failed(message: str, traceback: str = "") -> AlgorithmResponse:
 def refused(number: int, message: str) -> AlgorithmResponse:
     """Returns the note that the algorithm cannot do what was asked."""
     return AlgorithmResponse(refused=AlgorithmRefused(number=number, message=message))
+
+
+def history_taken(way: HistoryTaken.Way.ValueType, message: str = "") -> AlgorithmResponse:
+    """Returns the note of how a history was taken."""
+    return AlgorithmResponse(history_taken=HistoryTaken(way=way, message=message))

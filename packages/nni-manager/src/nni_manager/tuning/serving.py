@@ -4,16 +4,24 @@ from __future__ import annotations
 
 import logging
 import traceback
-from typing import Any
+from typing import Any, Protocol
 
 from nni_proto import values
-from nni_proto.v1.algorithm_pb2 import InitializeAlgorithm
+from nni_proto.v1.algorithm_pb2 import AlgorithmRequest, AlgorithmResponse, HistoryTaken, InitializeAlgorithm
 
 from nni_manager.tuning import responses
 from nni_manager.tuning.channel import Channel
 from nni_manager.tuning.making import CannotMakeError, make_algorithm
 
 _logger = logging.getLogger(__name__)
+
+
+class _History(Protocol):
+    def take(self, request: AlgorithmRequest) -> str:
+        """Takes an entry and returns where it differs from what was recorded, "" when it does not."""
+
+    def end(self) -> list[AlgorithmResponse]:
+        """Returns what is answered at the end."""
 
 
 def serve(channel: Channel) -> int:
@@ -25,13 +33,17 @@ def serve(channel: Channel) -> int:
     try:
         algorithm = make_algorithm(request.initialize)
         dispatcher = _dispatcher(request.initialize, algorithm, channel)
+        history = _history(request.initialize, algorithm, dispatcher)
         channel.send(responses.processed(request.number))
+        if history is not None and not _take_history(history, channel):
+            return 0
         while (request := channel.receive()) is not None and not request.HasField("terminate"):
             dispatcher.handle(request)
             channel.send(responses.processed(request.number))
     except CannotMakeError as error:
         _logger.error("%s", error)
         channel.send(responses.failed(str(error)))
+        channel.wait_for_end()
         return 1
     except Exception as error:
         _logger.exception("The algorithm failed.")
@@ -39,9 +51,32 @@ def serve(channel: Channel) -> int:
         message = f"{place} raised {type(error).__name__}: {error}"
         channel.send(responses.failed(message, traceback.format_exc()))
         _call_hook(algorithm, "_on_error")
+        channel.wait_for_end()
         return 1
     _call_hook(algorithm, "_on_exit")
     return 0
+
+
+def _take_history(history: _History, channel: Channel) -> bool:
+    """Lets the algorithm get to where its history ends; returns False when this process is of no use then."""
+    while True:
+        request = channel.receive()
+        if request is None or request.HasField("terminate"):
+            return False
+        if request.HasField("history_ends"):
+            answers = history.end()
+        elif difference := history.take(request):
+            answers = [responses.history_taken(HistoryTaken.WAY_DIFFERED, difference)]
+        else:
+            continue
+        for answer in answers:
+            channel.send(answer)
+        if answers[0].history_taken.way == HistoryTaken.WAY_DIFFERED:
+            difference = answers[0].history_taken.message
+            _logger.warning("The replay differed, another process imports the results. %s", difference)
+            channel.wait_for_end()
+            return False
+        return True
 
 
 def _dispatcher(request: InitializeAlgorithm, algorithm: Any, channel: Channel) -> Any:
@@ -54,6 +89,27 @@ def _dispatcher(request: InitializeAlgorithm, algorithm: Any, channel: Channel) 
 
     algorithm.update_search_space(values.from_message(request.search_space))
     return TunerDispatcher(algorithm, channel.send)
+
+
+def _history(request: InitializeAlgorithm, algorithm: Any, dispatcher: Any) -> _History | None:
+    if request.history_use == InitializeAlgorithm.HISTORY_USE_UNSPECIFIED:
+        return None
+    if request.kind == InitializeAlgorithm.ALGORITHM_KIND_ASSESSOR:
+        from nni_manager.tuning.assessor_history import AssessorHistory
+
+        return AssessorHistory(dispatcher)
+    if request.history_use == InitializeAlgorithm.HISTORY_USE_IMPORT:
+        from nni_manager.tuning.imported_history import ImportedHistory
+
+        return ImportedHistory(algorithm, dispatcher)
+    # A subclass of a built-in tuner has a state of its own that only a replay brings back.
+    if not request.class_name and hasattr(algorithm, "restore_proposal"):
+        from nni_manager.tuning.told_history import ToldHistory
+
+        return ToldHistory(algorithm, dispatcher)
+    from nni_manager.tuning.replayed_history import ReplayedHistory
+
+    return ReplayedHistory(dispatcher)
 
 
 def _call_hook(algorithm: Any, name: str) -> None:

@@ -14,6 +14,7 @@ from nni_proto.v1.algorithm_pb2 import (
     AlgorithmResponse,
     RequestParameters,
     TellFinalResult,
+    TellImportedTrials,
     TellSearchSpace,
     TellTrialEnd,
 )
@@ -27,11 +28,19 @@ _NO_MORE = "the tuner has no more parameters"
 
 
 class TunerDispatcher:
-    """Turns requests into calls of a tuner, and what it returns into responses."""
+    """Turns requests into calls of a tuner, and what it returns into responses.
+
+    Attributes:
+        send: Sends a response.
+        answered: Ids that are answered already, and are not to be asked for again.
+        imported: Ids of trials that the tuner knows by `import_data` alone, and that have not ended.
+    """
 
     def __init__(self, tuner: Any, send: Callable[[AlgorithmResponse], None]) -> None:
+        self.send = send
+        self.answered: set[int] = set()
+        self.imported: set[int] = set()
         self._tuner = tuner
-        self._send = send
         self._asked_for: set[int] = set()
         self._lock = threading.Lock()
 
@@ -46,11 +55,15 @@ class TunerDispatcher:
             self._take_end(request.trial_end)
         elif kind == "search_space":
             self._change_search_space(request.number, request.search_space)
+        elif kind == "imported_trials":
+            self._tuner.import_data(imported_records(request.imported_trials))
         else:
             _logger.warning("A tuner was told %s, which means nothing to it.", kind)
 
     def _generate(self, request: RequestParameters) -> None:
-        parameter_ids = list(request.parameter_ids)
+        parameter_ids = [id_ for id_ in request.parameter_ids if id_ not in self.answered]
+        if not parameter_ids:
+            return
         with self._lock:
             self._asked_for.update(parameter_ids)
         message = _NO_MORE
@@ -67,7 +80,7 @@ class TunerDispatcher:
         with self._lock:
             refused = [id_ for id_ in parameter_ids[len(proposals) :] if id_ in self._asked_for]
         if refused:
-            self._send(responses.refuse(refused, message))
+            self.send(responses.refuse(refused, message))
 
     def _propose(self, parameter_id: int, parameters: Any) -> None:
         """Hands in parameters; this is also the `st_callback` of tuners, called from any thread."""
@@ -76,7 +89,7 @@ class TunerDispatcher:
             asked_for = parameter_id in self._asked_for
             self._asked_for.discard(parameter_id)
         if asked_for:
-            self._send(response)
+            self.send(response)
         else:
             _logger.warning("Parameters under the id %s are ignored: they were not asked for.", parameter_id)
 
@@ -84,8 +97,12 @@ class TunerDispatcher:
         if request.customized and not self._accepts_customized:
             _logger.info("The tuner does not take results of parameters that a user chose.")
             return
+        parameter_id = _parameter_id(request)
+        if parameter_id in self.imported:
+            self._tuner.import_data([record_of(request)])
+            return
         self._tuner.receive_trial_result(
-            request.parameter_id if request.HasField("parameter_id") else None,
+            parameter_id,
             values.from_message(request.parameters),
             values.from_message(request.value),
             customized=request.customized,
@@ -93,8 +110,11 @@ class TunerDispatcher:
         )
 
     def _take_end(self, request: TellTrialEnd) -> None:
-        parameter_id = request.parameter_id if request.HasField("parameter_id") else None
+        parameter_id = _parameter_id(request)
         if parameter_id is None and not self._accepts_customized:
+            return
+        if parameter_id in self.imported:
+            self.imported.discard(parameter_id)
             return
         self._tuner.trial_end(parameter_id, request.status == Trial.STATUS_SUCCEEDED)
 
@@ -103,8 +123,26 @@ class TunerDispatcher:
             self._tuner.update_search_space(values.from_message(request.search_space))
         except Exception as error:
             _logger.exception("The tuner refuses the new search space.")
-            self._send(responses.refused(number, f"{type(error).__name__}: {error}"))
+            self.send(responses.refused(number, f"{type(error).__name__}: {error}"))
 
     @property
     def _accepts_customized(self) -> bool:
         return bool(getattr(self._tuner, "_accept_customized", False))
+
+
+def record_of(request: TellFinalResult) -> dict[str, Any]:
+    """Returns a trial with its result in the form that `import_data` takes."""
+    parameters, value = values.from_message(request.parameters), values.from_message(request.value)
+    return {"parameter": parameters, "value": value}
+
+
+def imported_records(request: TellImportedTrials) -> list[dict[str, Any]]:
+    """Returns results from elsewhere in the form that `import_data` takes."""
+    return [
+        {"parameter": values.from_message(trial.parameters), "value": values.from_message(trial.value)}
+        for trial in request.trials
+    ]
+
+
+def _parameter_id(request: TellFinalResult | TellTrialEnd) -> int | None:
+    return request.parameter_id if request.HasField("parameter_id") else None

@@ -104,9 +104,14 @@ def choice_of(spec: ParameterSpec, value: Any) -> Any:
     """
     if spec.type == "choice":
         return _option_index(spec, value)
-    if isinstance(value, bool) or not isinstance(value, Real) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, Real):
         raise ValueError(f"{name_of(spec.key)!r} is {value!r}, not a number")
-    number = float(value)
+    try:
+        number = float(value)
+    except OverflowError as error:
+        raise ValueError(f"{name_of(spec.key)!r} is beyond every float") from error
+    if not math.isfinite(number):
+        raise ValueError(f"{name_of(spec.key)!r} is {value!r}, not a number")
     if spec.type == "randint":
         if not number.is_integer():
             raise ValueError(f"{name_of(spec.key)!r} is {value!r}, not a whole number")

@@ -2,29 +2,27 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator
 from typing import Any
 
 from nni import NoMoreTrialError
 
-from nni_manager.algorithms.hpo_utils import deformat_parameters, format_search_space
+from nni_manager.algorithms.built_in_tuner import BuiltInTuner, result_name
+from nni_manager.algorithms.hpo_utils import deformat_parameters, format_parameters, format_search_space
 from nni_manager.algorithms.hpo_utils.deduplicator import parameters_name
 from nni_manager.algorithms.hpo_utils.grid import grid_points
 from nni_manager.algorithms.hpo_utils.parameter_spec import FormattedParameters, ParameterKey, ParameterSpec
 from nni_manager.algorithms.results import OptimizeMode
-from nni_manager.algorithms.tuner import Tuner
-from nni_manager.algorithms.typehint import Parameters, SearchSpace, TrialMetric, TrialRecord
-
-_logger = logging.getLogger(__name__)
+from nni_manager.algorithms.typehint import Parameters, SearchSpace, TrialMetric
 
 
-class GridSearchTuner(Tuner):
+class GridSearchTuner(BuiltInTuner):
     """Goes through the search space in finer and finer grids.
 
     The first grid has every option of the categorical parameters and the median of the numeric ones; each
     later one halves the intervals between neighbours. The last parameter varies fastest, and no parameters
-    come twice. NoMoreTrialError is raised once nothing can be divided any more.
+    come twice, those that a user chose or imported included. NoMoreTrialError is raised once nothing can be
+    divided any more.
 
     Args:
         optimize_mode: Accepted as every tuner does, and of no effect.
@@ -63,12 +61,22 @@ class GridSearchTuner(Tuner):
                 return parameters
         raise NoMoreTrialError("Grid search is complete")
 
+    def restore_proposal(self, parameter_id: int, parameters: Parameters) -> None:
+        """Leaves out these parameters."""
+        self._seen.add(parameters_name(parameters))
+
     def receive_trial_result(
         self, parameter_id: int, parameters: Parameters, value: TrialMetric, **kwargs: Any
     ) -> None:
-        """Does nothing: a grid is the same whatever the results."""
-
-    def import_data(self, data: list[TrialRecord]) -> None:
-        """Leaves out the parameters of these records."""
-        self._seen.update(parameters_name(record["parameter"]) for record in data)
-        _logger.info("%s parameters are left out of the grid.", len(data))
+        """Leaves out parameters that are not of the grid's own making; the results change nothing."""
+        if parameters_name(parameters) in self._seen:
+            return
+        self._seen.add(parameters_name(parameters))
+        try:
+            # As the grid would write them: 4 may be its 4.0.
+            own = deformat_parameters(format_parameters(parameters, self._space), self._space)
+        except ValueError as error:
+            if kwargs.get("customized"):
+                self._ignore(result_name(parameter_id), error)
+        else:
+            self._seen.add(parameters_name(own))

@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
-from nni_manager.algorithms.hpo_utils import Deduplicator, deformat_parameters, format_search_space
+from nni_manager.algorithms.built_in_tuner import BuiltInTuner, result_name
+from nni_manager.algorithms.hpo_utils import (
+    Deduplicator,
+    deformat_parameters,
+    format_parameters,
+    format_search_space,
+)
 from nni_manager.algorithms.hpo_utils.parameter_spec import FormattedParameters, ParameterKey, ParameterSpec
 from nni_manager.algorithms.results import OptimizeMode
-from nni_manager.algorithms.tuner import Tuner
 from nni_manager.algorithms.typehint import Parameters, SearchSpace, TrialMetric
 
-_logger = logging.getLogger(__name__)
 
-
-class RandomTuner(Tuner):
+class RandomTuner(BuiltInTuner):
     """Draws every parameter from its distribution, whatever the results.
 
-    In a finite search space no parameters come twice, and NoMoreTrialError is raised once all were proposed.
+    In a finite search space no parameters come twice, those that a user chose or imported included, and
+    NoMoreTrialError is raised once all were there.
     Bergstra and Bengio, "Random Search for Hyper-Parameter Optimization", JMLR 2012.
 
     Args:
@@ -29,10 +32,9 @@ class RandomTuner(Tuner):
     """
 
     def __init__(self, seed: int | None = None, optimize_mode: str | None = None) -> None:
-        super().__init__()
+        super().__init__(seed)
         if optimize_mode is not None:
             OptimizeMode(optimize_mode)
-        self._rng = np.random.default_rng(chosen_seed(seed))
         self._space: dict[ParameterKey, ParameterSpec] = {}
         self._deduplicate = Deduplicator({})
 
@@ -47,12 +49,29 @@ class RandomTuner(Tuner):
         Raises:
             NoMoreTrialError: The whole search space was proposed.
         """
-        return deformat_parameters(self._deduplicate(suggest(self._rng, self._space)), self._space)
+        chosen = self._deduplicate(suggest(self._rng(parameter_id), self._space))
+        return deformat_parameters(chosen, self._space)
+
+    def restore_proposal(self, parameter_id: int, parameters: Parameters) -> None:
+        """Takes note that these parameters were proposed."""
+        if not self._deduplicate.never_repeats:
+            self._note(parameters)
 
     def receive_trial_result(
         self, parameter_id: int, parameters: Parameters, value: TrialMetric, **kwargs: Any
     ) -> None:
-        """Does nothing: random search learns nothing."""
+        """Takes note of parameters that were not proposed here; random search learns nothing else."""
+        problem = self._note(parameters)
+        if problem and kwargs.get("customized"):
+            self._ignore(result_name(parameter_id), problem)
+
+    def _note(self, parameters: Parameters) -> str:
+        """Notes parameters as known; returns why they are not of the search space, "" when they are."""
+        try:
+            self._deduplicate.add_history(format_parameters(parameters, self._space))
+        except ValueError as error:
+            return str(error)
+        return ""
 
 
 def suggest(rng: np.random.Generator, space: Mapping[ParameterKey, ParameterSpec]) -> FormattedParameters:
@@ -71,11 +90,3 @@ def suggest_parameter(rng: np.random.Generator, spec: ParameterSpec) -> Any:
     if spec.normal_distributed:
         return float(rng.normal(spec.mu or 0.0, spec.sigma or 0.0))
     return float(rng.uniform(spec.low or 0.0, spec.high or 0.0))
-
-
-def chosen_seed(seed: int | None) -> int:
-    """Returns the seed, or a fresh one that is logged, so that a run can be repeated afterwards."""
-    if seed is None:
-        seed = int(np.random.SeedSequence().generate_state(1)[0])
-        _logger.info("The seed is %s.", seed)
-    return seed

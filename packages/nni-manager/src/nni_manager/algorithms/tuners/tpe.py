@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import logging
 import math
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from nni_manager.algorithms.built_in_tuner import BuiltInTuner, result_name
 from nni_manager.algorithms.hpo_utils import Deduplicator, deformat_parameters, format_search_space
 from nni_manager.algorithms.hpo_utils.formatting import format_known_parameters
 from nni_manager.algorithms.hpo_utils.parameter_spec import FormattedParameters
@@ -16,11 +16,8 @@ from nni_manager.algorithms.parzen.history import History
 from nni_manager.algorithms.parzen.kernels import Kernels
 from nni_manager.algorithms.parzen.mixture import Mixture
 from nni_manager.algorithms.results import OptimizeMode, loss_of
-from nni_manager.algorithms.tuner import Tuner
-from nni_manager.algorithms.tuners.random import chosen_seed, suggest
-from nni_manager.algorithms.typehint import Parameters, SearchSpace, TrialMetric, TrialRecord
-
-_logger = logging.getLogger(__name__)
+from nni_manager.algorithms.tuners.random import suggest
+from nni_manager.algorithms.typehint import Parameters, SearchSpace, TrialMetric
 
 # Measured with tools/benchmark_tuners.py and eleven other functions: wider kernels refine less, narrower ones
 # miss the better of several optima.
@@ -52,7 +49,7 @@ class TpeArguments(NamedTuple):
     gamma: float = 0.7
 
 
-class TpeTuner(Tuner):
+class TpeTuner(BuiltInTuner):
     """Proposes points that are likely among good trials and unlikely among the others.
 
     Bergstra et al., "Algorithms for Hyper-Parameter Optimization", NIPS 2011: with l and g the densities of
@@ -78,11 +75,9 @@ class TpeTuner(Tuner):
         seed: int | None = None,
         tpe_args: dict[str, Any] | None = None,
     ) -> None:
-        super().__init__()
-        self._accept_customized_trials()
+        super().__init__(seed)
         self._mode = OptimizeMode(optimize_mode)
         self._arguments = TpeArguments(**(tpe_args or {}))
-        self._rng = np.random.default_rng(chosen_seed(seed))
         self._pending: dict[int, Array] = {}
         self._take_space({})
 
@@ -103,13 +98,18 @@ class TpeTuner(Tuner):
         Raises:
             NoMoreTrialError: The whole search space was proposed.
         """
+        rng = self._rng(parameter_id)
         if self._history.count < self._arguments.n_startup_jobs:
-            chosen = suggest(self._rng, self._space)
+            chosen = suggest(rng, self._space)
         else:
-            chosen = self._best_candidate()
+            chosen = self._best_candidate(rng)
         parameters = deformat_parameters(self._deduplicator(chosen), self._space)
         self._pending[parameter_id] = self._note(parameters)
         return parameters
+
+    def restore_proposal(self, parameter_id: int, parameters: Parameters) -> None:
+        """Takes note that a trial runs with these parameters."""
+        self._pending[parameter_id] = self._note(parameters)
 
     def receive_trial_result(
         self, parameter_id: int | None, parameters: Parameters, value: TrialMetric, **kwargs: Any
@@ -118,24 +118,19 @@ class TpeTuner(Tuner):
         try:
             loss = loss_of(value, self._mode)
         except RuntimeError as error:
-            _logger.warning("The result under the id %s is ignored: %s", parameter_id, error)
+            self._ignore(result_name(parameter_id), error)
             return
-        if parameter_id is None or kwargs.get("customized"):
-            self._learn(parameters, loss)
-        elif parameter_id in self._pending:
-            self._history.append(self._pending.pop(parameter_id), loss)
-        else:
-            _logger.info("A result under the id %s is ignored: no such trial is running.", parameter_id)
+        # The trial may have run with others than were proposed, so its parameters are those of the result.
+        was_pending = parameter_id is not None and self._pending.pop(parameter_id, None) is not None
+        if not (parameter_id is None or was_pending or kwargs.get("customized")):
+            self._ignore(result_name(parameter_id), "no such trial is running")
+        elif not self._learn(parameters, loss):
+            self._ignore(result_name(parameter_id), f"nothing of {parameters!r} is in the search space")
 
     def trial_end(self, parameter_id: int | None, success: bool, **kwargs: Any) -> None:
         """Forgets a trial that ended without a result."""
         if parameter_id is not None:
             self._pending.pop(parameter_id, None)
-
-    def import_data(self, data: list[TrialRecord]) -> None:
-        """Learns results of other experiments; a record without a number is logged and left out."""
-        for record in data:
-            self.receive_trial_result(None, record["parameter"], record["value"])
 
     def _take_space(self, search_space: SearchSpace) -> None:
         self._space = format_search_space(search_space)
@@ -150,22 +145,23 @@ class TpeTuner(Tuner):
         self._deduplicator.add_history(chosen)
         return self._dimensions.encode(chosen)
 
-    def _learn(self, parameters: Parameters, loss: float) -> None:
+    def _learn(self, parameters: Parameters, loss: float) -> bool:
+        """Learns a result; returns False if the parameters have nothing of the search space."""
         row = self._note(parameters)
         if np.isnan(row).all():
-            _logger.warning("The parameters %s have nothing of the search space and are ignored.", parameters)
-        else:
-            self._history.append(row, loss)
+            return False
+        self._history.append(row, loss)
+        return True
 
-    def _best_candidate(self) -> FormattedParameters:
+    def _best_candidate(self, rng: np.random.Generator) -> FormattedParameters:
         good_rows, good, others = self._densities()
         ((kernels, weights),) = good.parts
         chances = np.append(weights, good.prior_weight)
         count = self._arguments.n_ei_candidates
-        picked = self._rng.choice(len(chances), size=count, p=chances / chances.sum())
+        picked = rng.choice(len(chances), size=count, p=chances / chances.sum())
         # A row without values stands for the distribution of the search space.
         centers = np.concatenate([good_rows, np.full((1, len(self._space)), np.nan)])[picked]
-        points = kernels.draw(self._rng, centers)
+        points = kernels.draw(rng, centers)
         scores = good.log_density(points) - others.log_density(points)
         candidates = [self._dimensions.decode(points[index]) for index in np.argsort(-scores, kind="stable")]
         return next(filter(self._deduplicator.is_new, candidates), candidates[0])

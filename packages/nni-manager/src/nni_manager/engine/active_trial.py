@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from nni_manager.engine.events import Report, TrialEnded
 from nni_manager.engine.objective import objective_of
@@ -26,26 +27,54 @@ class ActiveTrial:
 
     Attributes:
         record: The trial as it is stored.
-        submitted: Whether it was handed to the training service; others wait for a free slot.
-        cancel_reason: Who wants it stopped and why, None when nobody does.
-        metric_counts: How many results of each kind it has.
-        reporter_numbers: The highest number seen of each reporting process.
+        metric_counts: How many results of each kind its present attempt has.
+        reporter_numbers: The highest number seen of each reporting process of this attempt.
+        stored_offset: The position in its report file up to which results were stored before a restart.
     """
 
     record: TrialRecord
-    submitted: bool = False
-    cancel_reason: EndReason | None = None
     metric_counts: dict[MetricKind, int] = field(default_factory=lambda: dict.fromkeys(MetricKind, 0))
     reporter_numbers: dict[str, int] = field(default_factory=dict)
+    stored_offset: int = 0
+
+    @property
+    def submitted(self) -> bool:
+        """Whether it was handed to the training service; others wait for a free slot."""
+        return self.record.submitted
+
+    @property
+    def cancel_reason(self) -> EndReason | None:
+        """Who wants it stopped and why, None when nobody does."""
+        return self.record.cancel_reason
 
     @property
     def has_reported(self) -> bool:
         """Whether any result of it is known."""
         return any(self.metric_counts.values())
 
-    def set_waiting_reason(self, reason: str) -> None:
-        """Says why the trial waits."""
-        self.record = replace(self.record, waiting_reason=reason)
+    def change(self, **changes: Any) -> TrialRecord:
+        """Changes fields of the record and returns it."""
+        self.record = replace(self.record, **changes)
+        return self.record
+
+    def begin_attempt(self, end_before: EndReason, waiting_reason: str) -> TrialRecord:
+        """Makes the trial ready to be run again: its results are numbered from 0 again.
+
+        Args:
+            end_before: How the attempt before ended.
+            waiting_reason: Why the new one waits.
+        """
+        self.metric_counts = dict.fromkeys(MetricKind, 0)
+        self.reporter_numbers = {}
+        self.stored_offset = 0
+        return self.change(
+            status=TrialStatus.WAITING,
+            attempt=self.record.attempt + 1,
+            started_at=None,
+            waiting_reason=waiting_reason,
+            submitted=False,
+            earlier_ends=(*self.record.earlier_ends, end_before),
+        )
 
 
 def number_reports(trial: ActiveTrial, reports: Iterable[Report]) -> tuple[MetricRecord, ...]:
@@ -100,13 +129,14 @@ def ended_record(trial: ActiveTrial, event: TrialEnded) -> TrialRecord:
         reason = EndReason(Actor.TRIAL, found, exit_code=0)
     else:
         status = TrialStatus.FAILED
-        reason = _failure(event)
+        reason = failure(event)
     return replace(
         trial.record,
         status=status,
         ended_at=max(event.at, trial.record.started_at or event.at),
         end_reason=reason,
         waiting_reason="",
+        cancel_reason=None,
     )
 
 
@@ -117,7 +147,8 @@ def _signal_name(number: int) -> str:
         return "unknown"
 
 
-def _failure(event: TrialEnded) -> EndReason:
+def failure(event: TrialEnded) -> EndReason:
+    """Returns why a process failed that nobody wanted stopped."""
     if event.signal is not None:
         message = f"killed by signal {event.signal} ({_signal_name(event.signal)})"
     elif event.exit_code is not None:

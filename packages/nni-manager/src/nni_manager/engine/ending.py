@@ -4,26 +4,26 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from nni_manager.engine.active_trial import ActiveTrial, ended_record
+from nni_manager.engine.active_trial import ActiveTrial
 from nni_manager.engine.effects import CancelTrial
 from nni_manager.engine.events import TrialEnded
-from nni_manager.engine.records import EndReason
+from nni_manager.engine.initial import give_back_initial
+from nni_manager.engine.records import EndReason, TunerNote
 from nni_manager.engine.state import State, Step
-from nni_manager.engine.statuses import Actor, ExperimentStatus, TrialStatus
+from nni_manager.engine.statuses import Actor, ExperimentStatus, TrialStatus, TunerNoteKind
+from nni_manager.engine.trial_ends import close_trial
 
 
 def cancel_trial(state: State, step: Step, trial: ActiveTrial, reason: EndReason, at: float) -> None:
     """Stops a trial. The first reason stays; a trial without a process ends at once."""
     if trial.cancel_reason is not None:
         return
-    trial.cancel_reason = reason
-    record = trial.record
+    record = trial.change(cancel_reason=reason)
     if trial.submitted:
+        step.save_trial(record)
         step.act(CancelTrial(record.trial_id, record.attempt))
-        return
-    state.waiting.remove(record.trial_id)
-    del state.active[record.trial_id]
-    step.save_trial(ended_record(trial, TrialEnded(record.trial_id, record.attempt, at)))
+    else:
+        close_trial(state, step, trial, TrialEnded(record.trial_id, record.attempt, at))
 
 
 def cancel_all(state: State, step: Step, reason: EndReason, at: float) -> None:
@@ -51,10 +51,11 @@ def fail(state: State, step: Step, reason: EndReason, error: str, at: float) -> 
 
 
 def fail_at_once(state: State, step: Step, reason: EndReason, at: float) -> None:
-    """Ends an experiment whose trials cannot be reached; they become UNKNOWN."""
+    """Ends an experiment whose trials cannot be reached; they become UNKNOWN, and a resume looks for them."""
+    before = {trial_id: trial.record for trial_id, trial in state.active.items()}
     fail(state, step, reason, reason.message, at)
-    for trial in state.active.values():
-        step.save_trial(replace(trial.record, status=TrialStatus.UNKNOWN))
+    for trial_id in state.active:
+        step.save_trial(replace(before[trial_id], status=TrialStatus.UNKNOWN))
     state.active.clear()
     state.deadlines.clear()
     state.submitted_count = 0
@@ -68,7 +69,7 @@ def settle(state: State, step: Step, at: float) -> None:
         return
     if not state.is_open:
         return
-    limit = _limit_reached(state, at)
+    limit = state.limit_reached(at)
     if limit is not None:
         step.set_status(ExperimentStatus.NO_MORE_TRIAL, limit)
         if state.time_is_up(at):
@@ -83,16 +84,6 @@ def settle(state: State, step: Step, at: float) -> None:
         _end(state, step, ExperimentStatus.DONE, state.experiment.end_reason, at, refused=True)
 
 
-def _limit_reached(state: State, at: float) -> EndReason | None:
-    if state.time_is_up(at):
-        limit = state.limits.max_experiment_seconds
-        return EndReason(Actor.LIMIT, f"max_experiment_duration ({limit:g} s) is reached")
-    if state.trial_number_is_reached:
-        limit_number = state.limits.max_trial_number
-        return EndReason(Actor.LIMIT, f"max_trial_number ({limit_number}) is reached")
-    return None
-
-
 def _apply_time_limit(state: State, step: Step, reason: EndReason, at: float) -> None:
     state.time_limit_reached = True
     for trial in list(state.active.values()):
@@ -103,14 +94,15 @@ def _apply_time_limit(state: State, step: Step, reason: EndReason, at: float) ->
 def _end(
     state: State, step: Step, status: ExperimentStatus, reason: EndReason | None, at: float, *, refused: bool
 ) -> None:
-    state.requests.close(refused=refused)
-    experiment = state.experiment
-    since = experiment.running_since
-    ran = 0.0 if since is None else max(0.0, at - since)
+    withdrawn = state.requests.close(refused=refused)
+    if withdrawn:
+        step.note(TunerNote(TunerNoteKind.WITHDRAWN, 0, withdrawn))
+    give_back_initial(state, step, withdrawn)
     step.change_experiment(
         status=status,
         end_reason=reason,
         ended_at=at,
-        running_seconds=experiment.running_seconds + ran,
+        running_seconds=state.running_seconds(at),
         running_since=None,
+        paused=state.experiment.paused and status is not ExperimentStatus.DONE,
     )

@@ -18,8 +18,10 @@ class ParameterRequests:
         created_count: How many ids became trials.
         refused_count: How many ids were refused for good.
         withdrawn_count: How many ids were taken back because no trial may start any more.
-        last_told: The number of the last call to the tuner.
+        last_number: The last number that was given to a call to the tuner.
+        last_told: The number of the last call that the tuner was told, or is being told beside the engine.
         last_processed: The number of the last call that the tuner has dealt with.
+        reserved: The number of the last call that is made beside the engine, 0 once that is noted.
     """
 
     unanswered: set[int] = field(default_factory=set)
@@ -29,8 +31,10 @@ class ParameterRequests:
     created_count: int = 0
     refused_count: int = 0
     withdrawn_count: int = 0
+    last_number: int = 0
     last_told: int = 0
     last_processed: int = 0
+    reserved: int = 0
 
     @property
     def tuner_is_idle(self) -> bool:
@@ -39,8 +43,18 @@ class ParameterRequests:
 
     def next_call_number(self) -> int:
         """Returns the number of the next call to the tuner."""
-        self.last_told += 1
-        return self.last_told
+        self.last_number += 1
+        return self.last_number
+
+    def reserve_call_number(self) -> int:
+        """Returns the number for a call that is made beside the engine."""
+        self.reserved = self.last_told = self.next_call_number()
+        return self.reserved
+
+    def take_reserved_number(self) -> int:
+        """Returns the number of the call that was made beside the engine; a new one where none was."""
+        number, self.reserved = self.reserved or self.next_call_number(), 0
+        return number
 
     def answer(self, parameter_id: int) -> bool:
         """Takes an id off the books; False when it was not asked for or was answered before."""
@@ -50,16 +64,23 @@ class ParameterRequests:
                 return True
         return False
 
-    def refuse(self, parameter_ids: Iterable[int]) -> None:
-        """Notes that the tuner has no parameters for these ids for now."""
+    def refuse(self, parameter_ids: Iterable[int]) -> set[int]:
+        """Notes that the tuner has no parameters for these ids for now; returns those it was asked for."""
         refused = self.unanswered.intersection(parameter_ids)
-        self.unanswered -= refused
-        self.owed |= refused
-        self.may_ask = False
-        self.exhausted = True
+        if refused:
+            self.unanswered -= refused
+            self.owed |= refused
+            self.may_ask = False
+            self.exhausted = True
+        return refused
 
-    def close(self, *, refused: bool) -> None:
-        """Ends every open id: those owed as refused or withdrawn, the unanswered ones as withdrawn."""
+    def close(self, *, refused: bool) -> tuple[int, ...]:
+        """Ends every open id: those owed as refused or withdrawn, the unanswered ones as withdrawn.
+
+        Returns:
+            The ids that were open.
+        """
+        ended = tuple(sorted(self.owed | self.unanswered))
         if refused:
             self.refused_count += len(self.owed)
         else:
@@ -67,3 +88,4 @@ class ParameterRequests:
         self.withdrawn_count += len(self.unanswered)
         self.owed.clear()
         self.unanswered.clear()
+        return ended

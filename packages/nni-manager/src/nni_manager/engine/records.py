@@ -86,17 +86,20 @@ class TrialRecord:
 class TunerNote:
     """One entry of the history of the tuner: what it was told and what it answered, in order.
 
-    A note is stored in the same batch as what it goes with, and before the tuner is told. Parameters and
+    A note is stored in the same batch as what it goes with, and before the tuner is told. Calls made while
+    the experiment ends are only noted, so that the tuner hears of them once it is made anew. Parameters and
     results that a trial's record has are not repeated here.
 
-    ASKED: `parameter_ids` were asked for by call `number`.
+    ASKED: `parameter_ids` were asked for by call `number`. `data` is {"initial": index} where the tuner is to
+        complete those initial parameters, None otherwise.
     PROPOSED: parameters came under the one id in `parameter_ids`. `trial_id` is the trial made of them, ""
         when none was made; `data` has the parameters then, and where the trial has others than were proposed.
     REFUSED: the tuner had no parameters for `parameter_ids`; it still owes them.
     WITHDRAWN: `parameter_ids` that were open are not expected any more.
     FINAL_RESULT: the first final result of `trial_id` was told by call `number`.
-    TRIAL_END: the end of `trial_id` was told by call `number`; with number 0 only the assessor was told.
-    SEARCH_SPACE: the search space in `data` was told by call `number`.
+    TRIAL_END: the end of `trial_id` was told by call `number`.
+    SEARCH_SPACE: the search space in `data` was told by call `number`. Just before it a note with number 0
+        has the one that held until then. Calls of higher numbers that stand before it were told after it.
     IMPORTED: results from elsewhere, `data` is [{"parameter": ..., "value": ...}, ...], were told by call
         `number`.
 

@@ -11,9 +11,11 @@ from nni_manager.engine.active_trial import ActiveTrial
 from nni_manager.engine.effects import (
     Action,
     AssessorCall,
+    RequestParameters,
     SaveExperiment,
     SaveMetrics,
     SaveTrial,
+    SaveTunerNotes,
     ToAssessor,
     ToTuner,
     TunerCall,
@@ -22,8 +24,9 @@ from nni_manager.engine.effects import (
 from nni_manager.engine.events import TrialReported
 from nni_manager.engine.limits import Limits
 from nni_manager.engine.parameter_requests import ParameterRequests
-from nni_manager.engine.records import EndReason, ExperimentRecord, TrialRecord
-from nni_manager.engine.statuses import ExperimentStatus
+from nni_manager.engine.records import EndReason, ExperimentRecord, TrialRecord, TunerNote
+from nni_manager.engine.statuses import Actor, ExperimentStatus
+from nni_manager.engine.tuner_notes import note_of
 
 OPEN_STATUSES = frozenset(
     {ExperimentStatus.RUNNING, ExperimentStatus.NO_MORE_TRIAL, ExperimentStatus.TUNER_NO_MORE_TRIAL}
@@ -45,6 +48,11 @@ class State:
         requests: What the tuner was asked for.
         deadlines: When each running trial reaches its time limit.
         early_failures: How many trials have failed without a report so far, None once one did anything else.
+        failed_count: How many trials have failed so far.
+        initial_parameters: The parameters that are tried first.
+        initial_request: The id under which the tuner completes the last of them that was begun, None when it
+            completes none.
+        trials_of_requests: The trials that people's requests created lately, by request.
         time_limit_reached: Whether max_experiment_seconds was reached and acted on.
         end_status: What the experiment ends as once its trials have ended, None while it goes on.
     """
@@ -58,6 +66,10 @@ class State:
     requests: ParameterRequests = field(default_factory=ParameterRequests)
     deadlines: dict[str, float] = field(default_factory=dict)
     early_failures: int | None = 0
+    failed_count: int = 0
+    initial_parameters: tuple[dict[str, Any], ...] = ()
+    initial_request: int | None = None
+    trials_of_requests: dict[str, str] = field(default_factory=dict)
     time_limit_reached: bool = False
     end_status: ExperimentStatus | None = None
 
@@ -77,8 +89,53 @@ class State:
         limit = self.limits.max_trial_number
         return limit is not None and self.created_count >= limit
 
+    @property
+    def search_space(self) -> Any:
+        """The search space in the configuration."""
+        return self.experiment.config.get("searchSpace")
+
+    @property
+    def free_slots(self) -> int:
+        """How many trials can be asked for or created, beyond those there are, and start at once."""
+        return self.limits.trial_concurrency - len(self.active) - len(self.requests.unanswered)
+
+    @property
+    def room(self) -> int:
+        """As free_slots, but no more than max_trial_number allows."""
+        limit = self.limits.max_trial_number
+        if limit is None:
+            return self.free_slots
+        return min(self.free_slots, limit - self.created_count - len(self.requests.unanswered))
+
+    def why_no_trial(self, at: float) -> str | None:
+        """Returns why no trial may be created, None when one may be."""
+        if not self.is_open:
+            return f"the experiment is {self.experiment.status.value}"
+        limit = self.limit_reached(at)
+        return None if limit is None else limit.message
+
+    def limit_reached(self, at: float) -> EndReason | None:
+        """Returns which limit keeps trials from being created, None when none does."""
+        if self.time_is_up(at):
+            seconds = self.limits.max_experiment_seconds
+            return EndReason(Actor.LIMIT, f"max_experiment_duration ({seconds:g} s) is reached")
+        if self.trial_number_is_reached:
+            return EndReason(Actor.LIMIT, f"max_trial_number ({self.limits.max_trial_number}) is reached")
+        return None
+
+    def why_trials_wait(self) -> str:
+        """Returns why a trial that has no slot waits."""
+        if self.experiment.paused:
+            return "the experiment is paused"
+        return f"every slot is taken (trial_concurrency is {self.limits.trial_concurrency})"
+
+    def running_seconds(self, at: float) -> float:
+        """Returns how long the experiment has run, time stopped and paused not counted."""
+        since = self.experiment.running_since
+        return self.experiment.running_seconds + (0.0 if since is None else max(0.0, at - since))
+
     def experiment_deadline(self) -> float | None:
-        """Returns when max_experiment_seconds is reached, None when it never is."""
+        """Returns when max_experiment_seconds is reached, None when it never is as things are."""
         limit, since = self.limits.max_experiment_seconds, self.experiment.running_since
         if limit is None or since is None:
             return None
@@ -86,8 +143,10 @@ class State:
 
     def time_is_up(self, at: float) -> bool:
         """Whether max_experiment_seconds is reached."""
-        deadline = self.experiment_deadline()
-        return deadline is not None and at >= deadline
+        limit, deadline = self.limits.max_experiment_seconds, self.experiment_deadline()
+        if deadline is None:
+            return limit is not None and self.experiment.running_seconds >= limit
+        return at >= deadline
 
 
 class Step:
@@ -98,6 +157,7 @@ class Step:
         self._trials: dict[str, TrialRecord] = {}
         self._experiment_before = state.experiment
         self._metrics: list[SaveMetrics] = []
+        self._notes: list[TunerNote] = []
         self.actions: list[Action] = []
         self.late_reports: list[TrialReported] = []
 
@@ -117,9 +177,27 @@ class Step:
         """Does something once the writes are stored."""
         self.actions.append(action)
 
-    def tell_tuner(self, make_call: Callable[[int], TunerCall]) -> None:
-        """Tells the tuner something, under the next number."""
-        self.act(ToTuner(make_call(self._state.requests.next_call_number())))
+    def note(self, note: TunerNote) -> None:
+        """Adds to the history of the tuner."""
+        self._notes.append(note)
+
+    def tell_tuner(self, make_call: Callable[[int], TunerCall], data: Any = None) -> None:
+        """Tells the tuner something, under the next number.
+
+        While the experiment ends that is only noted: the tuner hears it when the experiment is resumed.
+
+        Args:
+            make_call: Returns the call of a number.
+            data: What the history is to have beside the call.
+        """
+        requests = self._state.requests
+        call = make_call(requests.next_call_number())
+        note = note_of(call)
+        self.note(note if data is None else replace(note, data=data))
+        if self._state.is_open:
+            requests.last_told = call.number
+            self.act(ToTuner(call))
+            requests.may_ask = requests.may_ask or not isinstance(call, RequestParameters)
 
     def tell_assessor(self, call: AssessorCall) -> None:
         """Tells the assessor something, if there is one."""
@@ -138,4 +216,6 @@ class Step:
             writes.append(SaveExperiment(self._state.experiment))
         writes.extend(SaveTrial(record) for record in self._trials.values())
         writes.extend(self._metrics)
+        if self._notes:
+            writes.append(SaveTunerNotes(tuple(self._notes)))
         return writes

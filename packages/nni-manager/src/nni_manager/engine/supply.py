@@ -1,50 +1,122 @@
-"""Keeps the slots filled: asks the tuner, creates trials, submits them."""
+"""Keeps the slots filled: tries what is to be tried first, asks the tuner, creates trials, submits them."""
 
 from __future__ import annotations
+
+from typing import Any
 
 from nni_manager.engine.active_trial import ActiveTrial
 from nni_manager.engine.effects import RequestParameters, SubmitTrial
 from nni_manager.engine.events import ParametersProposed, ParametersRefused
-from nni_manager.engine.records import TrialRecord
+from nni_manager.engine.initial import completed, give_back_initial, is_complete, next_initial
+from nni_manager.engine.records import TrialRecord, TunerNote
 from nni_manager.engine.state import State, Step
-from nni_manager.engine.statuses import ParameterSource, TrialStatus
+from nni_manager.engine.statuses import ParameterSource, TrialStatus, TunerNoteKind
 from nni_manager.engine.trial_ids import trial_id
 
 
 def fill_slots(state: State, step: Step, at: float) -> None:
-    """Submits waiting trials to free slots and asks the tuner for as many as are still free."""
-    while state.waiting and state.submitted_count < state.limits.trial_concurrency:
-        _submit(state, step, state.active[state.waiting.popleft()])
-    _ask_tuner(state, step, at)
-
-
-def _ask_tuner(state: State, step: Step, at: float) -> None:
-    requests = state.requests
-    if not state.is_open or not requests.may_ask or state.time_is_up(at):
+    """Submits waiting trials to free slots and sees to it that there are trials for those still free."""
+    if state.experiment.paused:
         return
-    wanted = state.limits.trial_concurrency - len(state.active) - len(requests.unanswered)
-    if state.limits.max_trial_number is not None:
-        room = state.limits.max_trial_number - state.created_count - len(requests.unanswered)
-        wanted = min(wanted, room)
+    _submit_waiting(state, step)
+    if state.why_no_trial(at) is not None:
+        return
+    _begin_initial(state, step, at)
+    _submit_waiting(state, step)
+    if state.initial_request is None and next_initial(state) is None and state.requests.may_ask:
+        _ask_tuner(state, step, state.room)
+
+
+def _submit_waiting(state: State, step: Step) -> None:
+    while state.waiting and state.submitted_count < state.limits.trial_concurrency:
+        submit(state, step, state.active[state.waiting.popleft()])
+
+
+def _begin_initial(state: State, step: Step, at: float) -> None:
+    """Makes trials of what is to be tried first, in order; while the tuner completes one the others wait."""
+    while state.initial_request is None and state.room > 0:
+        parameters = next_initial(state)
+        if parameters is None:
+            return
+        if is_complete(parameters, state.search_space):
+            create_trial(
+                state, step, at, parameter_id=None, source=ParameterSource.INITIAL, parameters=parameters
+            )
+        elif state.requests.may_ask:
+            state.initial_request = state.experiment.next_parameter_id
+            _ask_tuner(state, step, 1, {"initial": state.experiment.initial_count})
+        else:
+            return
+        step.change_experiment(initial_count=state.experiment.initial_count + 1)
+
+
+def _ask_tuner(state: State, step: Step, wanted: int, data: Any = None) -> None:
     if wanted <= 0:
         return
     first = state.experiment.next_parameter_id
     ids = tuple(range(first, first + wanted))
-    requests.unanswered.update(ids)
+    state.requests.unanswered.update(ids)
     step.change_experiment(next_parameter_id=first + wanted)
-    step.tell_tuner(lambda number: RequestParameters(number, ids))
+    step.tell_tuner(lambda number: RequestParameters(number, ids), data)
 
 
 def take_proposal(state: State, step: Step, event: ParametersProposed) -> None:
     """Makes a trial of proposed parameters, unless none may be created any more."""
+    ids = (event.parameter_id,)
     if not state.requests.answer(event.parameter_id):
         return
-    if not state.is_open or state.trial_number_is_reached or state.time_is_up(event.at):
+    if state.why_no_trial(event.at) is not None:
         state.requests.withdrawn_count += 1
+        give_back_initial(state, step, ids)
+        step.note(TunerNote(TunerNoteKind.PROPOSED, 0, ids, data=event.parameters))
         return
     state.requests.created_count += 1
     state.requests.may_ask = True
     state.requests.exhausted = False
+    is_initial = state.initial_request == event.parameter_id
+    if is_initial:
+        state.initial_request = None
+    record = create_trial(
+        state,
+        step,
+        event.at,
+        parameter_id=event.parameter_id,
+        source=ParameterSource.INITIAL if is_initial else ParameterSource.ALGORITHM,
+        parameters=completed(state, event.parameters) if is_initial else event.parameters,
+    )
+    own = event.parameters if is_initial else None
+    step.note(TunerNote(TunerNoteKind.PROPOSED, 0, ids, record.trial_id, own))
+
+
+def take_refusal(state: State, step: Step, event: ParametersRefused) -> None:
+    """Notes that the tuner has no more trials for now."""
+    refused = tuple(sorted(state.requests.refuse(event.parameter_ids)))
+    if refused:
+        give_back_initial(state, step, refused)
+        step.note(TunerNote(TunerNoteKind.REFUSED, 0, refused))
+
+
+def create_trial(
+    state: State,
+    step: Step,
+    at: float,
+    *,
+    parameter_id: int | None,
+    source: ParameterSource,
+    parameters: Any,
+    request_id: str = "",
+) -> TrialRecord:
+    """Creates a trial and queues it; the end of the step submits it if there is a slot.
+
+    Args:
+        state: The experiment.
+        step: Gets what changes.
+        at: The time now.
+        parameter_id: The tuner's number for its parameters, None when they are not the tuner's.
+        source: Where its parameters come from.
+        parameters: Its parameters.
+        request_id: The request that creates it, "" for none.
+    """
     number = state.experiment.next_sequence_number
     step.change_experiment(next_sequence_number=number + 1)
     record = TrialRecord(
@@ -52,38 +124,33 @@ def take_proposal(state: State, step: Step, event: ParametersProposed) -> None:
         sequence_number=number,
         status=TrialStatus.WAITING,
         attempt=0,
-        parameter_id=event.parameter_id,
-        parameter_source=ParameterSource.ALGORITHM,
-        parameters=event.parameters,
-        created_at=event.at,
-        waiting_reason=f"every slot is taken (trial_concurrency is {state.limits.trial_concurrency})",
+        parameter_id=parameter_id,
+        parameter_source=source,
+        parameters=parameters,
+        created_at=at,
+        waiting_reason=state.why_trials_wait(),
+        create_request_id=request_id,
     )
-    trial = ActiveTrial(record)
-    state.active[record.trial_id] = trial
-    if state.submitted_count < state.limits.trial_concurrency:
-        _submit(state, step, trial)
-    else:
-        state.waiting.append(record.trial_id)
-        step.save_trial(record)
-
-
-def take_refusal(state: State, step: Step, event: ParametersRefused) -> None:
-    """Notes that the tuner has no more trials for now."""
-    state.requests.refuse(event.parameter_ids)
-
-
-def _submit(state: State, step: Step, trial: ActiveTrial) -> None:
-    trial.submitted = True
-    state.submitted_count += 1
-    trial.set_waiting_reason("its process is being started")
-    record = trial.record
+    state.active[record.trial_id] = ActiveTrial(record)
+    state.waiting.append(record.trial_id)
     step.save_trial(record)
-    step.act(
-        SubmitTrial(
-            trial_id=record.trial_id,
-            attempt=record.attempt,
-            sequence_number=record.sequence_number,
-            parameter_id=record.parameter_id,
-            parameters=record.parameters,
-        )
+    return record
+
+
+def submit(state: State, step: Step, trial: ActiveTrial) -> None:
+    """Hands a trial to the training service."""
+    record = trial.change(submitted=True, waiting_reason="its process is being started")
+    state.submitted_count += 1
+    step.save_trial(record)
+    step.act(submission(record))
+
+
+def submission(record: TrialRecord) -> SubmitTrial:
+    """Returns the effect that starts a trial."""
+    return SubmitTrial(
+        trial_id=record.trial_id,
+        attempt=record.attempt,
+        sequence_number=record.sequence_number,
+        parameter_id=record.parameter_id,
+        parameters=record.parameters,
     )

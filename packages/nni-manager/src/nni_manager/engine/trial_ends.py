@@ -1,0 +1,51 @@
+"""The end of a trial for good, and the end of an attempt after which it is run again."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from nni_manager.engine.active_trial import ActiveTrial, ended_record, failure
+from nni_manager.engine.effects import TellTrialEnd
+from nni_manager.engine.events import TrialEnded
+from nni_manager.engine.records import TrialRecord
+from nni_manager.engine.state import State, Step
+
+
+def close_trial(state: State, step: Step, trial: ActiveTrial, event: TrialEnded) -> TrialRecord:
+    """Ends a trial and tells the algorithms; returns the trial as it has ended."""
+    _give_up_place(state, trial)
+    del state.active[event.trial_id]
+    record = ended_record(trial, event)
+    step.save_trial(record)
+    end = TellTrialEnd(0, record.trial_id, record.parameter_id, record.status)
+    step.tell_assessor(end)
+    step.tell_tuner(lambda number: replace(end, number=number))
+    return record
+
+
+def may_retry(state: State, trial: ActiveTrial, event: TrialEnded) -> bool:
+    """Whether a trial is to be run again: it died by a signal or with its machine, and nobody wanted that."""
+    return (
+        event.exit_code is None
+        and trial.cancel_reason is None
+        and not trial.record.has_final_result
+        and trial.record.attempt < state.limits.max_trial_retries
+        and state.is_open
+        and not state.time_is_up(event.at)
+    )
+
+
+def retry(state: State, step: Step, trial: ActiveTrial, event: TrialEnded) -> None:
+    """Queues a trial to be run again before the others that wait. The algorithms hear nothing of it."""
+    _give_up_place(state, trial)
+    reason = failure(event)
+    step.save_trial(trial.begin_attempt(reason, f"it is to be run again: {reason.message}"))
+    state.waiting.appendleft(event.trial_id)
+
+
+def _give_up_place(state: State, trial: ActiveTrial) -> None:
+    state.deadlines.pop(trial.record.trial_id, None)
+    if trial.submitted:
+        state.submitted_count -= 1
+    else:
+        state.waiting.remove(trial.record.trial_id)

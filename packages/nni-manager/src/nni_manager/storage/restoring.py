@@ -1,0 +1,61 @@
+"""Reads from a record what an engine needs to go on with its experiment."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from nni_manager.engine.records import TrialRecord, TunerNote
+from nni_manager.engine.restoring import RestoredExperiment, TrialPosition, open_requests
+from nni_manager.engine.statuses import TrialStatus
+from nni_manager.storage.interface import Storage, StorageError
+
+_PAGE = 1000
+_UNFINISHED = tuple(status for status in TrialStatus if not status.is_final)
+
+
+def restored_experiment(storage: Storage) -> RestoredExperiment:
+    """Returns what an engine needs to go on with the experiment of a record.
+
+    Raises:
+        StorageError: The record has no experiment, or cannot be read.
+    """
+    experiment = storage.experiment()
+    if experiment is None:
+        raise StorageError("the record has no experiment")
+    trials = tuple(_unfinished_trials(storage))
+    counts = storage.trial_counts()
+    requests = open_requests(_notes(storage))
+    committed_at = storage.committed_at()
+    return RestoredExperiment(
+        experiment=experiment,
+        trials=trials,
+        positions={record.trial_id: _position(storage, record) for record in trials},
+        failed_count=counts.get(TrialStatus.FAILED, 0),
+        any_success_or_report=bool(counts.get(TrialStatus.SUCCEEDED) or storage.metrics(limit=1)),
+        unanswered=requests.unanswered,
+        owed=requests.owed,
+        last_number=requests.last_number,
+        alive_until=experiment.created_at if committed_at is None else committed_at,
+        initial_request=requests.initial_request,
+    )
+
+
+def _unfinished_trials(storage: Storage) -> Iterator[TrialRecord]:
+    last = -1
+    while page := storage.trials(last, _PAGE, _UNFINISHED):
+        yield from (stored.record for stored in page)
+        last = page[-1].record.sequence_number
+
+
+def _notes(storage: Storage) -> Iterator[TunerNote]:
+    last = 0
+    while page := storage.tuner_notes(last):
+        yield from (stored.note for stored in page)
+        last = page[-1].row
+
+
+def _position(storage: Storage, record: TrialRecord) -> TrialPosition:
+    position = storage.report_position(record.trial_id, record.attempt)
+    return TrialPosition(
+        position.intermediate_count, position.final_count, position.reporter_numbers, position.end_offset
+    )

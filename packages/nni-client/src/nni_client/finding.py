@@ -23,7 +23,9 @@ def places(config: ExperimentConfig | None, directory: str | Path | None) -> lis
         directory: The only folder of experiments to look in, when the user named one.
     """
     if directory is not None:
-        return [Path(directory).expanduser().absolute()]
+        path = Path(directory).expanduser().absolute()
+        # NNI's argument may be the experiment's own folder.
+        return [path.parent if (path / "db").is_dir() else path]
     named = None if config is None else config.experiment_working_directory
     if config is None or named is None:
         return experiments_directories()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from nni_proto.resource_names import experiment_name
@@ -12,6 +12,8 @@ from nni_proto.v1 import experiment_pb2
 from nni_client import results, words
 from nni_client.connection import Session
 from nni_client.data import TrialJob, TrialMetricData, TrialResult
+from nni_client.fronts import check_objectives, front
+from nni_client.tables import dataframe_of
 
 Result = TypeVar("Result")
 
@@ -50,6 +52,34 @@ class ReadableExperiment(ABC):
     def best_trial(self) -> TrialJob | None:
         """Returns the best succeeded trial by the experiment's optimize_mode, None while there is none."""
         return self._read(lambda session: results.best_trial(session, self._name))
+
+    def best_trials(self, objectives: Mapping[str, str] | None = None) -> list[TrialJob]:
+        """Returns the best succeeded trials.
+
+        Args:
+            objectives: Several entries of the final result with what is better, for example
+                {"accuracy": "maximize", "latency": "minimize"}: the trials that none is better than in all of
+                them (the Pareto front). None for the experiment's one objective: the best and its equals.
+
+        Raises:
+            TypeError: `objectives` is no dict.
+            ValueError: A direction is neither "maximize" nor "minimize".
+        """
+        if objectives is None:
+            objectives = {"default": self._get().optimize_mode or "maximize"}
+        check_objectives(objectives)
+        return front(self.list_trial_jobs(), objectives)
+
+    def to_dataframe(self) -> Any:
+        """Returns all trials as a pandas DataFrame, a row for each, with its parameters and final result.
+
+        The columns are those of an exported table: `lr`, `layer0.k`, `reward` or `metric.default`; see
+        `tables.dataframe_of`.
+
+        Raises:
+            ImportError: pandas is not installed.
+        """
+        return dataframe_of(self.list_trial_jobs())
 
     def get_job_statistics(self) -> list[dict[str, Any]]:
         """Returns how many trials have each status: [{"trialJobStatus": ..., "trialJobNumber": ...}]."""

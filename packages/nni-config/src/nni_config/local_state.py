@@ -9,9 +9,9 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from nni_config.paths import default_experiments_directory
 from nni_config.private_files import runtime_directory, write_private_file
 from nni_config.processes import is_same_process
+from nni_config.remembered_directories import experiments_directories
 
 __all__ = [
     "ManagerRecord",
@@ -84,39 +84,37 @@ def find_manager_by_port(port: int) -> ManagerRecord | None:
 
 
 def find_manager_by_experiment(
-    experiment_id: str, experiments_directories: Iterable[Path] | None = None
+    experiment_id: str, directories: Iterable[Path] | None = None
 ) -> ManagerRecord | None:
     """Returns the manager that runs an experiment, or None.
 
     Args:
         experiment_id: The experiment.
-        experiments_directories: Where experiments lie, ~/nni-experiments when left out.
+        directories: Where experiments lie; all folders that were ever used when left out.
     """
-    managers = running_managers(experiments_directories)
+    managers = running_managers(directories)
     return next((each for each in managers if each.experiment_id == experiment_id), None)
 
 
-def running_managers(experiments_directories: Iterable[Path] | None = None) -> list[ManagerRecord]:
+def running_managers(directories: Iterable[Path] | None = None) -> list[ManagerRecord]:
     """Returns this user's running managers, by port. Records of managers that have gone are removed.
 
     Managers are found by the runtime folder and, should that have been emptied, by the experiments' folders.
 
     Args:
-        experiments_directories: Where experiments lie, ~/nni-experiments when left out.
+        directories: Where experiments lie; all folders that were ever used when left out.
     """
-    if experiments_directories is None:
-        experiments_directories = [default_experiments_directory()]
     by_process: dict[tuple[int, float], ManagerRecord] = {}
-    for path in _record_files(experiments_directories):
+    for path in _record_files(experiments_directories() if directories is None else directories):
         record = _running(path)
         if record is not None:
             by_process.setdefault((record.pid, record.process_start_time), record)
     return sorted(by_process.values(), key=lambda record: record.port)
 
 
-def _record_files(experiments_directories: Iterable[Path]) -> Iterator[Path]:
+def _record_files(directories: Iterable[Path]) -> Iterator[Path]:
     yield from sorted(_managers_directory().glob("*.json"))
-    for directory in experiments_directories:
+    for directory in directories:
         yield from sorted(directory.glob(f"*/{RECORD_NAME}"))
 
 

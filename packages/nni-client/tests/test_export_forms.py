@@ -16,8 +16,8 @@ from nni_client.json_form import ImportFileError, from_json, to_json
 INT64 = st.integers(-(2**63), 2**63 - 1)
 # fmt: off
 AWKWARD = [
-    "", "1", "1e5", "null", "NaN", "Infinity", "true", "[1]", '{"a": 1}', '"', '"a"', "=1+1", "+1", "@x", "-", " 1",
-    "a,b", "a\r\nb", "\0", "größer ✓", "{}", "a.b", "-Infinity", "1" * 5000, "\ufeff", "\u2028", "'1",
+    "", "1", "1e5", "null", "NaN", "Infinity", "true", "[1]", '{"a": 1}', '"', '"a"', "=1+1", "+1", "@x", "-",
+    " 1", "a,b", "a\r\nb", "\0", "größer ✓", "{}", "a.b", "-Infinity", "1" * 5000, "\ufeff", "\u2028", "'1",
 ]
 # fmt: on
 TEXTS = st.text(st.characters(codec="utf-8"), max_size=8) | st.sampled_from(AWKWARD)

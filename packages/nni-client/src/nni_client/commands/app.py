@@ -25,6 +25,7 @@ _MODULES = (
     "waiting_commands",
     "trial_commands",
     "updating_commands",
+    "exporting_commands",
     "log_commands",
     "config_commands",
     "doctor_commands",

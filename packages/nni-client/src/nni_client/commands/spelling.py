@@ -19,7 +19,7 @@ class Command(TyperCommand):
             args: The words after the command's name.
         """
         try:
-            words = spelled_out(args, _options_of(self))
+            words = spelled_out(args, options_of(self))
         except AmbiguousOptionError as error:
             if not ctx.resilient_parsing:
                 ctx.fail(str(error))
@@ -101,7 +101,8 @@ def _find(given: str, options: Sequence[Option]) -> tuple[Option, str] | None:
     return next(((option, name) for name, option in fitting.items()), None)
 
 
-def _options_of(command: TyperCommand) -> list[Option]:
+def options_of(command: TyperCommand) -> list[Option]:
+    """Returns the options of a command."""
     found = [Option(("--help", "-h"), False)]
     for parameter in command.params:
         if parameter.param_type_name == "option":

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from dataclasses import replace
 from typing import Any
 
 from nni_proto.v1.algorithm_pb2 import AlgorithmRequest, AlgorithmResponse, HistoryTaken, InitializeAlgorithm
@@ -69,7 +70,7 @@ class AlgorithmProcess:
         self._is_closed = False
         rebuilt: Rebuilt | None = None
         if history.entries == ():
-            await self._make(InitializeAlgorithm.HISTORY_USE_UNSPECIFIED)
+            await self._make(InitializeAlgorithm.HISTORY_USE_UNSPECIFIED, self._settings)
         else:
             rebuilt = await self._rebuild(history)
         self._is_running = True
@@ -140,7 +141,10 @@ class AlgorithmProcess:
         """Makes a process, passes the history on as fast as it is taken, and returns how it went."""
         self._history_taken = None
         self._space_changes = SpaceChanges()
-        connection = await self._make(use)
+        settings = self._settings
+        if history.first_search_space is not None:
+            settings = replace(settings, search_space=history.first_search_space)
+        connection = await self._make(use, settings)
         entries = iter(history.entries)
         # In a thread: the entries may be read from the record, and making messages takes its time.
         while (piece := await asyncio.to_thread(next_piece, entries, connection.last_number)) is not None:
@@ -151,13 +155,18 @@ class AlgorithmProcess:
             await self._ask(history_ends_request())
         assert self._history_taken is not None
         self._space_changes.taken_all()
+        refusal = self._space_changes.answer_to(0)
+        if refusal and not self._is_differed:
+            raise AlgorithmError(f"the {settings.kind} cannot change its search space: {refusal}")
         return self._history_taken
 
-    async def _make(self, use: InitializeAlgorithm.HistoryUse.ValueType) -> Connection:
-        kind = self._settings.kind
+    async def _make(
+        self, use: InitializeAlgorithm.HistoryUse.ValueType, settings: AlgorithmSettings
+    ) -> Connection:
+        kind = settings.kind
         try:
-            request = initialize_request(self._settings, use)
-            connection = await connect(self._settings, self._take, self._ended)
+            request = initialize_request(settings, use)
+            connection = await connect(settings, self._take, self._ended)
         except (OSError, TypeError, ValueError) as error:
             raise AlgorithmError(f"the {kind} cannot be started: {error}", str(error)) from error
         self._connection = connection

@@ -106,11 +106,14 @@ class History:
         open_calls: The calls from the first request on that was not answered wholly. They are told again,
             the requests with the ids that are still open.
         last_number: The number of the last call in both, 0 when there is none or they have no numbers.
+        first_search_space: The search space that the entries begin with, None for that of the settings.
+            Changes are entries; one with the number 0 has to be taken for the algorithm to start at all.
     """
 
     entries: Iterable[HistoryEntry] = ()
     open_calls: tuple[TunerCall | AssessorCall, ...] = ()
     last_number: int = 0
+    first_search_space: Any = None
 
     @property
     def last_closed_number(self) -> int:

@@ -58,6 +58,10 @@ class SpaceChanges:
                 waiting.set_result(None)
         self._waiting.clear()
 
+    def answer_to(self, call_number: int) -> str | None:
+        """Returns the answer to a change, None when there is none."""
+        return self._answers.get(call_number)
+
     async def wait(self, call_number: int) -> str | None:
         """Returns the answer to a change that was told, None when there will be none."""
         if call_number in self._answers:

@@ -15,6 +15,7 @@ from nni_client.commands.creating import Options, say_how_to_stop
 from nni_client.commands.foreground import run_in_foreground
 from nni_client.commands.selection import find
 from nni_client.experiment import Experiment
+from nni_client.finding import runs_elsewhere
 from nni_client.run_mode import RunMode
 
 _WITHOUT_SECRETS = "local"
@@ -63,10 +64,11 @@ def resume_experiment(
         OSError: A file cannot be read.
     """
     folder = find(experiment_id, directory)
+    if folder.manager is not None:
+        raise RuntimeError(runs_elsewhere(folder.manager))
     experiment = Experiment(None, id=folder.experiment_id)
     experiment.url_prefix = url_prefix
-    if not folder.is_running:
-        experiment.config = _config(folder, changes)
+    experiment.config = _config(folder, changes)
     how = {**options._asdict(), "experiments_directory": folder.directory}
     if foreground:
         return run_in_foreground(lambda: experiment.resume(**how))

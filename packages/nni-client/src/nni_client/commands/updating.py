@@ -28,6 +28,8 @@ def change_search_space(experiment_id: str | None, file: Path) -> None:
         RuntimeError: No such experiment runs.
     """
     space = read_search_space(file)
+    if space is None:
+        raise ValueError(f"{file}: it is empty; a search space is needed")
     _update(experiment_id, lambda name: updates.search_space(name, space), "searchSpace")
 
 

@@ -1,8 +1,9 @@
-"""The folder that an experiment's trials run in."""
+"""The folder that an experiment's trials run in: the code itself, or a copy of it."""
 
 from __future__ import annotations
 
 import copy
+from itertools import count
 from pathlib import Path
 
 from nni_config import ExperimentConfig
@@ -22,3 +23,18 @@ def in_code_directory(config: ExperimentConfig, directory: Path) -> ExperimentCo
     for service in moved.training_services():
         service.trial_code_directory = str(directory)
     return moved
+
+
+def code_copies(first: Path) -> tuple[Path | None, Path]:
+    """Returns the copy of the code that was made last, None before the first, and where the next one goes.
+
+    Args:
+        first: Where the first copy goes. The next ones, of code in another folder, have a number behind it.
+    """
+    latest = None
+    for number in count(1):
+        path = first if number == 1 else first.with_name(f"{first.name}-{number}")
+        if not path.exists():
+            return latest, path
+        latest = path
+    raise AssertionError("counting ends nowhere")

@@ -34,6 +34,10 @@ class EventQueue:
         self._events.append(QueuedEvent(event, stored))
         self._wakeup.set()
 
+    def drop_all(self) -> None:
+        """Forgets the events, which come from parts that are gone."""
+        self._events.clear()
+
     async def take_all(self, timeout: float | None) -> list[QueuedEvent]:
         """Waits for at least one event, or until the time is over, and takes all there are.
 

@@ -13,14 +13,17 @@ from nni_manager.engine.events import ConfigChanged, StopRequested, TunerProcess
 from nni_manager.engine.records import EndReason, ExperimentRecord
 from nni_manager.engine.statuses import Actor, ExperimentStatus
 from nni_manager.experiments import errors
+from nni_manager.experiments.code_directory import code_copies, code_directory_of
 from nni_manager.experiments.folder import ExperimentFolder
 from nni_manager.experiments.limits_from_config import limits_from_config
 from nni_manager.experiments.parts import Parts
 from nni_manager.experiments.reading import ExperimentReader
+from nni_manager.experiments.resumed_config import resumed_config
 from nni_manager.experiments.runner import ExperimentRunner
 from nni_manager.experiments.running_parts import RunningParts
 from nni_manager.experiments.views import ExperimentView
-from nni_manager.storage.interface import Storage
+from nni_manager.storage.interface import Storage, StorageError
+from nni_manager.storage.restoring import restored_experiment
 from nni_manager.tuning.interface import Algorithm, AlgorithmError
 
 
@@ -80,7 +83,34 @@ class OpenExperiment:
                 `start` raises it for. The record stays as it was, and another resume may follow.
             StorageFailedError: The record cannot be read.
         """
-        raise errors.WrongExperimentStatusError("resuming is being built")
+        config = await asyncio.to_thread(self._resumed_config, given)
+        if self.runner.record.status is ExperimentStatus.INITIALIZED:
+            await self.runner.save(replace(self.runner.record, config=config.to_dict()))
+            self.config = config
+            await self.start()
+            return
+        try:
+            await self._go_on(config)
+        except BaseException as error:
+            await self._running.close()
+            self.runner.queue.drop_all()
+            if isinstance(error, StorageError):
+                raise errors.StorageFailedError(str(error)) from error
+            raise
+        self._running.record_origin()
+
+    async def _go_on(self, config: ExperimentConfig) -> None:
+        restored = await asyncio.to_thread(restored_experiment, self._storage)
+        new_code = code_directory_of(config) != code_directory_of(self.config)
+        performer = await self._running.open(config, new_code=new_code)
+        engine = Engine.restore(
+            restored,
+            limits_from_config(config),
+            has_assessor=config.assessor is not None,
+            initial_parameters=config.initial_parameters or (),
+        )
+        await self.runner.start(engine, engine.resume(time.time(), config.to_dict()), performer)
+        self.config = config
 
     async def change_config(self, config: ExperimentConfig, *, search_space_changed: bool) -> None:
         """Runs on with another configuration.
@@ -113,6 +143,10 @@ class OpenExperiment:
         """Closes the record."""
         await asyncio.to_thread(self.reader.close)
         await asyncio.to_thread(self._storage.close)
+
+    def _resumed_config(self, given: ExperimentConfig | None) -> ExperimentConfig:
+        copy, _ = code_copies(self._folder.code_directory)
+        return resumed_config(self.config, given, self.runner.record.experiment_id, copy)
 
     async def _change_search_space(self, tuner: Algorithm, search_space: object) -> None:
         number = self.runner.reserve_call_number()

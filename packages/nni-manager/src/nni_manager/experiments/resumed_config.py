@@ -24,7 +24,7 @@ def resumed_config(
         recorded: The one in the record, which has no secrets.
         given: The one to go on with; None for the recorded one.
         experiment_id: The experiment.
-        code_copy: The copy of the code that trials run in, None when they run in the code folder itself.
+        code_copy: The copy of the code that was made last, None when there is none.
 
     Raises:
         InvalidConfigError: It is not valid, lacks something, or changes what cannot change.
@@ -37,6 +37,8 @@ def resumed_config(
         for field in missing_secrets(config)
     ]
     code = code_directory_of(config)
+    if not config.snapshot_code or code != code_directory_of(recorded):
+        code_copy = None
     if code_copy is None and not code.is_dir():
         problems.append(
             f"trial_code_directory: {code} is gone, and the trials run in it; put it back, or resume with a "

@@ -85,6 +85,10 @@ class ExperimentRunner:
         """Returns the number for a call to the tuner that is made beside the engine."""
         return self._engine.reserve_call_number()
 
+    def why_no_trial(self) -> str | None:
+        """Returns why no trial may be created now, None when one may be."""
+        return self._engine.why_no_trial(time.time())
+
     async def start(self, engine: Engine, first: StepResult, performer: Performer) -> None:
         """Starts, or goes on; returns once that is stored.
 
@@ -108,6 +112,12 @@ class ExperimentRunner:
         stored: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         self.queue.put(event, stored)
         await self._trouble.wait_for(stored)
+
+    async def catch_up(self) -> None:
+        """Returns once everything that was told before is dealt with and stored, however long that takes."""
+        stored: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        self.queue.put(TimePassed(time.time()), stored)
+        await stored
 
     async def save(self, record: ExperimentRecord) -> None:
         """Stores the experiment as it is, outside the engine; only while it does not run."""

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Coroutine
+from collections.abc import Callable
 from functools import partial
-from typing import Any
 
 from nni_config import AlgorithmConfig, ExperimentConfig
 
 from nni_manager.experiments import crash_points, errors
+from nni_manager.experiments.algorithm_history import assessor_history, tuner_history
+from nni_manager.experiments.algorithm_keeper import KeptAlgorithm
 from nni_manager.experiments.algorithm_settings import algorithm_settings
-from nni_manager.experiments.code_directory import code_directory_of, in_code_directory
+from nni_manager.experiments.code_directory import code_copies, code_directory_of, in_code_directory
 from nni_manager.experiments.folder import ExperimentFolder
 from nni_manager.experiments.origin_keeper import OriginKeeper
 from nni_manager.experiments.parts import Parts
@@ -21,7 +22,7 @@ from nni_manager.experiments.runner import ExperimentRunner
 from nni_manager.origin.snapshot import SnapshotError, take_snapshot
 from nni_manager.storage.interface import Storage
 from nni_manager.training.interface import TrainingService, TrainingServiceError
-from nni_manager.tuning.interface import Algorithm, AlgorithmError
+from nni_manager.tuning.interface import Algorithm, AlgorithmError, History
 
 _LOG = logging.getLogger(__name__)
 
@@ -45,8 +46,8 @@ class RunningParts:
         self._parts = parts
         self._runner = runner
         self._training: TrainingService | None = None
-        self._tuner: Algorithm | None = None
-        self._assessor: Algorithm | None = None
+        self._tuner: KeptAlgorithm | None = None
+        self._assessor: KeptAlgorithm | None = None
         self._keeper: OriginKeeper | None = None
 
     @property
@@ -54,15 +55,20 @@ class RunningParts:
         """Proposes parameters; None before `open`."""
         return self._tuner
 
-    async def open(self, config: ExperimentConfig) -> Performer:
-        """Makes the parts, and starts them; the algorithms are rebuilt from the record.
+    async def open(self, config: ExperimentConfig, *, new_code: bool = False) -> Performer:
+        """Makes the parts and starts them, the algorithms with what the record has of their history.
+
+        Args:
+            config: What the experiment runs under. A tuner that is made anew is told its search space last,
+                if the record has another.
+            new_code: Whether trials are to run in another copy of the code than before, if in one at all.
 
         Raises:
             InvalidConfigError: An algorithm cannot be made, the place cannot run trials, or the code cannot
                 be copied. Everything is closed again then.
         """
         try:
-            return await self._open(config)
+            return await self._open(config, new_code)
         except (AlgorithmError, SnapshotError, TrainingServiceError) as error:
             await self.close()
             raise errors.InvalidConfigError(str(error)) from error
@@ -88,10 +94,9 @@ class RunningParts:
         if self._keeper is not None:
             await self._keeper.close()
 
-    async def _open(self, config: ExperimentConfig) -> Performer:
+    async def _open(self, config: ExperimentConfig, new_code: bool) -> Performer:
         record = self._runner.record
-        emit = self._runner.queue.put
-        running = await self._with_copy(config) if config.snapshot_code else config
+        running = await self._with_copy(config, new_code) if config.snapshot_code else config
         keeper = self._keeper = OriginKeeper(
             code_directory_of(running),
             code_directory_of(config),
@@ -102,33 +107,38 @@ class RunningParts:
         )
         keeper.begin()
         training = self._training = self._parts.make_training_service(
-            running, record.experiment_id, self._folder.path, emit
+            running, record.experiment_id, self._folder.path, self._runner.queue.put
         )
         tuner = self._tuner = self._algorithm("tuner", config.tuner, config)
-        starting: list[Coroutine[Any, Any, None]] = [training.start(), tuner.start()]
+        assessor = None
         if config.assessor is not None:
-            self._assessor = self._algorithm("assessor", config.assessor, config)
-            starting.append(self._assessor.start())
+            assessor = self._assessor = self._algorithm("assessor", config.assessor, config)
         crash_points.before("rebuild")
-        await asyncio.gather(*starting)
-        crash_points.after("rebuild")
-        return Performer(
-            training,
-            tuner,
-            self._assessor,
-            partial(self._parts.trial_environment, record.experiment_id),
-            keeper.trial_submitted,
+        await asyncio.gather(
+            training.start(),
+            self._start(tuner, partial(tuner_history, search_space=config.search_space)),
+            *([self._start(assessor, assessor_history)] if assessor is not None else []),
         )
+        crash_points.after("rebuild")
+        environment = partial(self._parts.trial_environment, record.experiment_id)
+        return Performer(training, tuner, assessor, environment, keeper.trial_submitted)
 
-    async def _with_copy(self, config: ExperimentConfig) -> ExperimentConfig:
+    async def _with_copy(self, config: ExperimentConfig, new_code: bool) -> ExperimentConfig:
         """Copies the code unless that was done; returns the configuration whose trials run in the copy."""
-        copy = self._folder.code_directory
-        if not copy.exists():
-            code = code_directory_of(config)
+        copy, next_copy = code_copies(self._folder.code_directory)
+        if copy is None or new_code:
+            copy, code = next_copy, code_directory_of(config)
             await asyncio.to_thread(take_snapshot, code, self._folder.path.parent, copy)
         return in_code_directory(config, copy.absolute())
 
-    def _algorithm(self, kind: str, algorithm: AlgorithmConfig | None, config: ExperimentConfig) -> Algorithm:
+    async def _start(self, algorithm: KeptAlgorithm, read_history: Callable[[Storage], History]) -> None:
+        rebuilt = await algorithm.start(await asyncio.to_thread(read_history, self._storage))
+        if rebuilt is not None:
+            _LOG.info("an algorithm was made anew: %s %s", rebuilt.way.value, rebuilt.difference)
+
+    def _algorithm(
+        self, kind: str, algorithm: AlgorithmConfig | None, config: ExperimentConfig
+    ) -> KeptAlgorithm:
         if algorithm is None:
             raise AlgorithmError(f"{kind}: must be set")
         record = self._runner.record
@@ -141,4 +151,11 @@ class RunningParts:
             record.origin.seed,
             self._folder,
         )
-        return self._parts.make_algorithm(settings, self._runner.queue.put)
+        read_history = tuner_history if kind == "tuner" else assessor_history
+        make = partial(self._parts.make_algorithm, settings)
+        return KeptAlgorithm(make, partial(self._history, read_history), self._runner.queue.put, kind)
+
+    async def _history(self, read_history: Callable[[Storage], History]) -> History:
+        """Returns the history of an algorithm that is made anew while the experiment runs."""
+        await self._runner.catch_up()
+        return await asyncio.to_thread(read_history, self._storage)

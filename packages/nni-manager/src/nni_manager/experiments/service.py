@@ -157,10 +157,9 @@ class ExperimentService:
             await experiment.runner.settle(TrialRequested(parameters, request_id, time.time()))
             created = await experiment.reader.trial_of_request(request_id)
             if created is None:
-                status = experiment.runner.record.status.value
+                why = experiment.runner.why_no_trial() or "it was full at that moment; try again"
                 raise errors.WrongExperimentStatusError(
-                    f"experiment {experiment_id!r} takes no more trials (it is {status}): max_trial_number "
-                    "or max_experiment_duration is reached, or it ends"
+                    f"experiment {experiment_id!r} takes no more trials: {why}"
                 )
             return created
 

@@ -9,7 +9,16 @@ from typing import Any
 
 from nni_manager.engine.effects import AssessorCall, RequestParameters, TellSearchSpace, TunerCall
 from nni_manager.engine.events import ParametersProposed, ParametersRefused, TunerProcessed
-from nni_manager.tuning.interface import AlgorithmError, AlgorithmSettings, Emit
+from nni_manager.tuning.interface import (
+    NO_HISTORY,
+    AlgorithmError,
+    AlgorithmSettings,
+    Emit,
+    History,
+    HistoryEntry,
+    RebuildWay,
+    Rebuilt,
+)
 
 
 class SimulatedAlgorithm:
@@ -17,7 +26,8 @@ class SimulatedAlgorithm:
 
     Attributes:
         settings: What it was made with.
-        told: Every call, in order.
+        history: What happened before it was made.
+        told: Every call since, in order.
         closed: Whether it was ended.
     """
 
@@ -39,6 +49,7 @@ class SimulatedAlgorithm:
             refuses_search_spaces: Whether it refuses to change its search space.
         """
         self.settings = settings
+        self.history: list[HistoryEntry] = []
         self.told: list[TunerCall | AssessorCall] = []
         self.closed = False
         self._emit = emit
@@ -46,10 +57,19 @@ class SimulatedAlgorithm:
         self._refuses_to_start = refuses_to_start
         self._refuses_search_spaces = refuses_search_spaces
 
-    async def start(self) -> None:
-        """Starts, or refuses to."""
+    async def start(self, history: History = NO_HISTORY) -> Rebuilt | None:
+        """Starts, or refuses to. What was proposed before is not proposed again."""
         if self._refuses_to_start:
             raise AlgorithmError(self._refuses_to_start)
+        self.history = list(history.entries)
+        for entry in self.history:
+            if isinstance(entry, ParametersProposed):
+                next(self._proposals, None)
+        if history.last_closed_number:
+            self._emit(TunerProcessed(history.last_closed_number, time.time()))
+        for call in history.open_calls:
+            self.tell(call)
+        return Rebuilt(RebuildWay.TOLD) if self.history else None
 
     def tell(self, call: TunerCall | AssessorCall) -> None:
         """Answers in the next turn of the event loop."""

@@ -130,7 +130,13 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A home folder and a runtime folder of the test's own."""
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("NNI_RUNTIME_DIR", str(tmp_path / "runtime"))
-    for name in ("SSH_CONNECTION", "NNI_CALL_TIMEOUT", "NNI_START_TIMEOUT"):
+    for name in (
+        "NNI_CONFIG_DIR",
+        "XDG_CONFIG_HOME",
+        "SSH_CONNECTION",
+        "NNI_CALL_TIMEOUT",
+        "NNI_START_TIMEOUT",
+    ):
         monkeypatch.delenv(name, raising=False)
     return tmp_path
 
@@ -145,3 +151,22 @@ def fake_manager(home: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., N
 
     tell()
     return tell
+
+
+@pytest.fixture
+def make_experiment(home: Path) -> Callable[..., Any]:
+    """Makes an experiment that can be started; where it goes is `home`/experiments unless said otherwise."""
+    from nni_client import Experiment
+
+    def make(directory: Path | None = None, **options: Any) -> Experiment:
+        experiment = Experiment("local", **options)
+        config = experiment.config
+        config.experiment_working_directory = directory or home / "experiments"
+        config.trial_concurrency = 1
+        config.trial_command = "true"
+        config.trial_code_directory = home
+        config.search_space = {"x": {"_type": "uniform", "_value": [0, 1]}}
+        config.tuner.name = "Random"
+        return experiment
+
+    return make

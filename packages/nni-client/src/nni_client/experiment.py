@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 from nni_config import ExperimentConfig, new_experiment_id
 from nni_config.experiment_folders import FolderKind
 from nni_config.open_types import MaybeNone
+from nni_config.secret_fields import take_secrets_from_environment
 from nni_config.wire import config_from_message
 from nni_proto.v1 import experiment_pb2
 
@@ -363,7 +365,9 @@ class Experiment(AttachableExperiment):
         folder = finding.to_resume(self.id, self._config, self._named(experiments_directory))
         config = None
         if self._config is not None:
-            config = how.applied_to(startable(self._config))
+            given = copy.deepcopy(self._config)
+            take_secrets_from_environment(given)
+            config = how.applied_to(startable(given))
             config.experiment_working_directory = folder.directory
         level = None if config is None else config.log_level
         command = how.command(folder.directory, self.id, self.url_prefix, level, resume=True)

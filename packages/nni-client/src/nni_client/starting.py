@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 from nni_config import ExperimentConfig
 from nni_config.experiment_folders import remember_experiments_directory
-from nni_config.wire import config_to_message
+from nni_config.secret_fields import missing_secrets, take_secrets_from_environment
+from nni_config.wire import config_from_message, config_to_message
 from nni_proto.resource_names import experiment_name
 from nni_proto.v1.experiment_pb2 import Experiment
 from nni_proto.v1.experiment_service_pb2 import (
@@ -25,7 +26,6 @@ from nni_client.errors import (
     InvalidArgumentError,
     InvalidConfigError,
     ManagerUnreachableError,
-    NotFoundError,
 )
 from nni_client.interrupts import Interrupts
 from nni_client.launch import StartError, launch
@@ -43,8 +43,7 @@ from nni_client.new_folder import NewFolder
 from nni_client.settings import CALL_TIMEOUT, RESUME_TIMEOUT, seconds_from_environment
 
 _MISSING_SECRETS = (
-    "The record of an experiment holds no passwords, tokens and keys. To give them: load_checkpoint(), set "
-    "them in `config`, then resume()."
+    "From Python: experiment.load_checkpoint(), set them in experiment.config, then experiment.resume()."
 )
 
 
@@ -123,7 +122,8 @@ def resume_experiment(
     """Starts a manager that goes on with an experiment of an earlier one.
 
     Args:
-        config: The configuration to go on with, in its canonical form; None for the recorded one.
+        config: The configuration to go on with, in its canonical form; None for the recorded one, with the
+            secrets that the environment has for it.
         command: What the manager is to do; `resume` is set.
         interrupts: See `start_experiment`.
         options: See `start_experiment`.
@@ -138,19 +138,20 @@ def resume_experiment(
     limit = options.call_timeout or seconds_from_environment(CALL_TIMEOUT, RESUME_TIMEOUT)
 
     def begin(session: Session) -> Experiment | None:
+        before = session.call(GET_EXPERIMENT, GetExperimentRequest(name=name)).experiment
+        hint = ""
+        if config is None:
+            recorded = config_from_message(before.config)
+            if take_secrets_from_environment(recorded):
+                request.config.CopyFrom(config_to_message(recorded))
+            hint = f"\n{_MISSING_SECRETS}" if missing_secrets(recorded) else ""
         try:
-            before = session.call(GET_EXPERIMENT, GetExperimentRequest(name=name)).experiment
-        except NotFoundError:
-            before = None
-        session.call(RESUME_EXPERIMENT, request, limit)
+            session.call(RESUME_EXPERIMENT, request, limit)
+        except InvalidConfigError as error:
+            raise InvalidConfigError(f"{error}{hint}") from error
         return before
 
-    try:
-        return _start(command, interrupts, options, begin)
-    except InvalidConfigError as error:
-        if config is not None:
-            raise
-        raise InvalidConfigError(f"{error}\n{_MISSING_SECRETS}") from error
+    return _start(command, interrupts, options, begin)
 
 
 def show_experiment(

@@ -15,6 +15,9 @@ if "raise_at_import" in BEHAVIOUR:
     raise ImportError(BEHAVIOUR["raise_at_import"])
 
 import grpc  # noqa: E402
+from google.protobuf.any_pb2 import Any as AnyMessage  # noqa: E402
+from google.rpc import code_pb2, error_details_pb2, status_pb2  # noqa: E402
+from grpc_status import rpc_status  # noqa: E402
 from nni_proto.v1 import experiment_service_pb2 as pb  # noqa: E402
 from nni_proto.v1 import experiment_service_pb2_grpc  # noqa: E402
 from nni_proto.v1.experiment_pb2 import Experiment  # noqa: E402
@@ -30,16 +33,28 @@ def tell(**facts: object) -> None:
         pipe.write(json.dumps(facts) + "\n")
 
 
+def refuse(context: grpc.ServicerContext, reason: str, message: str) -> None:
+    detail = AnyMessage()
+    detail.Pack(error_details_pb2.ErrorInfo(domain="nni", reason=reason))
+    status = status_pb2.Status(code=code_pb2.INVALID_ARGUMENT, message=message, details=[detail])
+    context.abort_with_status(rpc_status.to_status(status))
+
+
 class Service(experiment_service_pb2_grpc.ExperimentServiceServicer):
     def __init__(self) -> None:
         kind = "view_status" if "--view" in sys.argv else "status"
-        status = Experiment.Status.Value(f"STATUS_{BEHAVIOUR.get(kind, 'RUNNING')}")
+        kind, usual = ("recorded_status", "STOPPED") if "--resume" in sys.argv else (kind, "RUNNING")
+        status = Experiment.Status.Value(f"STATUS_{BEHAVIOUR.get(kind, usual)}")
         self.experiment = Experiment(
             name=f"experiments/{argument('--experiment-id')}",
             status=status,
             revision=1,
             directory=str(Path(argument("--experiments-directory")) / argument("--experiment-id")),
+            warnings=BEHAVIOUR.get("recorded_warnings", []),
         )
+        self.record = Path(self.experiment.directory) / "db" / "experiment.sqlite"
+        if self.record.exists():
+            self.experiment.config.ParseFromString(self.record.read_bytes())
         self.stopped = threading.Event()
 
     def CreateExperiment(self, request, context):
@@ -49,10 +64,32 @@ class Service(experiment_service_pb2_grpc.ExperimentServiceServicer):
             print("slow", file=sys.stderr, flush=True)
             time.sleep(BEHAVIOUR["slow_create"])
         self.experiment.config.CopyFrom(request.config)
+        self.record.parent.mkdir(exist_ok=True)
+        self.record.write_bytes(request.config.SerializeToString())
         return pb.CreateExperimentResponse(experiment=self.experiment)
 
     def StartExperiment(self, request, context):
         return pb.StartExperimentResponse(experiment=self.experiment)
+
+    def ResumeExperiment(self, request, context):
+        (Path(self.experiment.directory) / "resumed").write_bytes(request.SerializeToString())
+        if "refuse_resume" in BEHAVIOUR:
+            refuse(context, "INVALID_CONFIG", BEHAVIOUR["refuse_resume"])
+        time.sleep(BEHAVIOUR.get("slow_resume", 0))
+        if request.HasField("config"):
+            self.experiment.config.CopyFrom(request.config)
+        self.experiment.status = Experiment.STATUS_RUNNING
+        self.experiment.warnings.extend(BEHAVIOUR.get("new_warnings", []))
+        self.experiment.revision += 1
+        return pb.ResumeExperimentResponse(experiment=self.experiment)
+
+    def PauseExperiment(self, request, context):
+        self.experiment.paused = True
+        return pb.PauseExperimentResponse(experiment=self.experiment)
+
+    def UnpauseExperiment(self, request, context):
+        self.experiment.paused = False
+        return pb.UnpauseExperimentResponse(experiment=self.experiment)
 
     def CreateSignInCode(self, request, context):
         return pb.CreateSignInCodeResponse(code="abc", url="http://127.0.0.1:8080/sign-in?code=abc")
@@ -61,6 +98,12 @@ class Service(experiment_service_pb2_grpc.ExperimentServiceServicer):
         return pb.GetExperimentResponse(experiment=self.experiment)
 
     def ListTrials(self, request, context):
+        if request.statuses:
+            failed = [Trial(name=f"{request.parent}/trials/f{n}") for n in range(BEHAVIOUR.get("failed", 0))]
+            for trial in failed:
+                trial.end_reason.exit_code = 1
+                trial.end_reason.stderr_tail = "Traceback:\nValueError: bad\n"
+            return pb.ListTrialsResponse(trials=failed)
         return pb.ListTrialsResponse(trials=[Trial(name=f"{request.parent}/trials/t1")])
 
     def ListMetrics(self, request, context):
@@ -75,7 +118,8 @@ class Service(experiment_service_pb2_grpc.ExperimentServiceServicer):
         return pb.StopExperimentResponse(experiment=self.experiment)
 
     def WatchExperiment(self, request, context):
-        yield pb.WatchExperimentResponse(revision=1, experiment=self.experiment)
+        if request.after_revision < self.experiment.revision:
+            yield pb.WatchExperimentResponse(revision=self.experiment.revision, experiment=self.experiment)
         if "exit_in_watch" in BEHAVIOUR:
             os._exit(BEHAVIOUR["exit_in_watch"])
         if "end_as" in BEHAVIOUR:
@@ -83,7 +127,8 @@ class Service(experiment_service_pb2_grpc.ExperimentServiceServicer):
             for count in BEHAVIOUR.get("counts", []):
                 self.experiment.trial_counts.add(status=count["status"], count=count["count"])
                 self.experiment.trial_count += count["count"]
-            yield pb.WatchExperimentResponse(revision=2, experiment=self.experiment)
+            self.experiment.revision += 1
+            yield pb.WatchExperimentResponse(revision=self.experiment.revision, experiment=self.experiment)
         self.stopped.wait()
 
 

@@ -29,3 +29,12 @@ def file_system_type(path: Path) -> str:
         if place.is_relative_to(mount.mountpoint)
     ]
     return max(mounts, default=(0, 0, ""))[2].lower()
+
+
+def mounts_below(path: Path) -> list[Path]:
+    """Returns where in a folder other file systems are mounted, folders mounted a second time included."""
+    import psutil
+
+    place = path.resolve()
+    mounts = (Path(mount.mountpoint) for mount in psutil.disk_partitions(all=True))
+    return sorted(mount for mount in mounts if place in mount.parents)

@@ -26,6 +26,7 @@ _MODULES = (
     "trial_commands",
     "updating_commands",
     "exporting_commands",
+    "deleting_commands",
     "log_commands",
     "config_commands",
     "doctor_commands",

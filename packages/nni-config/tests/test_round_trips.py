@@ -131,7 +131,7 @@ def test_every_class_travels_as_a_message(name: str) -> None:
     is_storage = CLASSES[name]._place == "shared_storage"
 
     @given(of_class(CLASSES[name]))
-    @settings(max_examples=40)
+    @settings(max_examples=40, deadline=None)
     def there_and_back(part: ConfigBase) -> None:
         config = ExperimentConfig(**{"shared_storage" if is_storage else "training_service": part})
         message = config_to_message(config)
@@ -143,7 +143,7 @@ def test_every_class_travels_as_a_message(name: str) -> None:
 
 
 @given(of_class(ExperimentConfig))
-@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_any_configuration_travels_as_a_message(config: ExperimentConfig) -> None:
     read = config_from_message(config_to_message(config))
     assert repr(read.to_dict(secrets=True)) == repr(config.to_dict(secrets=True))
@@ -308,7 +308,7 @@ def test_from_yaml_through_everything_and_back(tmp_path: Path, platform: str) ->
     )
 
     @given(files(service))
-    @settings(max_examples=25, suppress_health_check=[HealthCheck.too_slow])
+    @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
     def through(content: dict[str, Any]) -> None:
         path.write_text(json.dumps(content))
         config = ExperimentConfig.load(path)

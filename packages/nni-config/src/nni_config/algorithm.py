@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 
-from nni_config.algorithms import AlgorithmKind, find_algorithm, refusal_of_name
+from nni_config.algorithms import AlgorithmKind, is_known, is_registered, refusal_of_name
 from nni_config.base import ConfigBase
 from nni_config.checks import check_directory
 from nni_config.coercion import is_placeholder, placeholder_message
@@ -19,10 +19,11 @@ _CLASS_NAME = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)+")
 
 
 class AlgorithmConfig(ConfigBase):
-    """Chooses a tuner or an assessor: a built-in one by its name, or one's own class.
+    """Chooses a tuner or an assessor: a built-in or registered one by its name, or one's own class.
 
     Attributes:
-        name: The name of a built-in algorithm. Rule: in any case; either this or class_name.
+        name: The name of a built-in algorithm, or of a registered one. Rule: in any case; either this or
+            class_name.
         class_name: The class of one's own. Rule: "module.Class".
         code_directory: The folder that class_name is imported from. Rule: an existing folder; only with
             class_name.
@@ -59,6 +60,10 @@ class AlgorithmConfig(ConfigBase):
         """Returns whether nothing was chosen, as in the template that Experiment("local") starts with."""
         return self.name is None and self.class_name is None and not self.class_args
 
+    def is_own(self) -> bool:
+        """Returns whether a class of the user's is chosen, by its path or by the name it is registered as."""
+        return self.class_name is not None or (self.name is not None and is_registered(self.name))
+
     def _fill_in(self, parents: list[ConfigBase], report: Report) -> None:
         if self.class_name is not None and self.code_directory is None:
             self.code_directory = "."
@@ -69,8 +74,9 @@ class AlgorithmConfig(ConfigBase):
 
     def _check(self, parents: list[ConfigBase], report: Report) -> None:
         if self.class_name is None:
-            for path, text in self.placeholders():
-                report.add(placeholder_message(text), *path)
+            if not self.is_own():
+                for path, text in self.placeholders():
+                    report.add(placeholder_message(text), *path)
             if not self.name:
                 report.add(
                     'it is not set; allowed is the name of an algorithm, such as "TPE", or class_name', "name"
@@ -87,7 +93,7 @@ class AlgorithmConfig(ConfigBase):
     def check_name(self, kind: AlgorithmKind, report: Report) -> None:
         """Reports a name under which there is no algorithm of the kind."""
         is_checked = self.class_name is None and not report.has_problem("name")
-        if self.name and is_checked and find_algorithm(self.name, kind) is None:
+        if self.name and is_checked and not is_known(self.name, kind):
             report.add(refusal_of_name(self.name, kind), "name")
 
 

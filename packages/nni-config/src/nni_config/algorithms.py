@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 from nni_config.names import closest, short
 
@@ -57,15 +57,34 @@ def find_algorithm(name: str, kind: AlgorithmKind) -> BuiltInAlgorithm | None:
     return matches[0] if matches else None
 
 
+def is_known(name: str, kind: AlgorithmKind) -> bool:
+    """Returns whether there is an algorithm of a name, a built-in one or one that users have added."""
+    return find_algorithm(name, kind) is not None or _is_added(name, kind)
+
+
+def is_registered(name: str) -> bool:
+    """Returns whether a name is that of a tuner or an assessor that users have added."""
+    kinds: tuple[AlgorithmKind, ...] = get_args(AlgorithmKind)
+    if any(find_algorithm(name, kind) is not None for kind in kinds):
+        return False
+    return any(_is_added(name, kind) for kind in kinds)
+
+
 def is_misspelt(name: str, kind: AlgorithmKind) -> bool:
     """Returns whether a name is no algorithm's and is like that of a built-in one."""
     names = [each.name for each in BUILT_IN_ALGORITHMS if each.kind == kind]
-    return find_algorithm(name, kind) is None and closest(name, names, _ALIKE) is not None
+    return not is_known(name, kind) and closest(name, names, _ALIKE) is not None
 
 
 def refusal_of_name(name: str, kind: AlgorithmKind) -> str:
-    """Returns why a name that is not built in is refused, and which names there are."""
+    """Returns why a name that there is not is refused, and which names there are."""
+    from nni_config.registered_algorithms import RegistryError, registered_algorithms
+
     names = [each.name for each in BUILT_IN_ALGORITHMS if each.kind == kind]
+    try:
+        names += [each.name for each in registered_algorithms(kind)]
+    except RegistryError as error:
+        return f"whether {short(name)} is registered cannot be told: {error}"
     allowed = f"available: {', '.join(names) if names else 'none'}, or class_name for a class of your own"
     others = [each.lower() for row in _NOT_AVAILABLE if row[0] == kind for each in row[1:]]
     if name.lower() in others:
@@ -73,3 +92,12 @@ def refusal_of_name(name: str, kind: AlgorithmKind) -> str:
     guess = closest(name, names, _ALIKE)
     hint = f" (did you mean {guess!r}?)" if guess else ""
     return f"there is no {kind} {short(name)}{hint}; {allowed}"
+
+
+def _is_added(name: str, kind: AlgorithmKind) -> bool:
+    from nni_config.registered_algorithms import RegistryError, find_registered
+
+    try:
+        return find_registered(name, kind) is not None
+    except RegistryError:
+        return False  # the refusal of the name tells it

@@ -19,6 +19,7 @@ from nni_config.field_texts import NOT_BLANK, ONE_OR_MORE, FieldText, field_text
 from nni_config.fields import FieldKind, field_kinds, is_required
 from nni_config.names import camel_case
 from nni_config.platforms import load_every_class
+from nni_config.registered_algorithms import registered_algorithms
 from nni_config.schema_search_space import search_space_definitions
 from nni_config.schema_values import Schema
 from nni_config.training_service import TrainingServiceConfig, training_service_classes
@@ -202,28 +203,40 @@ def _algorithm(kind: AlgorithmKind, is_needed: bool) -> Schema:
     """Returns the schema of a choice; one that is not needed may be empty, as a template has it."""
     schema = class_schema(AlgorithmConfig)
     names = [each.name for each in BUILT_IN_ALGORITHMS if each.kind == kind]
-    name = {"anyOf": [{"enum": names}, {"type": "string", "pattern": values.any_case(names)}]}
+    added = _added_names(kind)
+    name = values.nullable(_name_of(names + added)) if names + added else {"type": "null"}
     properties = schema["properties"]
     said = {key: value for key, value in properties["name"].items() if key == "description"}
-    properties["name"] = {**said, **(values.nullable(name) if names else {"type": "null"})}
+    properties["name"] = {**said, **name}
     properties["className"]["anyOf"][0]["pattern"] = r"^[^\s.\d][^\s.]*(\.[^\s.\d][^\s.]*)+$"
     mode = {"optimize_mode": {"description": "Which results are better.", "enum": ["maximize", "minimize"]}}
     arguments = {"properties": mode, "additionalProperties": {"$ref": "#/$defs/argument"}}
+    by_name = {"className": {"type": "null"}, "codeDirectory": {"type": "null"}}
     built_in = {
         **_present("name"),
-        "properties": {
-            "name": {"not": {"type": "null"}},
-            "className": {"type": "null"},
-            "codeDirectory": {"type": "null"},
-            "classArgs": arguments,
-        },
+        "properties": {"name": _not_null_and_none_of(added), **by_name, "classArgs": arguments},
     }
+    registered = {"required": ["name"], "properties": {"name": _name_of(added), **by_name}}
     empty = {"properties": {"name": {"type": "null"}, "className": {"type": "null"}, "classArgs": _EMPTY}}
     own = {
         **_present("className"),
         "properties": {"className": {"not": {"type": "null"}}, "name": {"type": "null"}},
     }
-    return {**schema, "oneOf": [built_in, own, *([] if is_needed else [empty])]}
+    choices = [built_in, *([registered] if added else []), own, *([] if is_needed else [empty])]
+    return {**schema, "oneOf": choices}
+
+
+def _added_names(kind: AlgorithmKind) -> list[str]:
+    """Returns the names and aliases of algorithms that users have added."""
+    return [name for each in registered_algorithms(kind) for name in (each.name, each.alias) if name]
+
+
+def _name_of(names: list[str]) -> Schema:
+    return {"anyOf": [{"enum": names}, {"type": "string", "pattern": values.any_case(names)}]}
+
+
+def _not_null_and_none_of(names: list[str]) -> Schema:
+    return {"not": {"anyOf": [{"type": "null"}, _name_of(names)]} if names else {"type": "null"}}
 
 
 _EMPTY: Schema = {"anyOf": [{"type": "null"}, {"type": "object", "maxProperties": 0}]}
@@ -249,10 +262,11 @@ def _needs_command(own_commands: list[str]) -> Schema:
 
 def _needs_search_space() -> Schema:
     """Returns that there is a search space, and how it looks, where a built-in algorithm searches it."""
-    algorithm = {"type": "object", **_present("name")}
+    name = {"name": _not_null_and_none_of(_added_names("tuner"))}
+    algorithm = {"type": "object", "required": ["name"], "properties": name}
     return {
         "if": {
-            "anyOf": [{"required": [name], "properties": {name: algorithm}} for name in ("tuner", "advisor")]
+            "anyOf": [{"required": [key], "properties": {key: algorithm}} for key in ("tuner", "advisor")]
         },
         "then": {
             "properties": {"searchSpace": values.nullable({"$ref": "#/$defs/parameters"})},

@@ -43,7 +43,7 @@ def check_optimize_mode(config: ExperimentConfig, report: Report) -> None:
     first: tuple[Steps, Any] | None = None
     for path, mode in _written_modes(config):
         if mode not in _MODES:
-            is_own_class = getattr(config, str(path[0])).class_name is not None
+            is_own_class = path[0] != "optimize_mode" and getattr(config, str(path[0])).is_own()
             # A class of one's own may mean something else by it, if the experiment says what is better.
             if not is_own_class:
                 report.add(f"{short(mode)} is not allowed; {_ALLOWED}", *path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from nni_config.durations import LONGEST
@@ -18,8 +19,12 @@ _AMOUNT = r"^\s*(?=[+.\d]*[1-9])\+?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*"
 
 def any_case(words: list[str] | tuple[str, ...]) -> str:
     """Returns a pattern of words in upper and lower case, which JSON Schema has no flag for."""
-    alternatives = ("".join(f"[{c.upper()}{c.lower()}]" if c.isalpha() else c for c in w) for w in words)
+    alternatives = ("".join(map(_any_case_of, word)) for word in words)
     return f"^({'|'.join(alternatives)})$"
+
+
+def _any_case_of(character: str) -> str:
+    return f"[{character.upper()}{character.lower()}]" if character.isalpha() else re.escape(character)
 
 
 BOOLEAN: Schema = {

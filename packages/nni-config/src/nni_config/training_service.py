@@ -11,6 +11,7 @@ from nni_config.fields import NonNegativeInt, PathLike, filled_in, required
 from nni_config.names import closest, comparable, short
 from nni_config.platforms import OTHER_NAMES, PLATFORMS, load_platform
 from nni_config.problems import InvalidConfigError, Problem, Report
+from nni_config.registered_training_services import known_packages, load_package
 
 _SHORTCUTS = ("trial_command", "trial_code_directory", "trial_gpu_number", "nni_manager_ip", "debug")
 
@@ -94,13 +95,15 @@ def training_service_class(platform: Any) -> type[TrainingServiceConfig]:
     """Returns the configuration class of a platform.
 
     Raises:
-        ValueError: There is none; the text names those that there are.
+        ValueError: There is none, and the text names those that there are; or a registered package is broken.
     """
     if isinstance(platform, str):
         found = training_service_classes().get(platform)
         if found is None and platform in PLATFORMS:
             load_platform(platform)
             found = training_service_classes()[platform]
+        if found is None and load_package(platform):
+            found = training_service_classes().get(platform)
         if found is not None:
             return found
     if platform in list(OTHER_NAMES):
@@ -120,7 +123,8 @@ def check_share_of_gpu(trials_per_gpu: int | None, trial_gpu_number: int | None,
 
 def _names() -> list[str]:
     """Returns the names of the platforms, those of the built-in ones first."""
-    return [*PLATFORMS, *sorted(training_service_classes().keys() - PLATFORMS.keys())]
+    others = {*training_service_classes(), *known_packages()} - PLATFORMS.keys()
+    return [*PLATFORMS, *sorted(others)]
 
 
 def training_service_classes() -> dict[str, type[TrainingServiceConfig]]:

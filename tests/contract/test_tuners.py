@@ -1,34 +1,229 @@
-"""The tuner contract for every built-in tuner."""
+"""The tuner contract for every built-in tuner, and that one made anew goes on as the one before."""
 
 from __future__ import annotations
 
+import json
+import math
+import random
+from typing import Any
+
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from nni_manager.algorithms.tuner import Tuner
 from nni_manager.algorithms.tuners.grid_search import GridSearchTuner
 from nni_manager.algorithms.tuners.random import RandomTuner
 from nni_manager.algorithms.tuners.tpe import TpeTuner
+from nni_manager.engine.effects import (
+    RequestParameters,
+    TellFinalResult,
+    TellImportedTrials,
+    TellSearchSpace,
+    TellTrialEnd,
+)
+from nni_manager.engine.events import ParametersProposed, ParametersRefused
+from nni_manager.engine.statuses import TrialStatus
+from nni_manager.testing.search_spaces import FINITE, SPACES
 from nni_manager.testing.tuner import MakeTuner, TunerContract
+from nni_manager.tuning.requests import request_of
+from nni_manager.tuning.told_history import ToldHistory
+from nni_manager.tuning.tuner_dispatcher import TunerDispatcher
+from nni_proto import values
+from nni_proto.v1.algorithm_pb2 import AlgorithmResponse
+
+VALUES = [0.5, 1, 2.5, {"default": 0.25, "text": "x"}, math.nan, math.inf, "no number", {"other": 1}, None]
 
 
-class TestRandom(TunerContract):
+class Search:
+    """A tuner that is told what a plan says; it may be made anew at any moment.
+
+    Attributes:
+        suggestions: All it proposed, None for each refusal.
+    """
+
+    def __init__(self, make: MakeTuner, space: dict[str, Any]) -> None:
+        self.suggestions: list[Any] = []
+        self._make = make
+        self._space = space
+        self._history: list[Any] = []
+        self._running: dict[int, Any] = {}
+        self._next_id = self._number = 0
+        self._sent: list[AlgorithmResponse] = []
+        self._dispatcher = self._fresh()[1]
+
+    def _fresh(self) -> tuple[Tuner, TunerDispatcher]:
+        tuner = self._make("maximize")
+        tuner.update_search_space(self._space)
+        return tuner, TunerDispatcher(tuner, self._sent.append)
+
+    def rebuild(self) -> None:
+        tuner, self._dispatcher = self._fresh()
+        told = ToldHistory(tuner, self._dispatcher)
+        for entry in self._history:
+            told.take(request_of(entry))
+        told.end()
+        assert self._sent == []
+
+    def step(self, rng: random.Random) -> None:
+        """Does one thing; the random numbers say what."""
+        what, which, value = rng.random(), rng.random(), rng.choice(VALUES)
+        if not self._running or (len(self._running) < 6 and what < 0.5):
+            self.ask(1 + int(which * 3))
+        elif what < 0.8:
+            parameter_id = list(self._running)[int(which * len(self._running))]
+            self.finish(parameter_id, self._running[parameter_id], value)
+        elif what < 0.85:
+            self.end(next(iter(self._running)), TrialStatus.FAILED)
+        elif what < 0.9:
+            own = dict.fromkeys(self._space, which) if which < 0.5 else next(iter(self._running.values()))
+            self.tell(TellFinalResult(self.number(), "own", None, own, value, customized=True))
+        elif what < 0.93:
+            trials = ({"parameter": own, "value": 1.0} for own in list(self._running.values())[:2])
+            self.tell(TellImportedTrials(self.number(), tuple(trials)))
+        else:
+            self.finish(10_000, {"never": "proposed"}, value)
+
+    def number(self) -> int:
+        self._number += 1
+        return self._number
+
+    def tell(self, call: Any) -> None:
+        self._history.append(call)
+        self._dispatcher.handle(request_of(call))
+
+    def ask(self, count: int) -> None:
+        ids = tuple(range(self._next_id, self._next_id + count))
+        self._next_id += count
+        self.tell(RequestParameters(self.number(), ids))
+        for response in self._sent:
+            if response.HasField("propose"):
+                parameters = values.from_message(response.propose.parameters)
+                self._running[response.propose.parameter_id] = parameters
+                self._history.append(ParametersProposed(response.propose.parameter_id, parameters, 0.0))
+                self.suggestions.append(parameters)
+            else:
+                self._history.append(ParametersRefused(tuple(response.refuse.parameter_ids), ""))
+                self.suggestions.append(None)
+        self._sent.clear()
+
+    def finish(self, parameter_id: int, parameters: Any, value: Any) -> None:
+        call = TellFinalResult(self.number(), "trial", parameter_id, parameters, value, customized=False)
+        self.tell(call)
+        self.end(parameter_id, TrialStatus.SUCCEEDED)
+
+    def end(self, parameter_id: int, status: TrialStatus) -> None:
+        self._running.pop(parameter_id, None)
+        self.tell(TellTrialEnd(self.number(), "trial", parameter_id, status))
+
+    def change(self, space: dict[str, Any]) -> None:
+        self.tell(TellSearchSpace(self.number(), space))
+
+
+class RebuildContract:
+    """Tests of a tuner that is made anew. A subclass provides the fixture `make`."""
+
+    @pytest.mark.parametrize("seed", range(2))
+    @pytest.mark.parametrize("name", ["mixed", "nested", "choice", "qloguniform", "normal"])
+    def test_after_five_deaths_the_next_suggestions_are_those_of_an_undisturbed_run(
+        self, make: MakeTuner, name: str, seed: int
+    ) -> None:
+        deaths = random.Random(seed).sample(range(150), 5)
+        runs = []
+        for dies in (False, True):
+            search, rng = Search(make, SPACES[name]), random.Random(seed)
+            for number in range(150):
+                search.step(rng)
+                if dies and number in deaths:
+                    search.rebuild()
+            if dies:
+                search.rebuild()
+            for _ in range(20):
+                search.ask(1)
+            runs.append(search.suggestions)
+        assert json.dumps(runs[0]) == json.dumps(runs[1])
+        assert len(runs[0]) > 60
+
+    def test_a_change_of_the_search_space_is_part_of_the_history(self, make: MakeTuner) -> None:
+        runs = []
+        for dies in (False, True):
+            search, rng = Search(make, SPACES["mixed"]), random.Random(1)
+            for number in range(120):
+                search.step(rng)
+                if number == 60:
+                    search.change({**SPACES["mixed"], "layers": {"_type": "randint", "_value": [5, 20]}})
+                if dies and number % 25 == 0:
+                    search.rebuild()
+            for _ in range(20):
+                search.ask(1)
+            runs.append(search.suggestions)
+        assert json.dumps(runs[0]) == json.dumps(runs[1])
+
+    @given(
+        order=st.permutations(["result", "result", "end", "end", "unknown", "customized", "imported"]),
+        value=st.sampled_from([*VALUES, 10**400, -math.inf, [], True]),
+        own=st.sampled_from([{}, "text", None, {"lr": 10**400, "layers": 3}, {"lr": 0.1, "layers": 5.0}]),
+    )
+    # Every class that has this test runs all of it.
+    @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.differing_executors])
+    def test_no_order_of_messages_is_an_error(
+        self, request: pytest.FixtureRequest, order: list[str], value: Any, own: Any
+    ) -> None:
+        make: MakeTuner = request.getfixturevalue("make")
+        search = Search(make, SPACES["mixed"])
+        search.ask(3)
+        first = search.suggestions[0]
+        for what in order:
+            if what == "result":
+                call = TellFinalResult(search.number(), "trial", 0, first, value, customized=False)
+                search.tell(call)
+            elif what == "end":
+                search.end(0, TrialStatus.FAILED)
+            elif what == "unknown":
+                search.finish(77, own, value)
+            elif what == "customized":
+                call = TellFinalResult(search.number(), "own", None, own, value, customized=True)
+                search.tell(call)
+                search.tell(TellTrialEnd(search.number(), "own", None, TrialStatus.SUCCEEDED))
+            else:
+                search.tell(TellImportedTrials(search.number(), ({"parameter": own, "value": value},)))
+        search.rebuild()
+        search.ask(2)
+        assert None not in search.suggestions
+
+    def test_what_a_user_tried_in_a_finite_space_is_not_tried_again(self, make: MakeTuner) -> None:
+        tuner = make("minimize")
+        tuner.update_search_space(FINITE)
+        (first,) = tuner.generate_multiple_parameters([0])
+        other = make("minimize")
+        other.update_search_space(FINITE)
+        other.receive_trial_result(None, first, 1.0, customized=True)  # type: ignore[arg-type]
+        (second,) = tuner.generate_multiple_parameters([1])
+        other.import_data([{"parameter": second, "value": 1.0}])
+        rest = other.generate_multiple_parameters(list(range(20)))
+        assert len(rest) == 7
+        assert first not in rest
+        assert second not in rest
+
+
+class TestRandom(TunerContract, RebuildContract):
     @pytest.fixture
     def make(self) -> MakeTuner:
         return lambda mode: RandomTuner(optimize_mode=mode, seed=7)
 
 
-class TestGridSearch(TunerContract):
+class TestGridSearch(TunerContract, RebuildContract):
     @pytest.fixture
     def make(self) -> MakeTuner:
         return lambda mode: GridSearchTuner(optimize_mode=mode)
 
 
-class TestTpe(TunerContract):
+class TestTpe(TunerContract, RebuildContract):
     @pytest.fixture
     def make(self) -> MakeTuner:
         return lambda mode: TpeTuner(optimize_mode=mode, seed=7)
 
 
-class TestTpeWithoutStartup(TunerContract):
+class TestTpeWithoutStartup(TunerContract, RebuildContract):
     """The model is used from the third result on, and running trials count as good."""
 
     @pytest.fixture

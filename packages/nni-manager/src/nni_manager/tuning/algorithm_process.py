@@ -55,6 +55,7 @@ class AlgorithmProcess:
         self._waiters: dict[int, asyncio.Future[None]] = {}
         self._space_changes = SpaceChanges()
         self._history_taken: HistoryTaken | None = None
+        self._early_events: list[AlgorithmEvent] = []
         self._is_running = False
         self._is_closed = False
         self._has_worked = False
@@ -73,9 +74,14 @@ class AlgorithmProcess:
             await self._make(InitializeAlgorithm.HISTORY_USE_UNSPECIFIED, self._settings)
         else:
             rebuilt = await self._rebuild(history)
+        if self._failure is not None:
+            raise self._failure
         self._is_running = True
         if self._settings.kind == "tuner" and history.last_closed_number:
             self._tell_manager(TunerProcessed(history.last_closed_number, time.time()))
+        for event in self._early_events:
+            self._tell_manager(event)
+        self._early_events.clear()
         for call in history.open_calls:
             self.tell(call)
         return rebuilt
@@ -263,3 +269,6 @@ class AlgorithmProcess:
     def _tell_manager(self, event: AlgorithmEvent) -> None:
         if self._is_running:
             self._emit(event)
+        elif self._history_taken is not None and not self._is_closed:
+            # It goes on already, and `start` is about to see that.
+            self._early_events.append(event)

@@ -84,6 +84,7 @@ def test_the_form_of_nni() -> None:
         ("tuner: []", "it is not a file of registered algorithms"),
         ("tuners: [{builtinName: a}]", "KeyError('className')"),
         ("tuners: [5]", "5 is no algorithm"),
+        ("assessors: 5", "assessors is no list"),
         ("tuners: [", "registered_algorithms.yml:1: it is not YAML"),
     ],
 )
@@ -211,8 +212,8 @@ def test_one_description_and_several(tmp_path: Path) -> None:
         ({}, "meta.yml:1: algoType: it is not set"),
         ({**DEMO, "className": None}, "meta.yml:4: className: it is not set"),
         (
-            {**DEMO, "classname": "a.B"},
-            "meta.yml:5: classname: there is no such field; did you mean className?",
+            {**DEMO, "classNames": "a.B"},
+            "meta.yml:5: classNames: there is no such field; did you mean className?",
         ),
         ({**DEMO, "alias": 5}, "alias: 5 is not allowed; allowed is text"),
         ({**DEMO, "classArgs": [1]}, "classArgs: [1] is not allowed; allowed is names with values"),

@@ -99,7 +99,7 @@ class RegistryError(ValueError):
     """The file of registered algorithms does not hold what it should; the text says what and where."""
 
 
-def find_registered(name: str, kind: AlgorithmKind) -> AlgoMeta | None:
+def find_registered(name: str, kind: str) -> AlgoMeta | None:
     """Returns the algorithm that users have added under a name or alias, in any case, or None.
 
     Raises:
@@ -108,7 +108,7 @@ def find_registered(name: str, kind: AlgorithmKind) -> AlgoMeta | None:
     return next((it for it in registered_algorithms(kind) if it.has_name(name)), None)
 
 
-def registered_algorithms(kind: AlgorithmKind | None = None) -> list[AlgoMeta]:
+def registered_algorithms(kind: str | None = None) -> list[AlgoMeta]:
     """Returns the algorithms that users have added. A registered one hides a package's of the same name.
 
     Args:
@@ -156,7 +156,10 @@ def read_registry() -> list[AlgoMeta]:
         raise RegistryError(f"{path}: it is not a file of registered algorithms; {allowed}")
     found = []
     for section, kind in _SECTIONS.items():
-        for entry in document.value.get(section) or ():
+        entries = document.value.get(section) or []
+        if not isinstance(entries, list):
+            raise RegistryError(f"{path}: {section} is no list; {allowed}")
+        for entry in entries:
             try:
                 found.append(AlgoMeta.load(entry, kind))
             except (KeyError, AttributeError, TypeError) as error:

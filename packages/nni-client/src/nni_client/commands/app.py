@@ -26,9 +26,12 @@ _MODULES = (
     "trial_commands",
     "updating_commands",
     "exporting_commands",
+    "archiving_commands",
     "deleting_commands",
     "log_commands",
     "config_commands",
+    "algo_commands",
+    "training_service_commands",
     "doctor_commands",
     "former_commands",
 )

@@ -1,4 +1,4 @@
-"""The built-in algorithms by name, and what their arguments may be."""
+"""The algorithms that are chosen by name, and what their arguments may be."""
 
 from __future__ import annotations
 
@@ -8,7 +8,10 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
 
+from nni_config.registered_algorithms import AlgoMeta, RegistryError, find_registered, registered_algorithms
+
 from nni_manager.algorithms.hpo_utils.validation import search_space_problems
+from nni_manager.algorithms.registered import argument_problems
 
 Check = Callable[[Any], str]
 """Returns what is expected of a value, or "" when it is that."""
@@ -16,13 +19,13 @@ Check = Callable[[Any], str]
 
 @dataclass(frozen=True)
 class BuiltIn:
-    """A built-in algorithm.
+    """An algorithm that is chosen by its name.
 
     Attributes:
         name: Its name.
         kind: "tuner" or "assessor".
         class_path: Its class, "module.Class".
-        arguments: What each of its arguments has to be.
+        arguments: What each of its arguments has to be; empty for a registered one.
         aliases: Its other names.
     """
 
@@ -42,7 +45,10 @@ class BuiltIn:
 def check_algorithm(
     kind: str, name: str, class_args: Mapping[str, Any] | None, search_space: Any
 ) -> list[str]:
-    """Returns what is wrong with the choice of a built-in algorithm; nothing is started for it.
+    """Returns what is wrong with the choice of an algorithm by its name.
+
+    Nothing is started for a built-in one. What checks the arguments of a registered one is imported in
+    another process.
 
     Args:
         kind: "tuner" or "assessor".
@@ -51,24 +57,35 @@ def check_algorithm(
         search_space: The search space, which only a tuner looks at.
     """
     try:
+        registered = _registered(kind, name)
         built_in = find_algorithm(kind, name)
-    except LookupError as error:
+    except (LookupError, RegistryError) as error:
         return [str(error)]
+    if registered is not None:
+        return argument_problems(registered, class_args)
     problems = [] if kind != "tuner" else search_space_problems(search_space)
     return problems + _argument_problems(f"{kind} {built_in.name}", built_in.arguments, class_args or {})
 
 
 def find_algorithm(kind: str, name: str) -> BuiltIn:
-    """Returns a built-in algorithm by its name or alias, in upper or lower case.
+    """Returns an algorithm by its name or alias, in upper or lower case.
+
+    What is known of a registered one's arguments, its validator knows.
 
     Raises:
         LookupError: There is none; the text says which ones there are.
+        RegistryError: The file of registered algorithms is broken.
     """
     built_ins = built_in_algorithms(kind)
     for built_in in built_ins:
-        if name.lower() in (known.lower() for known in (built_in.name, *built_in.aliases)):
+        if _has_name(built_in, name):
             return built_in
-    available = ", ".join(built_in.name for built_in in built_ins) or "none"
+    registered = _registered(kind, name)
+    if registered is not None:
+        return BuiltIn(registered.name, kind, registered.class_name, {})
+    names = [built_in.name for built_in in built_ins]
+    names += [it.name for it in registered_algorithms(kind)]
+    available = ", ".join(names) or "none"
     note = _NOT_HERE.get(name.lower())
     if note is not None:
         raise LookupError(f"{kind} {name}: {note}; available are: {available}")
@@ -77,6 +94,17 @@ def find_algorithm(kind: str, name: str) -> BuiltIn:
         (f"did you mean {built_in.name}? " for built_in in built_ins if [built_in.name.lower()] == close), ""
     )
     raise LookupError(f"{kind} {name!r} is unknown; {hint}available are: {available}")
+
+
+def _registered(kind: str, name: str) -> AlgoMeta | None:
+    """Returns the registered algorithm of a name that is not built in, or None."""
+    if any(_has_name(built_in, name) for built_in in built_in_algorithms(kind)):
+        return None
+    return find_registered(name, kind)
+
+
+def _has_name(built_in: BuiltIn, name: str) -> bool:
+    return name.lower() in (known.lower() for known in (built_in.name, *built_in.aliases))
 
 
 def built_in_algorithms(kind: str) -> list[BuiltIn]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from nni_config import AlgorithmConfig, ExperimentConfig
+from nni_config.registered_algorithms import find_registered
 
 from nni_manager.experiments.folder import ExperimentFolder
 from nni_manager.tuning.interface import AlgorithmSettings
@@ -34,6 +35,10 @@ def algorithm_settings(
     class_name = getattr(algorithm, "class_name", None)
     code_directory = getattr(algorithm, "code_directory", None)
     class_args = algorithm.class_args
+    registered = find_registered(algorithm.name, kind) if algorithm.is_own() and algorithm.name else None
+    if registered is not None:  # which is from here on a class of the user's like any other
+        class_name = registered.class_name
+        class_args = {**(registered.class_args or {}), **(class_args or {})}
     if kind == "tuner" and seed is not None:
         class_args = {**(class_args or {}), "seed": seed}
     return AlgorithmSettings(

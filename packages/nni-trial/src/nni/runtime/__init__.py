@@ -1,0 +1,1 @@
+"""Parts of NNI's inside that algorithms use."""

@@ -1,0 +1,1 @@
+"""Tools for those who add algorithms."""

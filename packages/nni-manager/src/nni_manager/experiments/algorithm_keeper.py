@@ -125,9 +125,9 @@ class KeptAlgorithm:
             AlgorithmError: It cannot be made, or it has died too often.
         """
         while True:
+            known = history if history is not None else await self._read()
             if self._is_over:
                 raise AlgorithmError(f"the {self._kind} was ended while it started")
-            known = history if history is not None else await self._read()
             try:
                 algorithm, rebuilt = await self._make_of(known)
             except AlgorithmDeathError as error:
@@ -154,6 +154,9 @@ class KeptAlgorithm:
             raise
 
     async def _read(self) -> History:
+        """Reads the history; returns none at once when `close` is called meanwhile."""
+        if self._is_over:
+            return NO_HISTORY
         self._reading = asyncio.ensure_future(self._read_history())
         try:
             return await self._reading

@@ -87,7 +87,7 @@ class AttachableExperiment(ChangeableExperiment):
         self._kept = None
         self._has_ended = False
         self.port = started.manager.address.port
-        if how.run_mode is not RunMode.Detach:
+        if how.run_mode is not RunMode.Detach or command.view:
             atexit.register(self._stop_at_exit)
         for warning in warnings:
             LOGGER.warning("%s", warning)

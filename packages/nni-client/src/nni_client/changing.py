@@ -10,7 +10,6 @@ from typing import Any
 from nni_proto.v1.experiment_service_pb2 import (
     CancelTrialRequest,
     CreateTrialRequest,
-    ImportTrialsRequest,
     PauseExperimentRequest,
     UnpauseExperimentRequest,
     UpdateExperimentRequest,
@@ -23,12 +22,12 @@ from nni_client.data import TrialJob, TrialResult
 from nni_client.methods import (
     CANCEL_TRIAL,
     CREATE_TRIAL,
-    IMPORT_TRIALS,
     PAUSE_EXPERIMENT,
     UNPAUSE_EXPERIMENT,
     UPDATE_EXPERIMENT,
 )
 from nni_client.readable import ReadableExperiment
+from nni_client.trial_import import checked_trials, import_trials
 
 
 class ChangeableExperiment(ReadableExperiment):
@@ -120,24 +119,11 @@ class ChangeableExperiment(ReadableExperiment):
             How many results the tuner was told.
 
         Raises:
-            TypeError: An entry is none of these, or holds something that JSON cannot.
-            ValueError: The tuner cannot use them.
+            ValueError: An entry is none of these, or the tuner cannot use it; the text names it.
         """
-        imported = [_imported(entry, index) for index, entry in enumerate(trials)]
-        request = ImportTrialsRequest(parent=self._name, request_id=str(uuid.uuid4()), trials=imported)
-        return self._changing().call(IMPORT_TRIALS, request).imported_count
+        checked = checked_trials(trials)
+        with self._changing().session() as session:
+            return import_trials(session, self._name, checked)
 
     def _update(self, request: UpdateExperimentRequest) -> None:
         self._changing().call(UPDATE_EXPERIMENT, request)
-
-
-def _imported(entry: Any, index: int) -> ImportTrialsRequest.ImportedTrial:
-    if isinstance(entry, TrialResult):
-        parameters, value = entry.parameter, entry.value
-    elif isinstance(entry, Mapping) and "parameter" in entry and "value" in entry:
-        parameters, value = entry["parameter"], entry["value"]
-    else:
-        raise TypeError(
-            f'trials[{index}] is none of these: a TrialResult, or a dict {{"parameter": ..., "value": ...}}'
-        )
-    return ImportTrialsRequest.ImportedTrial(parameters=to_message(parameters), value=to_message(value))

@@ -9,8 +9,21 @@ from nni_config import ExperimentConfig
 from nni_config.names import camel_case, short
 from nni_config.secrets import has_secret_name
 
+from nni_client.experiment_log import LOGGER
+
 _NEVER_TOLD = frozenset({"debug", "logLevel", "experimentWorkingDirectory", "searchSpaceFile"})
 """Fields that change nothing of the search."""
+
+
+def warn_of_differences(experiment_id: str, recorded: ExperimentConfig, given: ExperimentConfig) -> None:
+    """Logs what a configuration changes of the recorded one, if it changes anything."""
+    changes = differences(recorded, given)
+    if changes:
+        LOGGER.warning(
+            "The configuration of experiment %s differs from its record:\n%s",
+            experiment_id,
+            "\n".join(f"    {change}" for change in changes),
+        )
 
 
 def differences(recorded: ExperimentConfig, given: ExperimentConfig) -> list[str]:

@@ -18,9 +18,8 @@ from nni_proto.v1 import experiment_pb2
 from nni_client import finding, metadata
 from nni_client.attachable import AttachableExperiment
 from nni_client.attached import AttachedManager
-from nni_client.checkpoint import differences
+from nni_client.checkpoint import warn_of_differences
 from nni_client.connection import Connection
-from nni_client.experiment_log import LOGGER
 from nni_client.foreign import refuse_foreign_nni
 from nni_client.interrupts import Interrupts
 from nni_client.run_mode import RunMode
@@ -319,7 +318,7 @@ class Experiment(AttachableExperiment):
         if self._config is None:
             self._config = recorded
         else:
-            self._warn_of_differences(recorded, self._config)
+            warn_of_differences(self.id, recorded, self._config)
 
     def save_checkpoint(self) -> None:
         """Does nothing: the record is always up to date."""
@@ -376,7 +375,7 @@ class Experiment(AttachableExperiment):
         if config is None:
             self._config = config_from_message(self._get().config)
         elif started.before is not None:
-            self._warn_of_differences(config_from_message(started.before.config), config)
+            warn_of_differences(self.id, config_from_message(started.before.config), config)
         return page, started.before
 
     def _view(self, interrupts: Interrupts, how: Start, experiments_directory: str | Path | None) -> None:
@@ -400,15 +399,6 @@ class Experiment(AttachableExperiment):
 
     def _named(self, experiments_directory: str | Path | None) -> str | Path | None:
         return self._experiments_directory if experiments_directory is None else experiments_directory
-
-    def _warn_of_differences(self, recorded: ExperimentConfig, given: ExperimentConfig) -> None:
-        changes = differences(recorded, given)
-        if changes:
-            LOGGER.warning(
-                "The configuration of experiment %s differs from its record:\n%s",
-                self.id,
-                "\n".join(f"    {change}" for change in changes),
-            )
 
 
 def _experiment(experiment: Experiment | str) -> Experiment:

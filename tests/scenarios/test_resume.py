@@ -1,0 +1,407 @@
+"""Experiments that go on after their script, their manager or their day has ended."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections import Counter
+
+import pytest
+
+COUNTED = """\
+import time, nni
+x = nni.get_next_parameter()["x"]
+with open("runs", "a") as file:
+    file.write(nni.get_trial_id() + "\\n")
+for step in range({steps}):
+    nni.report_intermediate_result(step)
+    time.sleep(0.2)
+nni.report_final_result(x)
+"""
+
+FACTS = """
+import json
+experiment = Experiment(None, id={id!r})
+trials = experiment.list_trial_jobs()
+metrics = experiment.get_job_metrics()
+def intermediates(trial):
+    return [it.data for it in metrics.get(trial.trialJobId, []) if it.type == "PERIODICAL"]
+print("FACTS", json.dumps({{
+    "status": experiment.get_status(),
+    "ids": [trial.trialJobId for trial in trials],
+    "numbers": [trial.sequenceId for trial in trials],
+    "statuses": [trial.status for trial in trials],
+    "intermediates": [intermediates(trial) for trial in trials],
+    "finals": [trial.finalMetricData[0].data if trial.finalMetricData else None for trial in trials],
+}}))
+"""
+
+
+@pytest.fixture
+def counted(stage):
+    """Writes a trial that notes each of its runs; returns what tells the trials that ran so far."""
+
+    def write(steps=1):
+        stage.write("counted.py", COUNTED.format(steps=steps))
+        (stage.folder / "runs").touch()
+        return lambda: (stage.folder / "runs").read_text().split()
+
+    return write
+
+
+@pytest.fixture
+def facts(stage):
+    """Tells what the record of an experiment has, read by a new script."""
+
+    def read(experiment_id="mine"):
+        (line,) = stage.run(FACTS.format(id=experiment_id)).splitlines()
+        return json.loads(line.removeprefix("FACTS "))
+
+    return read
+
+
+@pytest.fixture
+def kill_manager(stage):
+    """Kills the manager of an experiment and returns what its folder had said of it."""
+
+    def kill(experiment_id="mine"):
+        record = json.loads((stage.experiments / experiment_id / "manager.json").read_text())
+        os.kill(record["pid"], signal.SIGKILL)
+        assert stage.until(lambda: record["pid"] not in stage.processes())
+        return record
+
+    return kill
+
+
+@pytest.mark.parametrize("form", ["Experiment(None, id='mine').resume(0)", "Experiment.resume('mine', 0)"])
+def test_a_killed_manager_and_script(stage, counted, facts, kill_manager, form):
+    """What ran goes on, is not run again, and every report is there once."""
+    runs = counted(steps=15)
+    process = stage.start("make('python3 counted.py', trials=6, id='mine').run(0)")
+    assert stage.until(lambda: len(runs()) >= 2)
+    process.kill()
+    process.communicate()
+    kill_manager()
+    listed = stage.run(
+        """
+        (found,) = Experiment.get_all_experiments_metadata()
+        print(found["id"], found["status"], found["interrupted"], found["pid"])
+        print(Experiment(None, id="mine").get_status())
+        """
+    )
+    assert listed == "mine STOPPED True None\nSTOPPED\n"
+    assert "RESULT True" in stage.run(f"print('RESULT', {form})")
+    found = facts()
+    assert found["status"] == "DONE"
+    assert found["numbers"] == list(range(6))
+    assert set(found["statuses"]) == {"SUCCEEDED"}
+    assert Counter(runs()) == Counter(found["ids"]), "each ran once"
+    assert found["intermediates"] == [list(range(15))] * 6
+    assert None not in found["finals"]
+    assert stage.is_quiet(), stage.processes()
+
+
+def test_a_killed_script_alone(stage, counted, facts):
+    """The experiment goes on; whoever connects can stop it, and it can go on once more."""
+    runs = counted(steps=500)
+    process = stage.start("make('python3 counted.py', trials=6, id='mine').run(0)")
+    assert stage.until(lambda: len(runs()) >= 2)
+    process.kill()
+    process.communicate()
+    record = json.loads((stage.experiments / "mine" / "manager.json").read_text())
+    output = stage.run(
+        f"""
+        for call in (lambda: Experiment.resume("mine", 0), lambda: make(id="other").start({record["port"]})):
+            try:
+                call()
+            except RuntimeError as error:
+                print("REFUSED", str(error).replace("\\n", " "))
+        experiment = Experiment.connect({record["port"]})
+        print("CONNECTED", experiment.id, experiment.get_status())
+        experiment.stop()
+        print("STOPPED", experiment.get_status())
+        """
+    )
+    refusals = [line for line in output.splitlines() if line.startswith("REFUSED")]
+    assert len(refusals) == 2
+    for refusal in refusals:
+        assert f"Experiment.connect({record['port']})" in refusal
+        assert "nnictl stop mine" in refusal
+    assert "CONNECTED mine RUNNING" in output
+    assert "STOPPED STOPPED" in output
+    assert stage.is_quiet(), stage.processes()
+    canceled = [
+        name
+        for name, status in zip(facts()["ids"], facts()["statuses"], strict=True)
+        if status != "SUCCEEDED"
+    ]
+    counted(steps=1)
+    stage.run("assert Experiment.resume('mine', 0) is True")
+    found = facts()
+    assert found["status"] == "DONE"
+    assert {found["statuses"][found["ids"].index(name)] for name in canceled} <= {"USER_CANCELED"}
+    assert len(found["ids"]) == 6
+
+
+def test_a_killed_manager_is_noticed_by_the_script(stage, counted, kill_manager):
+    runs = counted(steps=15)
+    process = stage.start(
+        """
+        experiment = make("python3 counted.py", trials=4, id="mine")
+        print("RUN", experiment.run(0))
+        print("STATUS", experiment.get_status())
+        print("RESUMED", experiment.resume(0), experiment.get_status())
+        """
+    )
+    assert stage.until(lambda: len(runs()) >= 2)
+    kill_manager()
+    output, _ = process.communicate(timeout=100)
+    assert process.returncode == 0, output
+    assert "RUN False" in output
+    assert "STATUS STOPPED" in output
+    assert "RESUMED True DONE" in output
+    assert len(runs()) == 4
+
+
+def test_more_trials_and_fewer(stage, counted, facts):
+    runs = counted()
+    stage.run(
+        """
+        experiment = make("python3 counted.py", trials=3, id="mine")
+        assert experiment.run(0) is True
+        experiment.config.max_trial_number = 5
+        assert experiment.resume(0) is True
+        assert len(experiment.list_trial_jobs()) == 5
+        """
+    )
+    assert Counter(runs()) == Counter(facts()["ids"])
+    output = stage.run(
+        """
+        experiment = Experiment(None, id="mine")
+        experiment.load_checkpoint()
+        experiment.config.max_trial_number = 2
+        print("RESULT", experiment.resume(0), experiment.get_status())
+        """
+    )
+    assert "RESULT True DONE" in output
+    assert "max_trial_number: 5 -> 2" in output
+    assert len(runs()) == 5
+    assert stage.is_quiet(), stage.processes()
+
+
+def test_one_can_be_managed_without_waiting(stage, counted, facts):
+    counted(steps=2)
+    output = stage.run(
+        """
+        experiment = make("python3 counted.py", trials=200, id="mine")
+        experiment.run(0, wait_completion=False)
+        experiment.stop()
+        experiment = Experiment.resume("mine", 0, wait_completion=False)
+        experiment.pause()
+        while any(trial.status in ("RUNNING", "WAITING") for trial in experiment.list_trial_jobs()):
+            time.sleep(0.1)
+        before = len(experiment.list_trial_jobs())
+        own = experiment.create_trial({"x": 0.125})
+        print("OWN", own.hyperParameters[0].parameters, own.hyperParameters[0].parameter_source)
+        time.sleep(0.5)
+        assert experiment.get_trial_job(own.trialJobId).status == "WAITING"
+        assert len(experiment.list_trial_jobs()) == before + 1
+        assert experiment.import_data([{"parameter": {"x": 0.5}, "value": 3.0}]) == 1
+        experiment.unpause()
+        while experiment.get_trial_job(own.trialJobId).status != "SUCCEEDED":
+            time.sleep(0.1)
+        print("FINAL", experiment.get_trial_job(own.trialJobId).finalMetricData[0].data)
+        experiment.stop()
+        """
+    )
+    assert "OWN {'x': 0.125} customized" in output
+    assert "FINAL 0.125" in output
+    assert facts()["status"] == "STOPPED"
+    assert stage.is_quiet(), stage.processes()
+
+
+def test_a_view_and_reading_without_one(stage, counted):
+    counted()
+    stage.run("make('python3 counted.py', trials=3, id='mine').run(0)")
+    output = stage.run(
+        """
+        for view in (Experiment.view("mine", 0, non_blocking=True),
+                     Experiment(None, id="mine").view(0, wait_completion=False)):
+            print("VIEW", view.get_status(), len(view.list_trial_jobs()), len(view.export_data()))
+            try:
+                view.update_trial_concurrency(3)
+            except RuntimeError as error:
+                print("REFUSED", error)
+            view.stop()
+            print("AFTER", view.get_status(), view.port)
+        read = Experiment(None, id="mine")
+        print("READ", read.get_status(), len(read.list_trial_jobs()), read.best_trial().status, read.config)
+        print("BEST", len(read.best_trials()), read.get_job_statistics())
+        Experiment.view("mine", 0, non_blocking=True)  # it ends with the script
+        """
+    )
+    assert output.count("VIEW DONE 3 3") == 2
+    assert output.count("REFUSED experiment 'mine' is only shown") == 2
+    assert output.count("AFTER DONE None") == 2
+    assert "READ DONE 3 SUCCEEDED None" in output
+    assert "BEST 1 " in output
+    assert stage.is_quiet(), stage.processes()
+
+
+def test_a_view_ends_with_a_killed_script(stage, counted):
+    counted()
+    stage.run("make('python3 counted.py', trials=1, id='mine').run(0)")
+    process = stage.start("Experiment.view('mine', 0)\n")
+    output = ""
+    while "Press Ctrl-C" not in output:
+        output += process.stdout.readline()
+    process.kill()
+    process.communicate()
+    assert stage.is_quiet(), stage.processes()
+
+
+def test_it_is_connected_to_by_address_and_token(stage, counted):
+    counted(steps=50)
+    stage.run("make('python3 counted.py', trials=200, id='mine').start(0, run_mode=RunMode.Detach)")
+    record = json.loads((stage.experiments / "mine" / "manager.json").read_text())
+    script = f"""
+        experiment = Experiment.connect("127.0.0.1:{record["port"]}", token={{token!r}}, experiment_id="mine")
+        print(experiment.get_status())
+        experiment.stop()
+        print(experiment.get_status())
+        """
+    with stage.start(script.format(token="wrong")) as process:
+        output, _ = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert "AccessDeniedError" in output
+    assert stage.run(script.format(token=record["token"])) == "RUNNING\nSTOPPED\n"
+    assert stage.is_quiet(), stage.processes()
+
+
+def test_an_experiment_in_another_folder_is_found(stage, counted):
+    counted()
+    other = stage.home / "elsewhere"
+    stage.run(
+        f"""
+        experiment = make("python3 counted.py", trials=2, id="mine")
+        experiment.config.experiment_working_directory = {str(other)!r}
+        experiment.run(0)
+        """
+    )
+    assert (other / "mine" / "summary.json").is_file()
+    assert stage.run("print(Experiment(None, id='mine').get_status())") == "DONE\n"
+    (stage.home / ".config" / "nni" / "experiments-directories").unlink()
+    script = f"""
+        experiment = Experiment(None, id="mine")
+        print(experiment.has_checkpoint())
+        try:
+            experiment.resume()
+        except RuntimeError as error:
+            print(error)
+        Experiment.view("mine", 0, non_blocking=True, experiments_directory={str(other)!r}).stop()
+        print(experiment.has_checkpoint())
+        """
+    output = stage.run(script)
+    assert "False\nExperiment mine does not exist thus cannot be resumed." in output
+    assert output.endswith("True\n")
+
+
+def test_a_tuner_of_ones_own_knows_what_it_knew(stage, counted, kill_manager, facts):
+    counted(steps=2)
+    stage.write(
+        "counting.py",
+        """
+        from nni.tuner import Tuner
+
+        class Counting(Tuner):
+            def __init__(self, start):
+                self.next, self.results = start, {}
+
+            def update_search_space(self, search_space):
+                pass
+
+            def generate_parameters(self, parameter_id, **kwargs):
+                self.next += 1
+                return {"x": self.next, "known": len(self.results)}
+
+            def receive_trial_result(self, parameter_id, parameters, value, **kwargs):
+                self.results[parameter_id] = value
+        """,
+    )
+    process = stage.start(
+        """
+        experiment = make("python3 counted.py", trials=8, concurrency=1, id="mine")
+        experiment.config.tuner = {"className": "counting.Counting", "classArgs": {"start": 10}}
+        experiment.config.tuner.code_directory = Path(__file__).parent
+        experiment.run(0)
+        """
+    )
+    summary = stage.experiments / "mine" / "summary.json"
+    assert stage.until(
+        lambda: summary.exists() and json.loads(summary.read_text())["trial_counts"].get("SUCCEEDED", 0) >= 3
+    )
+    process.kill()
+    process.communicate()
+    kill_manager()
+    stage.run("assert Experiment.resume('mine', 0) is True")
+    assert facts()["finals"] == [11, 12, 13, 14, 15, 16, 17, 18]
+    known = stage.run(
+        """
+        trials = Experiment(None, id="mine").list_trial_jobs()
+        print([trial.hyperParameters[0].parameters["known"] for trial in trials])
+        """
+    )
+    assert json.loads(known) == list(range(8)), "one at a time: each suggestion knows all results before it"
+
+
+def test_why_trials_failed_is_in_the_summary(stage):
+    stage.write(
+        "failing.py",
+        """
+        import sys, nni
+        x = nni.get_next_parameter()["x"]
+        if x > 0.5:
+            raise ValueError("too large")
+        nni.report_final_result(x)
+        sys.exit(3)
+        """,
+    )
+    output = stage.run(
+        """
+        experiment = make("python3 failing.py", trials=6)
+        experiment.config.tuner.class_args["seed"] = 1
+        experiment.config.stop_on_early_failures = False
+        print("RESULT", experiment.run(0))
+        """
+    )
+    failures = [line.split("failed: ")[1] for line in output.splitlines() if " failed: " in line]
+    assert set(failures) == {"exit code 1 (ValueError: too large)", "exit code 3"}
+    assert "nnictl view" in output
+    assert "RESULT False" in output
+
+
+def test_the_best_parameters_run_alone(stage, counted):
+    counted()
+    shown = stage.run(
+        """
+        import json
+        experiment = make("python3 counted.py", trials=2, id="mine")
+        experiment.run(0)
+        print(json.dumps(experiment.best_trial().hyperParameters[0].parameters))
+        """
+    ).splitlines()[-1]
+    best = stage.nnictl("experiment", "best", "mine", "--json").stdout
+    assert json.loads(best) == json.loads(shown)
+    (stage.folder / "best.json").write_text(best)
+    stage.write("train.py", "import nni\nprint(nni.get_next_parameter())")
+    done = subprocess.run(
+        [sys.executable, stage.folder / "train.py"],
+        env={**stage.environment, "NNI_PARAMETERS": str(stage.folder / "best.json")},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.splitlines()[-1] == str(json.loads(best))

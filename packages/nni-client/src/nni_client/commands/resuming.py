@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 import typer
-from nni_config import ExperimentConfig, InvalidConfigError, Problem
-from nni_config.experiment_folders import FolderSummary
+from nni_config import ExperimentConfig
+from nni_config.experiment_folders import FolderKind, FolderSummary
 from nni_config.secret_fields import SecretField, missing_secrets, take_secrets_from_environment
 
 from nni_client.commands.creating import Options, say_how_to_stop
@@ -82,50 +82,42 @@ def _config(folder: FolderSummary, changes: Changes) -> ExperimentConfig | None:
     """Returns the configuration to go on with, None for the recorded one as it is."""
     has_changes = changes != Changes()
     platform = folder.summary.platform if folder.summary is not None else None
-    if not folder.has_record or (not has_changes and platform == _WITHOUT_SECRETS):
+    asks = _is_terminal() and platform != _WITHOUT_SECRETS
+    if folder.kind is FolderKind.OLD or not folder.has_record or not (has_changes or asks):
         return None
     config = _recorded(folder) if changes.config_file is None else ExperimentConfig.load(changes.config_file)
-    if config is None:
-        return None
     for name, value in changes._asdict().items():
         if name != "config_file" and value is not None:
             setattr(config, name, value)
     taken = take_secrets_from_environment(config)
-    missing = missing_secrets(config)
-    if missing:
-        _ask_for(missing)
+    # Without a terminal the refusal names the variables.
+    missing = missing_secrets(config) if asks else []
+    ask_for_secrets(missing)
     return config if has_changes or taken or missing else None
 
 
-def _recorded(folder: FolderSummary) -> ExperimentConfig | None:
-    from nni_config.experiment_folders import FolderKind
+def _recorded(folder: FolderSummary) -> ExperimentConfig:
     from nni_config.wire import config_from_message
 
     from nni_client.commands.showing import read_experiment
 
-    if folder.kind is FolderKind.OLD:
-        return None  # refused by the resume itself
     return config_from_message(read_experiment(folder).config)
 
 
-def _ask_for(missing: list[SecretField]) -> None:
-    """Asks on a terminal for secrets; an optional one may be left out."""
-    if not (sys.stdin is not None and sys.stdin.isatty() and sys.stderr.isatty()):
-        if any(field.is_required for field in missing):
-            raise InvalidConfigError([Problem(it.path, _how_to_give(it)) for it in missing])
-        return
+def ask_for_secrets(missing: list[SecretField]) -> None:
+    """Asks on the terminal for secrets, without showing them; those that need not be set may be left out."""
     for field in missing:
-        optional = "" if field.is_required else " (Enter for none)"
+        note = "" if field.is_required else " (Enter for none)"
         default = None if field.is_required else ""
-        text = typer.prompt(
-            f"{field.text}{optional}", default=default, hide_input=True, show_default=False, err=True
-        )
+        try:
+            text = typer.prompt(
+                f"{field.text}{note}", default=default, hide_input=True, show_default=False, err=True
+            )
+        except typer.Abort:
+            raise KeyboardInterrupt from None
         if text:
             field.set(text)
 
 
-def _how_to_give(field: SecretField) -> str:
-    return (
-        "it is a secret, which no record has; set the environment variable "
-        f"{field.environment_variable}, or give a configuration with it: --config FILE"
-    )
+def _is_terminal() -> bool:
+    return all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stderr))

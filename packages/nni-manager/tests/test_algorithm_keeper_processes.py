@@ -156,7 +156,9 @@ class Experiment:
 
     def report(self, trial_id: str, index: int, value: float, attempt: int = 0) -> None:
         metric = MetricRecord(trial_id, attempt, MetricKind.INTERMEDIATE, index, value, 0.0)
-        trial = TrialRecord(trial_id, 0, TrialStatus.RUNNING, attempt, 0, ParameterSource.ALGORITHM, {}, 0.0)
+        trial = TrialRecord(
+            trial_id, len(trial_id), TrialStatus.RUNNING, attempt, 0, ParameterSource.ALGORITHM, {}, 0.0
+        )
         self._storage.commit([SaveTrial(trial), SaveMetrics(trial_id, attempt, (metric,), {}, None)])
         self.kept.tell(TellIntermediateResult(trial_id, 0, index, value))
 

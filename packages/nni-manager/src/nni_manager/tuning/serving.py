@@ -13,6 +13,8 @@ from nni_manager.tuning import responses
 from nni_manager.tuning.channel import Channel
 from nni_manager.tuning.making import CannotMakeError, make_algorithm
 
+_BUILT_IN = "nni_manager.algorithms."
+
 _logger = logging.getLogger(__name__)
 
 
@@ -102,8 +104,8 @@ def _history(request: InitializeAlgorithm, algorithm: Any, dispatcher: Any) -> _
         from nni_manager.tuning.imported_history import ImportedHistory
 
         return ImportedHistory(algorithm, dispatcher)
-    # A subclass of a built-in tuner has a state of its own that only a replay brings back.
-    if not request.class_name and hasattr(algorithm, "restore_proposal"):
+    # A user's subclass of a built-in tuner has a state of its own that only a replay brings back.
+    if type(algorithm).__module__.startswith(_BUILT_IN) and hasattr(algorithm, "restore_proposal"):
         from nni_manager.tuning.told_history import ToldHistory
 
         return ToldHistory(algorithm, dispatcher)

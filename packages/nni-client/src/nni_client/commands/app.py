@@ -33,6 +33,7 @@ _MODULES = (
     "algo_commands",
     "training_service_commands",
     "doctor_commands",
+    "hello_commands",
     "former_commands",
 )
 

@@ -7,7 +7,30 @@ from typing import Annotated
 
 import typer
 
-from nni_client.commands.groups import config
+from nni_client.commands.groups import AsJson, ExperimentId, ExperimentsDirectory, config
+
+
+@config.command("check")
+def check_config(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A configuration file.")],
+    as_json: AsJson = False,
+) -> None:
+    """Check a configuration file and print everything that is wrong with it; nothing is started.
+
+    The exit code is 1 when no experiment can be started with it.
+    """
+    from nni_client.commands.configurations import show_check
+
+    if not show_check(file, as_json):
+        raise typer.Exit(1)
+
+
+@config.command("show")
+def show_config(experiment_id: ExperimentId = None, directory: ExperimentsDirectory = None) -> None:
+    """Show the configuration of an experiment that runs or has ended, as JSON; secrets are never shown."""
+    from nni_client.commands import configurations
+
+    configurations.show_config(experiment_id, directory)
 
 
 @config.command("convert")

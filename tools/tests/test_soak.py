@@ -8,7 +8,7 @@ import uuid
 import pytest
 from workspace.benchmark import MARK
 from workspace.environments import ROOT
-from workspace.soak.story import RESULTS, is_right, kind_of
+from workspace.soak.story import RESULTS, is_right
 
 ALL = list(range(RESULTS))
 
@@ -31,19 +31,6 @@ ALL = list(range(RESULTS))
 )
 def test_what_is_lost_doubled_or_out_of_order_is_noticed(status, returned, recorded, right) -> None:
     assert is_right(status, returned, recorded) is right
-
-
-@pytest.mark.parametrize(
-    ("name", "command", "kind"),
-    [
-        ("python", "python -S -m nni.courier --experiment-id=a", "courier"),
-        ("nni-runner", "python -S -m nni.courier --experiment-id=a", "runner"),
-        ("python", "python /x/soak/trial.py", "trial"),
-        ("python", "python -m nni_manager --port 0", ""),
-    ],
-)
-def test_what_is_killed_is_told_apart(name: str, command: str, kind: str) -> None:
-    assert kind_of(name, command) == kind
 
 
 @pytest.mark.slow

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import os
 import random
+import signal
 import sys
 import tempfile
 import threading
 import time
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -22,6 +24,7 @@ from nni.experiment.data import TrialJob
 from workspace.benchmark import MARK
 from workspace.benchmark.sampling import Sampler, role
 from workspace.launch import run
+from workspace.marked import marked_processes, others, wait_until
 from workspace.progress import table
 
 _KINDS = ("courier", "runner", "trial")
@@ -41,9 +44,10 @@ def story(folder: Path, minutes: float, concurrency: int, pause: float) -> int:
     experiment = _experiment(folder, minutes, concurrency)
     killed: Counter[str] = Counter()
     ended = threading.Event()
-    with Sampler(os.environ[MARK]) as sampler:
+    mark = os.environ[MARK]
+    with Sampler(mark) as sampler:
         experiment.start(0)
-        killer = threading.Thread(target=_kill, args=(sampler, pause, killed, ended))
+        killer = threading.Thread(target=_kill, args=(mark, pause, killed, ended))
         killer.start()
         memory = _wait(experiment, sampler)
         ended.set()
@@ -52,8 +56,8 @@ def story(folder: Path, minutes: float, concurrency: int, pause: float) -> int:
     trials = experiment.list_trial_jobs()
     wrong = _wrong(experiment, trials)
     experiment.stop()
-    running = [process for process in sampler.living() if process.pid != os.getpid()]
-    left = psutil.wait_procs(running, timeout=_SECONDS_TO_END)[1]
+    wait_until(lambda: not others(mark), _SECONDS_TO_END)
+    left = others(mark)
     (first_count, first_bytes), (last_count, last_bytes) = memory[0], memory[-1]
     growth = (last_bytes - first_bytes) / max(1, last_count - first_count)
     rows = [
@@ -89,32 +93,15 @@ def _experiment(folder: Path, minutes: float, concurrency: int) -> Experiment:
     return experiment
 
 
-def _kill(sampler: Sampler, pause: float, killed: Counter[str], ended: threading.Event) -> None:
+def _kill(mark: str, pause: float, killed: Counter[str], ended: threading.Event) -> None:
     """Kills a process of a random kind now and then."""
     while not ended.wait(random.uniform(0.5, 1.5) * pause):
         kind = random.choice(_KINDS)
-        found = []
-        for process in sampler.living():
-            try:
-                if kind_of(process.name(), " ".join(process.cmdline())) == kind:
-                    found.append(process)
-            except psutil.Error:
-                continue
+        found = [each.pid for each in marked_processes(mark) if each.kind == kind]
         if found:
-            try:
-                random.choice(found).kill()
+            with suppress(ProcessLookupError):
+                os.kill(random.choice(found), signal.SIGKILL)
                 killed[kind] += 1
-            except psutil.Error:
-                continue
-
-
-def kind_of(name: str, command: str) -> str:
-    """Returns what a process is, "" if it is not to be killed. Runners are forks of the courier, renamed."""
-    if name == "nni-runner":
-        return "runner"
-    if "-m nni.courier" in command:
-        return "courier"
-    return "trial" if "trial.py" in command else ""
 
 
 def _wait(experiment: Experiment, sampler: Sampler) -> list[tuple[int, float]]:

@@ -357,6 +357,105 @@ def test_a_tuner_of_ones_own_knows_what_it_knew(stage, counted, kill_manager, fa
     assert json.loads(known) == list(range(8)), "one at a time: each suggestion knows all results before it"
 
 
+MAIN_CLASSES = """
+from nni.tuner import Tuner
+from nni.assessor import Assessor, AssessResult
+
+STEP = 5
+
+class Base(Tuner):
+    def __init__(self, start):
+        super().__init__()
+        self.next = start
+
+class Stepping(Base):
+    def generate_parameters(self, parameter_id, **kwargs):
+        import beside
+        self.next += STEP
+        return {"x": self.next, "beside": beside.VALUE}
+
+    def receive_trial_result(self, parameter_id, parameters, value, **kwargs):
+        pass
+
+    def update_search_space(self, search_space):
+        pass
+
+class Strict(Assessor):
+    def assess_trial(self, trial_job_id, history):
+        return AssessResult.Good
+
+def configured(**options):
+    experiment = make("python3 counted.py", concurrency=1, id="mine", **options)
+    experiment.config.tuner = {"className": "__main__.Stepping", "classArgs": {"start": 0}}
+    experiment.config.assessor = {"className": "__main__.Strict", "codeDirectory": Path(__file__).parent}
+    experiment.config.tuner.code_directory = Path(__file__).parent
+    return experiment
+"""
+
+
+@pytest.mark.parametrize("again", ["Experiment.resume('mine', 0)", "configured(trials=4).resume(0)"])
+def test_classes_of_the_script_itself(stage, counted, facts, again):
+    """They are where the resume finds them, whether the script that goes on has them or not."""
+    counted()
+    stage.write("beside.py", "VALUE = 3")
+    begin = "experiment = configured(trials=2)\nassert experiment.run(0) is True\n"
+    stage.run(MAIN_CLASSES + begin + "experiment.config.max_trial_number = 3\nassert experiment.resume(0)\n")
+    assert facts()["finals"] == [5, 10, 15]
+    if "configured" in again:
+        stage.run(f"{MAIN_CLASSES}assert {again} is True")
+        assert facts()["finals"] == [5, 10, 15, 20]
+    else:
+        stage.run(
+            """
+            experiment = Experiment(None, id="mine")
+            experiment.load_checkpoint()
+            experiment.config.max_trial_number = 5
+            assert experiment.resume(0) is True
+            """
+        )
+        assert facts()["finals"] == [5, 10, 15, 20, 25]
+
+
+def test_classes_of_a_notebook(stage, counted, facts):
+    """A cell's code has no file, as that of `python -c` has none."""
+    counted()
+    stage.write("beside.py", "VALUE = 3")
+    stage.run(MAIN_CLASSES)
+    source = next(path for path in stage.folder.glob("script*.py")).read_text()
+    body = source.replace("Path(__file__).parent", f"Path({str(stage.folder)!r})")
+    body += "\nassert configured(trials=2).run(0) is True\n"
+    done = subprocess.run(
+        [sys.executable, "-c", f"exec(compile({body!r}, '<cell>', 'exec'))"],
+        env=stage.environment,
+        capture_output=True,
+        text=True,
+        timeout=100,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert facts()["finals"] == [5, 10]
+
+
+def test_a_class_that_is_not_there_or_cannot_be_sent(stage):
+    output = stage.run(
+        """
+        lock = threading.Lock()
+        class Locked:
+            def use(self):
+                return lock
+        for name in ("Missing", "Locked", "lock"):
+            experiment = make(id="mine")
+            experiment.config.tuner = {"className": f"__main__.{name}"}
+            try:
+                experiment.start(0)
+            except ValueError as error:
+                print(error)
+        """
+    )
+    assert output.count("tuner.class_name: there is no class ") == 2
+    assert "tuner.class_name: Locked cannot be sent to the process of the algorithm" in output
+    assert not (stage.experiments / "mine").exists()
+
+
 def test_why_trials_failed_is_in_the_summary(stage):
     stage.write(
         "failing.py",

@@ -29,6 +29,7 @@ from nni_client.errors import (
 )
 from nni_client.interrupts import Interrupts
 from nni_client.launch import StartError, launch
+from nni_client.main_classes import main_classes
 from nni_client.manager_command import ManagerCommand
 from nni_client.manager_output import log_ending
 from nni_client.manager_process import ManagerProcess, describe_exit
@@ -97,10 +98,12 @@ def start_experiment(
         CallError: It refused the experiment.
         KeyboardInterrupt: Ctrl-C was pressed.
     """
+    classes = main_classes(config, command.log_directory.parent)
     message = config_to_message(config)
     name = experiment_name(command.experiment_id)
 
     def begin(session: Session) -> None:
+        classes.write()
         create = CreateExperimentRequest(
             request_id=str(uuid.uuid4()), experiment_id=command.experiment_id, config=message
         )
@@ -134,6 +137,7 @@ def resume_experiment(
         KeyboardInterrupt: Ctrl-C was pressed.
     """
     name = experiment_name(command.experiment_id)
+    classes = None if config is None else main_classes(config, command.log_directory.parent)
     request = ResumeExperimentRequest(name=name, config=None if config is None else config_to_message(config))
     limit = options.call_timeout or seconds_from_environment(CALL_TIMEOUT, RESUME_TIMEOUT)
 
@@ -145,6 +149,8 @@ def resume_experiment(
             if take_secrets_from_environment(recorded):
                 request.config.CopyFrom(config_to_message(recorded))
             hint = f"\n{_MISSING_SECRETS}" if missing_secrets(recorded) else ""
+        if classes is not None:
+            classes.write()
         try:
             session.call(RESUME_EXPERIMENT, request, limit)
         except InvalidConfigError as error:

@@ -1,0 +1,108 @@
+"""Tuners and assessors whose class is in the script itself or in a notebook's cell: "__main__.MyTuner".
+
+The process of an algorithm cannot import `__main__`, which is another module there, and running the script
+once more would start another experiment. So the classes are pickled by value into a module in the folder of
+the experiment, where they are found after a resume too.
+"""
+
+from __future__ import annotations
+
+import base64
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from nni_config import ExperimentConfig, InvalidConfigError, Problem
+from nni_config.private_files import write_private_file
+
+_MAIN = "__main__."
+_MODULE = "main_classes"
+_FOLDER = "classes"
+
+_TEXT = '''\
+"""The classes of a script or a notebook that this experiment uses. Written for it; changes are lost."""
+
+import base64
+import pickle
+import sys
+
+sys.path[1:1] = {directories!r}
+globals().update(pickle.loads(base64.b64decode({pickled!r})))
+'''
+
+
+@dataclass
+class MainClasses:
+    """Classes of `__main__` that an experiment needs.
+
+    Attributes:
+        config: The configuration, which names the module that they are written to.
+        folder: The experiment's folder.
+    """
+
+    config: ExperimentConfig
+    folder: Path
+    _pickled: bytes = b""
+    _directories: list[str] = field(default_factory=list)
+
+    def write(self) -> None:
+        """Writes the module, if there are such classes.
+
+        Raises:
+            OSError: It cannot be written.
+        """
+        if self._pickled:
+            directory = self.folder / _FOLDER
+            directory.mkdir(mode=0o700, exist_ok=True)
+            pickled = base64.b64encode(self._pickled).decode()
+            text = _TEXT.format(directories=self._directories, pickled=pickled)
+            write_private_file(directory / f"{_MODULE}.py", text)
+
+
+def main_classes(config: ExperimentConfig, folder: Path) -> MainClasses:
+    """Finds the classes of `__main__` in a configuration and pickles them.
+
+    Args:
+        config: The configuration in its canonical form; it is changed.
+        folder: The experiment's folder.
+
+    Raises:
+        InvalidConfigError: There is no such class, or it cannot be pickled; the text says why.
+    """
+    found: dict[str, type[Any]] = {}
+    directories: list[str] = []
+    problems = []
+    for kind in ("tuner", "assessor"):
+        algorithm = getattr(config, kind)
+        class_name = None if algorithm is None else algorithm.class_name
+        if class_name is None or not class_name.startswith(_MAIN):
+            continue
+        name = class_name.removeprefix(_MAIN)
+        value = getattr(sys.modules["__main__"], name, None)
+        if not isinstance(value, type):
+            message = f"there is no class {name} in this script or notebook; allowed is one that it has"
+            problems.append(Problem((kind, "class_name"), message))
+            continue
+        found[name] = value
+        directories.append(str(algorithm.code_directory))
+        algorithm.class_name = f"{_MODULE}.{name}"
+        algorithm.code_directory = str(folder / _FOLDER)
+    if problems:
+        raise InvalidConfigError(problems)
+    pickled = _pickled(found) if found else b""
+    return MainClasses(config, folder, pickled, list(dict.fromkeys(directories)))
+
+
+def _pickled(classes: dict[str, type[Any]]) -> bytes:
+    import cloudpickle
+
+    try:
+        return bytes(cloudpickle.dumps(classes))
+    except Exception as error:  # whatever the objects that the classes use raise when they are pickled
+        names = ", ".join(classes)
+        message = (
+            f"{names} cannot be sent to the process of the algorithm, since something that it uses cannot be "
+            f"pickled: {error}. Put it into a module of its own and name that: module.Class"
+        )
+        raise InvalidConfigError([Problem(("tuner", "class_name"), message)]) from error

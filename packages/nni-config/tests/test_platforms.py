@@ -531,6 +531,13 @@ def test_c5_other_things_that_are_not_run(code_directory: Path) -> None:
     assert start_problems(local) == []
     local.shared_storage = NFS_STORAGE
     assert [problem.path for problem in start_problems(local)] == [("shared_storage",)]
+    for of_experiment, of_service, path in (
+        (1, None, ("trial_gpu_number",)),
+        (None, 1, ("training_service", "trial_gpu_number")),
+    ):
+        service = LocalConfig(use_active_gpu=True, trial_gpu_number=of_service)
+        given = experiment(code_directory, service, trial_gpu_number=of_experiment)
+        assert [problem.path for problem in start_problems(given.canonical_copy())] == [path]
     several = experiment(code_directory, [LocalConfig(), LocalConfig()]).canonical_copy()
     assert [problem.path for problem in start_problems(several)] == [("training_service",)]
 

@@ -5,7 +5,14 @@ from pathlib import Path
 from typing import Dict, List, Optional, Union
 
 import pytest
-from nni_config import ConfigBase, ExperimentConfig, InvalidConfigError, TrainingServiceConfig, utils
+from nni_config import (
+    ConfigBase,
+    ExperimentConfig,
+    InvalidConfigError,
+    TrainingServiceConfig,
+    start_problems,
+    utils,
+)
 from nni_config.wire import config_from_message, config_to_message
 from typing_extensions import Literal
 
@@ -81,6 +88,14 @@ def test_a_class_written_for_nni(valid_config: ExperimentConfig, tmp_path: Path)
     assert ExperimentConfig("grid").training_service == _GridConfig()
     canonical = config.canonical_copy()
     assert config_from_message(config_to_message(canonical)) == canonical
+
+
+def test_a_place_of_others_cannot_be_started(valid_config: ExperimentConfig) -> None:
+    (problem,) = start_problems(grid(valid_config).canonical_copy())
+    assert str(problem) == (
+        "training_service.platform: this version does not run trials on 'grid'; to have them run start the "
+        "experiment there, with `platform: local`"
+    )
 
 
 @pytest.mark.parametrize(

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import builtins
 import math
 import random
+import sys
 
 import pytest
 from nni_client.connection import Connection
@@ -120,14 +120,7 @@ def test_a_table_without_trials_has_its_columns():
 
 
 def test_without_pandas_it_is_told_how_to_get_it(monkeypatch):
-    real = builtins.__import__
-
-    def without(name, *rest):
-        if name == "pandas":
-            raise ImportError(name)
-        return real(name, *rest)
-
-    monkeypatch.setattr(builtins, "__import__", without)
+    monkeypatch.setitem(sys.modules, "pandas", None)
     with pytest.raises(ImportError, match="pip install pandas"):
         dataframe_of([])
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from importlib import import_module
 from typing import Any
 
 from nni_client.csv_cells import column_of
@@ -27,7 +28,7 @@ def dataframe_of(trials: Sequence[TrialJob]) -> Any:
         ImportError: pandas is not installed.
     """
     try:
-        import pandas
+        pandas = import_module("pandas")
     except ImportError as error:
         raise ImportError(
             "to_dataframe() needs pandas, which is not installed: pip install pandas"

@@ -1,6 +1,7 @@
 """The courier as a process that is spoken to over its pipes, in messages of courier.proto."""
 
 import contextlib
+import errno
 import json
 import os
 import subprocess
@@ -13,18 +14,32 @@ import nni
 import pytest
 from google.protobuf import json_format
 from nni import processes
+from nni.courier.room import Room
 from nni_proto import values
 from nni_proto.v1 import courier_pb2
 
 PACKAGE_PARENT = str(Path(nni.__file__).parent.parent)
 
 
+FULL_WHILE_A_FILE_IS_THERE = """
+import os, types
+from nni.courier import room
+full = types.SimpleNamespace(f_bavail=3, f_frsize=4096)
+room.os = types.SimpleNamespace(
+    strerror=os.strerror, statvfs=lambda path: full if os.path.exists(path + "/full") else os.statvfs(path)
+)
+from nni.courier.__main__ import main
+main()
+"""
+
+
 class Manager:
     """What stands at the other end of a courier's pipes."""
 
-    def __init__(self, experiment: Path, interpreter: str, **environment: str) -> None:
+    def __init__(self, experiment: Path, interpreter: str, code: str = "", **environment: str) -> None:
         self.experiment = experiment
-        command = [interpreter, "-S", "-m", "nni.courier", "--experiment-id=exp", "--grace-seconds=1"]
+        program = ["-c", code] if code else ["-m", "nni.courier"]
+        command = [interpreter, "-S", *program, "--experiment-id=exp", "--grace-seconds=1"]
         self.process = subprocess.Popen(
             [*command, f"--experiment-directory={experiment}"],
             stdin=subprocess.PIPE,
@@ -199,6 +214,34 @@ def test_what_cannot_be_written_is_told(manager: Manager) -> None:
     (manager.experiment / "trials").write_text("a file where a folder should be")
     manager.launch("true")
     assert "cannot be started" in manager.wait_for("ended").problem
+
+
+def test_trials_wait_while_the_disk_is_full(tmp_path: Path) -> None:
+    (tmp_path / "full").touch()
+    with running(tmp_path, code=FULL_WHILE_A_FILE_IS_THERE) as manager:
+        manager.wait_for("ready")
+        for trial_id in ("abcde", "other", "third"):
+            manager.launch("exit 3", trial_id=trial_id)
+        assert "room on the disk: [Errno 28] No space left" in manager.wait_for("problem").message
+        manager.send("cancel", trial_id="other", signal=2, grace_seconds=1.0)
+        assert manager.wait_for("ended").problem == "it was stopped before it was started"
+        assert not (tmp_path / "trials").exists()
+        (tmp_path / "full").unlink()
+        ended = [manager.wait_for("ended") for _ in range(2)]
+        assert [(end.trial_id, end.exit_code) for end in ended] == [("abcde", 3), ("third", 3)]
+        assert manager.kinds().count("problem") == 1
+
+
+def test_a_disk_that_is_full_for_one_user_is_full(tmp_path: Path) -> None:
+    told: list[str] = []
+    room = Room(str(tmp_path), told.append)
+    room.check()
+    over_quota = OSError(errno.EDQUOT, "Disk quota exceeded")
+    assert room.explains(over_quota) and room.explains(over_quota)
+    assert not room.explains(PermissionError(errno.EACCES, "Permission denied"))
+    assert not room.explains(ValueError())
+    assert told == [f"trials wait to be started until there is room on the disk: {over_quota}"]
+    Room(str(tmp_path / "missing"), told.append).check()
 
 
 @pytest.mark.parametrize(

@@ -71,7 +71,7 @@ def start(tmp_path: Path) -> Iterator[Any]:
     def start(command: str, directory: Path = tmp_path, **environment: str) -> Trial:
         name = f"trial{len(trials)}"
         folder = TrialFolder(str(tmp_path / "experiment"), name, 0)
-        assert folder.create()
+        assert folder.create_with({})
         tag = {"NNI_EXP_ID": tmp_path.name, "NNI_TRIAL_JOB_ID": name}
         run = runner.Run(
             folder=folder,

@@ -47,19 +47,6 @@ class TrialFolder:
         self.done_file = self._file("done.json")
         self.asked_file = self._file("asked")
 
-    def create(self) -> bool:
-        """Creates the folder and returns True, or False when the attempt has one already.
-
-        Raises:
-            OSError: It cannot be created.
-        """
-        make_private_folder(os.path.dirname(self.system_directory))
-        try:
-            os.mkdir(self.system_directory, 0o700)
-        except FileExistsError:
-            return False
-        return True
-
     def create_with(self, files: Dict[str, Dict[str, Any]]) -> bool:
         """Creates the folder with JSON files in it, all at once; returns False when the attempt has one.
 

@@ -11,6 +11,7 @@ from typing import Any, Dict, List, Optional, Tuple
 from nni import runner
 from nni.courier import launching
 from nni.courier.launching import Place
+from nni.courier.room import Room
 from nni.courier.telling import Teller
 from nni.courier.trials import Slot, Trial, home_of, lost_outcome, shell
 from nni.trial_folder import TrialFolder, make_private_folder, write_json
@@ -53,6 +54,7 @@ class Slots:
         self._slots: Dict[Tuple[str, int], Slot] = {}
         self._children: Dict[int, Slot] = {}
         self._held: List[Trial] = []
+        self._room = Room(place.experiment_directory, teller.problem)
         self._reconnecting_until = 0.0
         self._has_predecessor = False
         self._released = False
@@ -82,7 +84,9 @@ class Slots:
         try:
             if trial.folder.exists():
                 self._attach(trial)
-            elif not self._give(trial):
+                return
+            self._room.check()
+            if not self._give(trial):
                 if time.monotonic() < self._reconnecting_until:
                     self._held.append(trial)
                 else:
@@ -171,24 +175,21 @@ class Slots:
             self._on_runner_gone(slot, how)
 
     def look(self) -> None:
-        """Looks after what nobody tells of: processes of an earlier courier, and trials held for them."""
+        """Looks after what nobody tells of: processes of an earlier courier, and trials that are held."""
         for slot in list(self._slots.values()):
             if not slot.is_child:
                 self._check_adopted(slot)
         if self._held and time.monotonic() >= self._reconnecting_until:
-            held, self._held = self._held, []
-            for trial in held:
-                self.launch(trial)
+            self._serve_held()
 
     # Inside
 
     def _start(self, trial: Trial) -> None:
-        if not trial.folder.create():
+        parameters = launching.parameters_record(self._place.experiment_id, trial, _command(trial))
+        if trial.folder.create_with({"parameters.json": parameters}):
+            self._start_process(trial)
+        else:
             self._attach(trial)
-            return
-        record = launching.parameters_record(self._place.experiment_id, trial, _command(trial))
-        write_json(trial.folder.parameters_file, record)
-        self._start_process(trial)
 
     def _start_process(self, trial: Trial) -> None:
         slot = Slot(trial.folder, trial=trial, last_trial_id=trial.trial_id, is_child=True)
@@ -295,13 +296,9 @@ class Slots:
         slot.trial = None
 
     def _serve_held(self) -> None:
-        for trial in list(self._held):
-            try:
-                if self._give(trial):
-                    self._held.remove(trial)
-            except (OSError, ValueError, KeyError) as error:
-                self._held.remove(trial)
-                self._refuse(trial, error)
+        held, self._held = self._held, []
+        for trial in held:
+            self.launch(trial)
 
     def _stop(self, slot: Slot, order: Dict[str, Any]) -> None:
         slot.stopping = True
@@ -377,7 +374,10 @@ class Slots:
             trial.outcome = outcome
 
     def _refuse(self, trial: Trial, error: Exception) -> None:
-        trial.outcome = lost_outcome(f"the trial cannot be started: {error}")
+        if self._room.explains(error):
+            self._held.append(trial)
+        else:
+            trial.outcome = lost_outcome(f"the trial cannot be started: {error}")
 
 
 def _command(trial: Trial) -> Dict[str, Any]:

@@ -383,6 +383,7 @@ def test_logs(nnictl, running, home):
         assert nnictl("log", command, "-H", "2") == "one\ntwo\n"
         assert nnictl("log", command, "--tail", "1") == "four"
         assert nnictl("log", command, "-T", "0") == ""
+        assert nnictl("log", command, "--path") == f"{log / name}\n"
         nnictl("log", command, "-H", "1", "-T", "1", exit_code=2)
 
 

@@ -12,16 +12,25 @@ from nni_client.commands.identifiers import trial_ids
 
 Head = Annotated[int | None, typer.Option("--head", "-H", min=0, help="Only the first lines, so many.")]
 Tail = Annotated[int | None, typer.Option("--tail", "-T", min=0, help="Only the last lines, so many.")]
+OnlyPath = Annotated[bool, typer.Option("--path", "-p", help="Print only where the file is.")]
 
 
 def _print(
-    name: str, experiment_id: str | None, head: int | None, tail: int | None, directory: Path | None
+    name: str,
+    experiment_id: str | None,
+    head: int | None,
+    tail: int | None,
+    only_path: bool,
+    directory: Path | None,
 ) -> None:
-    from nni_client.commands.logs import Lines, print_log
+    from nni_client.commands.logs import Lines, print_log, print_log_path
 
     if head is not None and tail is not None:
         raise typer.BadParameter("--head and --tail cannot be used together")
-    print_log(name, experiment_id, Lines(head, tail), directory)
+    if only_path:
+        print_log_path(name, experiment_id, directory)
+    else:
+        print_log(name, experiment_id, Lines(head, tail), directory)
 
 
 @log.command("stdout")
@@ -29,10 +38,11 @@ def log_stdout(
     experiment_id: ReadId = None,
     head: Head = None,
     tail: Tail = None,
+    only_path: OnlyPath = False,
     experiments_directory: ExperimentsDirectory = None,
 ) -> None:
     """Print what the manager of an experiment printed."""
-    _print("nnictl_stdout.log", experiment_id, head, tail, experiments_directory)
+    _print("nnictl_stdout.log", experiment_id, head, tail, only_path, experiments_directory)
 
 
 @log.command("stderr")
@@ -40,10 +50,11 @@ def log_stderr(
     experiment_id: ReadId = None,
     head: Head = None,
     tail: Tail = None,
+    only_path: OnlyPath = False,
     experiments_directory: ExperimentsDirectory = None,
 ) -> None:
     """Print what the manager of an experiment wrote to its error output."""
-    _print("nnictl_stderr.log", experiment_id, head, tail, experiments_directory)
+    _print("nnictl_stderr.log", experiment_id, head, tail, only_path, experiments_directory)
 
 
 @log.command("manager")
@@ -51,10 +62,11 @@ def log_manager(
     experiment_id: ReadId = None,
     head: Head = None,
     tail: Tail = None,
+    only_path: OnlyPath = False,
     experiments_directory: ExperimentsDirectory = None,
 ) -> None:
     """Print the manager's log."""
-    _print("nnimanager.log", experiment_id, head, tail, experiments_directory)
+    _print("nnimanager.log", experiment_id, head, tail, only_path, experiments_directory)
 
 
 @log.command("dispatcher")
@@ -62,10 +74,11 @@ def log_dispatcher(
     experiment_id: ReadId = None,
     head: Head = None,
     tail: Tail = None,
+    only_path: OnlyPath = False,
     experiments_directory: ExperimentsDirectory = None,
 ) -> None:
     """Print the log of the tuner and the assessor."""
-    _print("dispatcher.log", experiment_id, head, tail, experiments_directory)
+    _print("dispatcher.log", experiment_id, head, tail, only_path, experiments_directory)
 
 
 @log.command("trial")

@@ -46,6 +46,15 @@ def print_log(name: str, experiment_id: str | None, lines: Lines, directory: Pat
     _print_file(folder.path / "log" / name, lines)
 
 
+def print_log_path(name: str, experiment_id: str | None, directory: Path | None) -> None:
+    """Prints where a file in an experiment's log folder is; the arguments are those of `print_log`.
+
+    Raises:
+        RuntimeError: There is no such experiment.
+    """
+    print(find(experiment_id, directory).path / "log" / name)
+
+
 def print_trial_folders(experiment_id: str | None, trial_id: str | None, directory: Path | None) -> None:
     """Prints in which folders trials write, as NNI's nnictl did.
 

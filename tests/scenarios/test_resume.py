@@ -268,7 +268,8 @@ def test_it_is_connected_to_by_address_and_token(stage, counted):
     stage.run("make('python3 counted.py', trials=200, id='mine').start(0, run_mode=RunMode.Detach)")
     record = json.loads((stage.experiments / "mine" / "manager.json").read_text())
     script = f"""
-        experiment = Experiment.connect("127.0.0.1:{record["port"]}", token={{token!r}}, experiment_id="mine")
+        experiment = Experiment.connect("127.0.0.1:{record["port"]}", token={{token!r}})
+        print(experiment.id)
         print(experiment.get_status())
         experiment.stop()
         print(experiment.get_status())
@@ -277,7 +278,7 @@ def test_it_is_connected_to_by_address_and_token(stage, counted):
         output, _ = process.communicate(timeout=60)
     assert process.returncode == 1
     assert "AccessDeniedError" in output
-    assert stage.run(script.format(token=record["token"])) == "RUNNING\nSTOPPED\n"
+    assert stage.run(script.format(token=record["token"])) == "mine\nRUNNING\nSTOPPED\n"
     assert stage.is_quiet(), stage.processes()
 
 

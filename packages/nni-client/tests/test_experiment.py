@@ -457,8 +457,6 @@ def test_connect_wants_an_experiment(home):
         Experiment.connect(1)
     with pytest.raises(RuntimeError, match="give its token"):
         Experiment.connect("box.example:8080")
-    with pytest.raises(ValueError, match="needs the id"):
-        Experiment.connect("box.example:8080", token="t")
     with pytest.raises(ValueError, match="is not an address"):
         Experiment.connect("box.example:")
 
@@ -468,6 +466,7 @@ def test_connect_with_a_token(experiment, fake_manager):
     address = f"127.0.0.1:{experiment.port}"
     other = Experiment.connect(address, token="secret-token", experiment_id=experiment.id)
     assert other.get_status() == "RUNNING"
+    assert Experiment.connect(address, token="secret-token").id == experiment.id
     assert other.config.trial_command == "true"
     assert other.config.tuner.name == "Random"
     other.stop()

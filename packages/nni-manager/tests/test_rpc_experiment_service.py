@@ -67,6 +67,7 @@ async def test_create_and_get(client: Client) -> None:
     assert created.status == experiment_pb2.Experiment.STATUS_INITIALIZED
     assert created.config == example_config_in_canonical_form()
     got = await client(client.stub.GetExperiment, pb.GetExperimentRequest(name=NAME))
+    assert await client(client.stub.GetExperiment, pb.GetExperimentRequest(name="experiments/-")) == got
     assert got.experiment == created
 
 

@@ -77,7 +77,7 @@ class GetExperimentRequest(google.protobuf.message.Message):
 
     NAME_FIELD_NUMBER: builtins.int
     name: builtins.str
-    """The experiment."""
+    """The experiment; experiments/- is the one that the manager was started for."""
     def __init__(
         self,
         *,

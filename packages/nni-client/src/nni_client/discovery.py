@@ -6,8 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nni_config.local_state import ManagerRecord, find_manager_by_port
+from nni_proto.resource_names import experiment_name, parse_experiment_name
+from nni_proto.v1.experiment_service_pb2 import GetExperimentRequest
 
 from nni_client.address import ManagerAddress, host_to_call, parse_address
+from nni_client.connection import Connection
+from nni_client.methods import GET_EXPERIMENT
+
+_ITS_OWN = "-"
 
 
 @dataclass(frozen=True)
@@ -43,25 +49,28 @@ def find_manager(
     Args:
         port: The port, or "HOST:PORT".
         token: The manager's token; None looks for it on this machine.
-        experiment_id: The experiment; needed with a token.
+        experiment_id: The experiment; None for whatever is there.
         ca_file: With a token, the certificates that verify a manager that listens with TLS.
 
     Raises:
-        ValueError: The port is malformed, or only one of token and id is given.
-        RuntimeError: No manager of this user listens there.
+        ValueError: The port is malformed.
+        RuntimeError: No manager of this user listens there, or none that knows the token.
     """
     host, number = parse_address(str(port))
     if token is not None:
-        if experiment_id is None:
-            raise ValueError(
-                "a token needs the id of its experiment: connect(..., token=..., experiment_id=...)"
-            )
-        return FoundManager(ManagerAddress(host, number, token, ca_file), experiment_id)
+        address = ManagerAddress(host, number, token, ca_file)
+        return FoundManager(address, experiment_id or _experiment_at(address))
     is_here = ManagerAddress(host, number, "").is_loopback
     record = find_manager_by_port(number) if is_here else None
     if record is None:
-        hint = "" if is_here else "; for a manager of another machine give its token and experiment_id"
+        hint = "" if is_here else "; for a manager of another machine give its token"
         raise RuntimeError(f"No experiment of this user is running on port {port}{hint}")
     if experiment_id not in (None, record.experiment_id):
         raise RuntimeError(f"Port {port} belongs to experiment {record.experiment_id}, not {experiment_id}")
     return from_record(record)
+
+
+def _experiment_at(address: ManagerAddress) -> str:
+    """Returns the id of the experiment that a manager was started for."""
+    request = GetExperimentRequest(name=experiment_name(_ITS_OWN))
+    return parse_experiment_name(Connection(address).call(GET_EXPERIMENT, request).experiment.name)

@@ -279,12 +279,12 @@ class Experiment(AttachableExperiment):
         Args:
             port: The port, or "HOST:PORT".
             token: The manager's token. None reads it from the experiment's folder on this machine.
-            experiment_id: The experiment's id; needed with a token for another machine only.
+            experiment_id: The experiment's id. None for whatever runs there.
             ca_file: With a token, the file of certificates (PEM) that verify a manager that listens with TLS.
 
         Raises:
-            ValueError: The port is malformed, or one of token and id is missing.
-            RuntimeError: No experiment of this user answers there.
+            ValueError: The port is malformed.
+            RuntimeError: No experiment of this user answers there, or the token is wrong.
         """
         from nni_client.discovery import find_manager
 

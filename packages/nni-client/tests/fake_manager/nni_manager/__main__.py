@@ -95,6 +95,7 @@ class Service(experiment_service_pb2_grpc.ExperimentServiceServicer):
         return pb.CreateSignInCodeResponse(code="abc", url="http://127.0.0.1:8080/sign-in?code=abc")
 
     def GetExperiment(self, request, context):
+        assert request.name in (self.experiment.name, "experiments/-")
         return pb.GetExperimentResponse(experiment=self.experiment)
 
     def ListTrials(self, request, context):

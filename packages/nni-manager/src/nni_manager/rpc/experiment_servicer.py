@@ -16,6 +16,9 @@ from nni_manager.rpc.experiment_messages import ExperimentMessages, config_from_
 from nni_manager.rpc.times import timestamp
 from nni_manager.rpc.watching import responses
 
+_OWN = "-"
+"""Stands for the id of the experiment that this manager was started for."""
+
 
 class ExperimentServicer:
     """Answers the calls of ExperimentService; each method is one RPC."""
@@ -48,7 +51,8 @@ class ExperimentServicer:
 
     async def get_experiment(self, request: pb.GetExperimentRequest) -> pb.GetExperimentResponse:
         """Returns an experiment."""
-        view = await self._calls.get(requests.experiment_id(request.name, "name"))
+        experiment_id = requests.experiment_id(request.name, "name")
+        view = await self._calls.get(self._experiment_id if experiment_id == _OWN else experiment_id)
         return pb.GetExperimentResponse(experiment=self._messages.to_message(view))
 
     async def update_experiment(self, request: pb.UpdateExperimentRequest) -> pb.UpdateExperimentResponse:

@@ -3,7 +3,8 @@
     .venv/bin/python tools/benchmark_tuners.py [--seeds 20] [--trials 120] [--parallel 1]
 
 The first table has, for each function, how far the best trial is from the optimum on average (regret), and
-the ratio of the two. The second one has the time of a suggestion by the number of finished trials.
+the ratio of the two. The second one has the time of a suggestion by the number of finished trials, the third
+one how long it takes to make a tuner anew that had 10,000 trials.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from benchmark_rebuilding import print_rebuilds
 from nni_manager.algorithms.tuner import Tuner
 from nni_manager.algorithms.tuners.random import RandomTuner
 from nni_manager.algorithms.tuners.tpe import TpeTuner
@@ -145,7 +147,7 @@ def print_times() -> None:
 
 
 def main() -> int:
-    """Prints both tables."""
+    """Prints the tables."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seeds", type=int, default=20)
     parser.add_argument("--trials", type=int, default=120)
@@ -153,6 +155,7 @@ def main() -> int:
     arguments = parser.parse_args()
     print_regrets(arguments.seeds, arguments.trials, arguments.parallel)
     print_times()
+    print_rebuilds([10_000])
     return 0
 
 

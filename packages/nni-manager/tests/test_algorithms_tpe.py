@@ -13,6 +13,7 @@ from nni_manager.algorithms.hpo_utils import format_search_space
 from nni_manager.algorithms.parzen.dimensions import Dimensions
 from nni_manager.algorithms.parzen.kernels import Kernels
 from nni_manager.algorithms.tuner import Tuner
+from nni_manager.algorithms.tuners.grid_search import GridSearchTuner
 from nni_manager.algorithms.tuners.random import RandomTuner
 from nni_manager.algorithms.tuners.tpe import TpeTuner
 from nni_manager.testing.search_spaces import SPACES
@@ -105,6 +106,8 @@ def test_results_for_trials_that_are_not_running_are_ignored(caplog: pytest.LogC
     tuner.receive_trial_result(0, parameters, 2.0)
     assert list(tuner._history.losses) == [1.0]
     assert caplog.text.count("is ignored") == 3
+    assert "A result under the id 7 is ignored (1 so far): no such trial is running" in caplog.text
+    assert "A result under the id 0 is ignored (3 so far)" in caplog.text
 
 
 def test_a_trial_that_ended_without_a_result_is_forgotten() -> None:
@@ -133,6 +136,45 @@ def test_imported_points_of_a_finite_space_are_not_proposed() -> None:
     tuner.update_search_space({"x": {"_type": "choice", "_value": [1, 2, 3]}})
     tuner.import_data([{"parameter": {"x": 2}, "value": 0}])
     assert sorted(p["x"] for p in tuner.generate_multiple_parameters([0, 1, 2])) == [1, 3]
+
+
+def test_what_cannot_be_imported_is_left_out_and_counted(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    records: list[Any] = [
+        {"parameter": {"x": 3.0}, "value": {"default": 1.0, "loss": 2.0}},
+        {"parameter": {"x": 4.0}, "value": math.nan},
+        {"parameter": {"x": 4.0}, "value": {"loss": 2.0}},
+        {"parameter": {"x": 4.0}, "value": None},
+        {"parameter": {"other": 4.0}, "value": 1.0},
+        {"parameter": "text", "value": 1.0},
+        {"parameter": {"x": 10**400}, "value": 1.0},
+        {"value": 1.0},
+        "nothing",
+    ]
+    for tuner, of_no_use in ((TpeTuner(seed=1), 7), (RandomTuner(seed=1), 5), (GridSearchTuner(), 5)):
+        tuner.update_search_space(X)
+        tuner.import_data(records)
+        assert caplog.messages[-1] == f"9 results were imported, {of_no_use} of them are of no use."
+
+
+def test_a_trial_that_ran_with_other_parameters_is_learned_as_it_ran() -> None:
+    tuner = TpeTuner(seed=1)
+    tuner.update_search_space(X)
+    tuner.generate_parameters(0)
+    tuner.receive_trial_result(0, {"x": 7.5}, 1.0)
+    assert list(tuner._history.rows[:, 0]) == [0.75]
+    assert tuner._pending == {}
+
+
+def test_random_numbers_depend_on_the_id_alone() -> None:
+    for make in (lambda seed: RandomTuner(seed=seed), lambda seed: TpeTuner(seed=seed)):
+        forward, backward, other = make(1), make(1), make(2)
+        for tuner in (forward, backward, other):
+            tuner.update_search_space(X)
+        first = {number: forward.generate_parameters(number) for number in range(10)}
+        assert first == {number: backward.generate_parameters(number) for number in reversed(range(10))}
+        assert len({parameters["x"] for parameters in first.values()}) == 10
+        assert other.generate_parameters(0) != first[0]
 
 
 def test_a_changed_space_keeps_what_is_known() -> None:

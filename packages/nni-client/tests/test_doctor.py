@@ -425,7 +425,7 @@ def test_records_of_managers_that_have_gone_and_what_is_none(
     assert managers_found() == [
         (Level.OK, "0 running"),
         (Level.WARNING, f"the record of a manager in {broken} cannot be read"),
-        (Level.NOTE, "1 records of managers that have gone were removed"),
+        (Level.NOTE, "records of managers that have gone were removed: 1"),
     ]
     broken.unlink()
     assert managers_found() == [(Level.OK, "0 running")]

@@ -89,7 +89,7 @@ def check_managers(
         if process.pid not in known and process.seconds > _STARTING_SECONDS:
             findings.append(_unnamed(process))
     if before > len(left):
-        findings.append(note(f"{before - len(left)} records of managers that have gone were removed"))
+        findings.append(note(f"records of managers that have gone were removed: {before - len(left)}"))
     findings += _interrupted(where)
     return [ok(f"{len(managers)} running"), *findings]
 

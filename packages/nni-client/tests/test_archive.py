@@ -153,6 +153,7 @@ def test_it_is_loaded_with_its_code_elsewhere(nnictl, saved, tmp_path, experimen
     }
     assert "there is an experiment abc1 already" in nnictl("load", "-p", archive, "-c", "x", exit_code=1)
     saved.rename(tmp_path / "gone")
+    changed = (tmp_path / "code" / "run.sh").stat().st_mtime_ns
     new_code, space = tmp_path / "new" / "code", tmp_path / "space.json"
     text = nnictl("load", "-p", archive, "--codeDir", new_code, "-l", tmp_path / "place", "-s", space)
     folder = tmp_path / "place" / "abc1"
@@ -163,6 +164,7 @@ def test_it_is_loaded_with_its_code_elsewhere(nnictl, saved, tmp_path, experimen
     assert config["tuner"]["codeDirectory"] == str(new_code / "tuners")
     assert config["experimentWorkingDirectory"] == str(tmp_path / "place")
     assert os.access(new_code / "run.sh", os.X_OK) and not os.access(new_code / "tuners" / "file", os.X_OK)
+    assert (new_code / "run.sh").stat().st_mtime_ns == changed
     trial = folder / "trials" / "t1"
     assert (trial / "größe 1.txt").read_text(encoding="utf-8") == "größe"
     assert (trial / "latest").readlink() == Path("größe 1.txt")

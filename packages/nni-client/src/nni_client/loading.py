@@ -17,10 +17,11 @@ from typing import Any
 from nni_config.experiment_folders import find_experiment, remember_experiments_directory
 
 from nni_client.archive_check import CheckedEntry, check_archive
-from nni_client.archive_layout import CODE, EXPERIMENT, RECORD, ArchiveError, Manifest
+from nni_client.archive_layout import CODE, EXPERIMENT, RECORD, ArchiveError, Manifest, time_in
 from nni_client.record_copy import fit_record
 
 _KEPT_FREE_BYTES = 64 * 1024**2
+_LATEST_TIME = 2**62
 
 
 @dataclass(frozen=True)
@@ -133,6 +134,11 @@ def _unpack_file(archive: zipfile.ZipFile, entry: CheckedEntry, place: Path) -> 
         ) from None
     with os.fdopen(descriptor, "wb") as target, archive.open(entry.info) as source:
         shutil.copyfileobj(source, target, 1024 * 1024)
+        target.flush()
+        modified = time_in(entry.info.extra)
+        if modified is not None and 0 <= modified < _LATEST_TIME:
+            # Large files of the code are known by it.
+            os.utime(descriptor, ns=(modified, modified))
 
 
 @contextmanager

@@ -16,7 +16,7 @@ from pathlib import Path
 from nni_config.experiment_folders import FolderKind, FolderSummary
 
 from nni_client.archive_files import SavedFile, code_files, experiment_files
-from nni_client.archive_layout import CODE, EXPERIMENT, MANIFEST, RECORD, ArchiveError, Manifest
+from nni_client.archive_layout import CODE, EXPERIMENT, MANIFEST, RECORD, ArchiveError, Manifest, time_field
 from nni_client.record_copy import code_directory_of, copy_record
 
 _PRIVATE = 0o600
@@ -118,12 +118,14 @@ def _add_file(archive: zipfile.ZipFile, name: str, file: SavedFile) -> None:
         return  # gone meanwhile
     # Trials may be writing, so how large it will be is not known: with sizes that suit any.
     with os.fdopen(descriptor, "rb") as source:
-        entry = _entry(name, file.mode, os.fstat(descriptor).st_mtime)
+        modified = os.fstat(descriptor).st_mtime_ns
+        entry = _entry(name, file.mode, modified // 10**9)
+        entry.extra = time_field(modified)
         with archive.open(entry, "w", force_zip64=True) as target:
             shutil.copyfileobj(source, target, 1024 * 1024)
 
 
-def _entry(name: str, mode: int, modified: float | None = None) -> zipfile.ZipInfo:
+def _entry(name: str, mode: int, modified: int | None = None) -> zipfile.ZipInfo:
     moment = time.localtime(modified)[:6]
     entry = zipfile.ZipInfo(name, min(max(moment, (1980, 1, 1, 0, 0, 0)), (2107, 12, 31, 23, 59, 58)))
     entry.create_system = 3  # the modes are those of Unix

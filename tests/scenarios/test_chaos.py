@@ -9,6 +9,8 @@ import sys
 
 import pytest
 from workspace import chaos
+from workspace.benchmark import MARK
+from workspace.marked import end
 
 FIXED_SEED = 3
 SEED_VARIABLE = "NNI_CHAOS_SEED"
@@ -20,13 +22,17 @@ SEEDS = sorted({FIXED_SEED, int(os.environ.get(SEED_VARIABLE, FIXED_SEED))})
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", SEEDS)
 def test_nothing_is_lost_whatever_dies(seed: int) -> None:
-    done = subprocess.run(
-        chaos.command(sys.executable, ["--short", "--json", "--seed", str(seed)]),
-        env=chaos.environment(),
-        capture_output=True,
-        text=True,
-        timeout=115,
-    )
+    environment = chaos.environment()
+    try:
+        done = subprocess.run(
+            chaos.command(sys.executable, ["--short", "--json", "--seed", str(seed)]),
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=115,
+        )
+    finally:
+        end(environment[MARK])
     assert done.returncode == 0, done.stdout + done.stderr
     found = json.loads(done.stdout)
     assert found["is right"] and found["experiment"] == "DONE"

@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import uuid
 
 import pytest
 from workspace.benchmark import MARK
-from workspace.marked import kind_of, marked_processes, others, wait_until
+from workspace.marked import end, kind_of, marked_processes, others, wait_until
 
 
 @pytest.mark.parametrize(
@@ -34,7 +35,8 @@ def test_processes_are_found_by_their_mark() -> None:
         found = others(mark)
         assert [(each.pid, each.kind) for each in found] == [(process.pid, "trial")]
         assert marked_processes(mark[:-1]) == []
-        process.communicate(b"\n")
+        end(mark)
+        assert process.wait(10) == -signal.SIGKILL
     assert others(mark) == []
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import signal
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -46,6 +48,15 @@ def marked_processes(mark: str) -> list[Marked]:
 def others(mark: str) -> list[Marked]:
     """Returns the same without the process that asks."""
     return [each for each in marked_processes(mark) if each.pid != os.getpid()]
+
+
+def end(mark: str) -> None:
+    """Kills all of them but the one that asks, and what they start meanwhile."""
+    while found := others(mark):
+        for each in found:
+            with suppress(ProcessLookupError):
+                os.kill(each.pid, signal.SIGKILL)
+        time.sleep(_PAUSE)
 
 
 def kind_of(name: str, command: str) -> str:

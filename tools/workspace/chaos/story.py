@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import statistics
 import sys
 import tempfile
@@ -26,7 +27,7 @@ from workspace.chaos.faults import Faults
 from workspace.chaos.keeping import GivenUp, Keeper
 from workspace.chaos.options import Options, parse
 from workspace.launch import run
-from workspace.marked import others, wait_until
+from workspace.marked import end, others, wait_until
 from workspace.progress import table
 
 _MIB = 2**20
@@ -157,8 +158,12 @@ def main(arguments: Sequence[str]) -> int:
         os.environ["NNI_RUNTIME_DIR"] = f"{name}/run"
         mark = os.environ[MARK]
         size = _BYTES_BESIDE + options.trials * _BYTES_PER_TRIAL
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
         with closing(small_disk(folder / "disk", size, mark, options.small_disk)) as disk:
-            found = story(options, mark, disk, folder)
+            try:
+                found = story(options, mark, disk, folder)
+            finally:
+                end(mark)
     print(json.dumps(found, indent=1) if options.as_json else report(found))
     return 0 if found["is right"] else 1
 

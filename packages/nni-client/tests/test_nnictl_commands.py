@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
+import sqlite3
 import sys
+from pathlib import Path
 
 import grpc
 import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
 from nni_client.commands import main
+from nni_config.experiment_folders import remember_experiments_directory
 from nni_config.local_state import ManagerRecord, write_manager_record
 from nni_config.processes import process_start_time
 from nni_proto.v1 import experiment_service_pb2 as pb
@@ -435,3 +439,49 @@ def test_stop_all_as_a_word_and_patterns(nnictl, running):
 def test_a_running_one_cannot_be_resumed(nnictl, running):
     text = nnictl("resume", ID, exit_code=1)
     assert "is running, on port" in text
+
+
+@pytest.fixture
+def old(home):
+    """The folder of an experiment of NNI 3.0."""
+    folder = home / "nni-experiments" / "oldnni30"
+    (folder / "db").mkdir(parents=True)
+    with sqlite3.connect(folder / "db" / "nni.sqlite") as connection:
+        connection.executescript((Path(__file__).parent / "data" / "nni30.sql").read_text(encoding="utf-8"))
+    connection.close()
+    return folder
+
+
+def test_a_record_of_nni_is_read(nnictl, old, monkeypatch):
+    listed = json.loads(nnictl("trial", "ls", "oldnni30"))
+    assert [each["sequenceId"] for each in listed] == list(range(8))
+    best, second = json.loads(nnictl("trial", "ls", "old", "--head", "2"))
+    values = [json.loads(json.loads(each["finalMetricData"][0]["data"])) for each in (best, second)]
+    numbers = [value["default"] if isinstance(value, dict) else value for value in values]
+    assert numbers == sorted(numbers, reverse=True)
+    monkeypatch.setattr("nni_client.commands.output.is_terminal", lambda: True)
+    assert len(nnictl("trial", "ls", "oldnni30").splitlines()) == 9
+    assert len(nnictl("log", "trial", "oldnni30").splitlines()) == 8
+    shown = nnictl("view", "oldnni30")
+    assert "recorded by Microsoft's NNI" in shown and "trials  8:" in shown and str(old) in shown
+    assert "made by NNI" in nnictl("list", "--all")
+    (row,) = json.loads(nnictl("experiment", "list", "--all", "--json"))
+    assert (row["id"], row["status"], row["port"]) == ("oldnni30", "made by NNI", None)
+    for words in (["status"], ["wait"], ["experiment", "show"], ["experiment", "best"], ["resume"]):
+        text = nnictl(*words, "oldnni30", exit_code=1)
+        assert "was recorded by Microsoft's NNI" in text and "nnictl experiment" in text
+
+
+def test_the_same_id_in_two_folders(nnictl, old, home, monkeypatch):
+    monkeypatch.setenv("NNI_CONFIG_DIR", str(home / "config"))
+    other = home / "elsewhere" / "oldnni30"
+    shutil.copytree(old, other)
+    remember_experiments_directory(other.parent)
+    text = nnictl("trial", "ls", "oldnni30", exit_code=1)
+    assert str(old) in text and str(other) in text and "--experiments-dir" in text
+    for named in (other.parent, other):
+        assert str(other) in nnictl("view", "oldnni30", "--experiment_dir", str(named))
+    assert "is no folder" in nnictl("status", "x", "-e", str(home / "none"), exit_code=1)
+    monkeypatch.setattr("nni_client.commands.output.is_terminal", lambda: True)
+    assert "FOLDER" in nnictl("list", "--all").splitlines()[0]
+    assert len(nnictl("list", "--all", "-e", str(other.parent)).splitlines()) == 2

@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 import textwrap
+import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -21,12 +22,14 @@ from nni_manager.engine.effects import (
     TellTrialEnd,
 )
 from nni_manager.engine.events import (
+    AlgorithmFailed,
     ParametersProposed,
     ParametersRefused,
     TrialJudgedBad,
     TunerProcessed,
 )
 from nni_manager.engine.statuses import TrialStatus
+from nni_manager.tuning import algorithm_process, responses
 from nni_manager.tuning.algorithm_process import AlgorithmProcess
 from nni_manager.tuning.interface import (
     AlgorithmDeathError,
@@ -36,6 +39,7 @@ from nni_manager.tuning.interface import (
     RebuildWay,
     Rebuilt,
 )
+from nni_proto.v1.algorithm_pb2 import AlgorithmRequest, HistoryTaken
 
 SPACE = {"x": {"_type": "uniform", "_value": [0, 1]}}
 
@@ -431,13 +435,54 @@ async def test_the_last_words_of_a_tuner_reach_a_manager_that_is_still_talking(m
         class My(Base):
             def receive_trial_result(self, *args, **kwargs):
                 raise ZeroDivisionError("at once")
+            def _on_error(self):
+                print("over", flush=True)
         """
     )
     await process.start()
-    for number in range(1, 4000):
-        process.tell(final(number, 0, "x" * 1000))
+    process.tell(final(1, 0, 1))
+    # The event loop does not get to read before it writes to a process that has said its last.
+    while "over" not in log_of(process):
+        time.sleep(0.01)
+    time.sleep(0.5)
+    for number in range(2, 100):
+        process.tell(final(number, 0, 1))
     failure = await events.get()
+    assert isinstance(failure, AlgorithmFailed)
     assert failure.message == "My raised ZeroDivisionError: at once"
+
+
+async def test_what_comes_right_behind_the_history_is_not_lost(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Connection:
+        last_number = 0
+
+        def send(self, request: AlgorithmRequest) -> int:
+            self.last_number += 1
+            asyncio.get_running_loop().call_soon(answer, request, self.last_number)
+            return self.last_number
+
+        async def send_all(self, frames: bytes, count: int) -> bool:
+            return True
+
+        async def close(self, grace_seconds: float = 0) -> None:
+            pass
+
+    def answer(request: AlgorithmRequest, number: int) -> None:
+        if request.HasField("initialize"):
+            process._take(responses.processed(number))
+        elif request.HasField("history_ends"):
+            process._take(responses.history_taken(HistoryTaken.WAY_REPLAYED))
+            process._take(responses.propose(0, {"a": 1}))
+
+    async def connect(*_: Any) -> Connection:
+        return Connection()
+
+    monkeypatch.setattr(algorithm_process, "connect", connect)
+    process, events = make()
+    await process.start(History((RequestParameters(1, (0,)),), last_number=1))
+    assert [type(events.get_nowait()) for _ in range(2)] == [TunerProcessed, ParametersProposed]
 
 
 async def test_a_history_is_read_only_as_fast_as_it_is_taken(make: Make) -> None:

@@ -7,6 +7,7 @@ import os
 import socket
 import sqlite3
 import stat
+import subprocess
 import sys
 import zipfile
 from contextlib import closing
@@ -411,6 +412,14 @@ def test_without_code_the_folder_has_to_be_there(nnictl, forge, tmp_path):
     (tmp_path / "code").mkdir()
     nnictl("load", "-p", archive, "-l", forge.place, "-c", tmp_path / "code")
     assert config_of(forge.place / "abc1")["trialCodeDirectory"] == str(tmp_path / "code")
+
+
+def test_while_trials_of_the_same_id_run_here(nnictl, forge, tmp_path):
+    environment = {**os.environ, "NNI_EXP_ID": "abc1"}
+    with subprocess.Popen(["sleep", "100"], env=environment) as process:
+        text = refused(nnictl, forge, forge(), tmp_path)
+        process.kill()
+    assert f"run on this machine (process {process.pid})" in text
 
 
 def test_a_failure_at_the_end_leaves_nothing(forge, home, tmp_path, monkeypatch):

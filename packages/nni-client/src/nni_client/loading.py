@@ -18,6 +18,7 @@ from nni_config.experiment_folders import find_experiment, remember_experiments_
 
 from nni_client.archive_check import CheckedEntry, check_archive
 from nni_client.archive_layout import CODE, EXPERIMENT, RECORD, ArchiveError, Manifest, time_in
+from nni_client.orphan_trials import processes_of
 from nni_client.record_copy import fit_record
 
 _KEPT_FREE_BYTES = 64 * 1024**2
@@ -90,6 +91,12 @@ def _refuse_existing(manifest: Manifest, directory: Path) -> None:
     if os.path.lexists(path) or found is not None:
         where = path if found is None else found.path
         raise ArchiveError(f"there is an experiment {manifest.experiment_id} already, in {where}")
+    processes = processes_of(manifest.experiment_id)
+    if processes:
+        raise ArchiveError(
+            f"trials of an experiment {manifest.experiment_id} run on this machine (process {processes[0]}), "
+            "and those of two experiments of one id cannot be told apart; stop it first"
+        )
 
 
 def _check_code(code: Path, has_code: bool) -> None:

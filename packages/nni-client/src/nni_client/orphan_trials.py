@@ -22,6 +22,19 @@ def orphan_trials(folder: Path) -> list[str]:
     return [path.parents[2].name for path in attempts if not has_ended(path) and _runs(_content(path))]
 
 
+def processes_of(experiment_id: str) -> list[int]:
+    """Returns the processes on this machine of trials of an experiment of this id, wherever its folder is.
+
+    Args:
+        experiment_id: The experiment's id.
+    """
+    import psutil
+
+    running = psutil.process_iter(["pid", "environ"])
+    # None of a process of another user.
+    return [it.pid for it in running if (it.info["environ"] or {}).get("NNI_EXP_ID") == experiment_id]
+
+
 def has_ended(run_file: Path) -> bool:
     """Returns whether the end of an attempt of a trial is noted.
 

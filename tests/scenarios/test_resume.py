@@ -457,6 +457,38 @@ def test_a_class_that_is_not_there_or_cannot_be_sent(stage):
     assert not (stage.experiments / "mine").exists()
 
 
+def test_only_what_failed_is_tried_once_more(stage, facts):
+    stage.write(
+        "failing.py",
+        """
+        import os, nni
+        x = nni.get_next_parameter()["x"]
+        if nni.get_sequence_id() in (2, 5, 9):
+            raise ValueError("out of memory")
+        nni.report_final_result(x)
+        """,
+    )
+    stage.run("assert make('python3 failing.py', trials=10, id='mine').run(0) is True")
+    before = facts()
+    output = stage.run("assert Experiment.resume('mine', 0, retry_failed=True) is True")
+    assert "3 failed: exit code 1 (ValueError: out of memory)" in output
+    after = facts()
+    assert after["ids"][:10] == before["ids"]
+    assert [after["statuses"].count(name) for name in ("SUCCEEDED", "FAILED")] == [10, 3]
+    parameters = stage.run(
+        """
+        trials = Experiment(None, id="mine").list_trial_jobs()
+        assert all(trial.hyperParameters[0].parameter_source == "customized" for trial in trials[10:])
+        x = [trial.hyperParameters[0].parameters["x"] for trial in trials]
+        print([x[2], x[5], x[9]] == sorted(x[10:], key=x.index))
+        """
+    )
+    assert parameters == "True\n"
+    stage.run("assert Experiment.resume('mine', 0, retry_failed=True) is True")
+    assert len(facts()["ids"]) == 13, "nothing is left to be tried"
+    assert stage.is_quiet(), stage.processes()
+
+
 def test_why_trials_failed_is_in_the_summary(stage):
     stage.write(
         "failing.py",

@@ -204,12 +204,13 @@ def test_an_interrupt_while_it_is_resumed(stopped, fake_manager, folder, capsys)
     assert (folder / "db").is_dir()
 
 
-def test_what_was_told_before_is_not_told_again(stopped, fake_manager, capsys):
+def test_what_was_told_before_is_not_told_again(stopped, folder, fake_manager, capsys):
     fake_manager(recorded_warnings=["old news"], new_warnings=["fresh news"], end_as="DONE")
     assert Experiment.resume(stopped, 0) is True
     shown = capsys.readouterr().out
     assert "old news" not in shown
     assert shown.count("Warning: fresh news") == 1
+    assert (folder / "watched").read_text() == "1"
 
 
 def test_the_summary_says_what_failed(stopped, fake_manager, capsys):

@@ -22,6 +22,7 @@ from nni_client.checkpoint import warn_of_differences
 from nni_client.connection import Connection
 from nni_client.foreign import refuse_foreign_nni
 from nni_client.interrupts import Interrupts
+from nni_client.retrying import retry_failed_trials
 from nni_client.run_mode import RunMode
 from nni_client.screen import say
 from nni_client.start_arguments import Start, check_id, config_of, startable
@@ -159,6 +160,7 @@ class Experiment(AttachableExperiment):
         debug: bool = False,
         *,
         run_mode: RunMode = RunMode.Background,
+        retry_failed: bool = False,
         experiments_directory: str | Path | None = None,
         bind: str | None = None,
         allowed_hosts: Sequence[str] | None = None,
@@ -176,6 +178,7 @@ class Experiment(AttachableExperiment):
             wait_completion: False returns as soon as the experiment goes on.
             debug: See `start`.
             run_mode: What becomes of the experiment when this script ends, if it is not waited for.
+            retry_failed: Try the parameters of failed trials once more; the limit of trials rises by as many.
             experiments_directory: The folder that holds the experiment's folder. None for the one in `config`
                 and all that were ever used.
             bind: See `start`.
@@ -197,6 +200,8 @@ class Experiment(AttachableExperiment):
         with Interrupts() as interrupts:
             try:
                 page, before = self._resume(interrupts, how, experiments_directory)
+                if retry_failed:
+                    retry_failed_trials(self)
             except KeyboardInterrupt:
                 say("Interrupted: the experiment was not resumed.")
                 return None

@@ -119,6 +119,7 @@ class Service(experiment_service_pb2_grpc.ExperimentServiceServicer):
         return pb.StopExperimentResponse(experiment=self.experiment)
 
     def WatchExperiment(self, request, context):
+        (Path(self.experiment.directory) / "watched").write_text(str(request.after_revision))
         if request.after_revision < self.experiment.revision:
             yield pb.WatchExperimentResponse(revision=self.experiment.revision, experiment=self.experiment)
         if "exit_in_watch" in BEHAVIOUR:

@@ -49,7 +49,8 @@ def shell(stage, script, **environment):
     program = folder / "nnictl"
     program.write_text(f"#!{sys.executable}\nfrom nni_client.commands import main\nmain()\n")
     program.chmod(0o755)
-    variables = {**stage.environment, "PATH": f"{folder}:{os.environ['PATH']}", **environment}
+    buffered = {"PYTHONUNBUFFERED": ""}
+    variables = {**stage.environment, **buffered, "PATH": f"{folder}:{os.environ['PATH']}", **environment}
     return subprocess.run(
         ["/bin/bash", "-c", textwrap.dedent(script)],
         env=variables,
@@ -181,13 +182,22 @@ def test_in_a_shell(stage, id_in, config):
     experiment_id = create(stage, id_in, config("sleep 100"))
     commands = ("trial ls", "log manager", "experiment show", "list --all", "--help", "top -t 0.1")
     for command in commands:
-        done = shell(stage, f"nnictl {command} | head -n 1")
-        assert done.returncode == 0 and done.stdout and not done.stderr, (command, done)
+        done = shell(
+            stage, f"nnictl {command} | head -n 1; echo; nnictl {command} | true; exit ${{PIPESTATUS[0]}}"
+        )
+        # `true` is gone before anything is printed.
+        assert done.returncode == 1 and done.stdout.strip() and not done.stderr, (command, done)
     # Letters that the locale lacks are written in another way; row 190 is about reading them.
     done = shell(stage, "nnictl list", LC_ALL="C", PYTHONUTF8="0", PYTHONCOERCECLOCALE="0")
     assert done.returncode == 0 and b"\\u8d85\\u53c2" in done.stdout, done
     assert "超参数" in shell(stage, "nnictl list", PYTHONUTF8="1").stdout.decode()
-    assert shell(stage, "nnictl list >&-").returncode in (0, 1)
+    done = shell(stage, "nnictl list >&-")
+    assert done.returncode == 0 and not done.stderr, done
+    for unbuffered in ("", "1"):
+        done = shell(stage, "nnictl list >/dev/full", PYTHONUNBUFFERED=unbuffered)
+        assert (
+            done.returncode == 1 and done.stderr.startswith(b"ERROR: ") and done.stderr.count(b"\n") == 1
+        ), done
     for words in (["wait"], ["top", "-t", "9"]):
         process = subprocess.Popen(
             [*NNICTL, *words],

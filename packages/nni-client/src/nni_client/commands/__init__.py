@@ -48,15 +48,20 @@ def _exit_code(end: SystemExit) -> int:
 
 def _flushed(exit_code: int) -> int:
     """Writes what is not written yet; a reader that has gone, such as `head`, is told nothing."""
+    if sys.stdout is None:
+        return exit_code
     try:
         sys.stdout.flush()
+        return exit_code
     except BrokenPipeError:
-        # Else the interpreter tries once more at its end, and complains.
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, sys.stdout.fileno())
-        os.close(nowhere)
-        return exit_code or 1
-    return exit_code
+        pass
+    except OSError as error:
+        print(f"ERROR: {_in_words(error)}", file=sys.stderr)
+    # Else the interpreter tries once more at its end, and complains.
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)
+    return exit_code or 1
 
 
 def _in_words(error: Exception) -> str:

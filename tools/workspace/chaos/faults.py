@@ -15,7 +15,8 @@ from itertools import count
 from workspace.chaos.disk import SmallDisk
 from workspace.marked import marked_processes
 
-_TICK = 0.03
+MANAGER_KILLED = "manager killed"
+DISK_FILLED = "disk filled"
 
 SECONDS_BETWEEN = {
     "tuner killed": 4.0,
@@ -23,12 +24,11 @@ SECONDS_BETWEEN = {
     "runner killed": 7.0,
     "trial killed": 2.5,
     "process paused": 2.0,
-    "disk filled": 8.0,
+    DISK_FILLED: 8.0,
 }
 """The mean number of seconds between two faults of a kind."""
 
-MANAGER_KILLED = "manager killed"
-
+_TICK = 0.03
 _PAUSED_KINDS = ("manager", "manager", "tuner", "courier", "trial", "trial")
 _LONGEST_PAUSE = 1.5
 _LONGEST_FULL = 2.5
@@ -77,9 +77,11 @@ class Faults(threading.Thread):
         """Whether the manager was killed as often as was asked for."""
         return self.counts[MANAGER_KILLED] >= self._kills
 
-    def excuse(self, since: float) -> bool:
+    def excuses(self, failure: str, since: float) -> bool:
         """Whether something happened since a moment (monotonic) after which a manager may fail to start."""
-        return any(self._last.get(kind, 0.0) >= since for kind in (MANAGER_KILLED, "disk filled"))
+        blamed = [kind for kind in ("tuner", "courier") if kind in failure]
+        kinds = [MANAGER_KILLED, DISK_FILLED, *(f"{kind} killed" for kind in blamed)]
+        return any(self._last.get(kind, 0.0) >= since for kind in kinds)
 
     def end(self) -> None:
         """Stops doing harm, and undoes what can be undone."""
@@ -149,12 +151,12 @@ class Faults(threading.Thread):
         _send(pid, signal.SIGCONT)
 
     def _fill(self) -> None:
-        seconds = self._chances["disk filled"].uniform(0, _LONGEST_FULL)
-        self._note("disk filled", 0)
+        seconds = self._chances[DISK_FILLED].uniform(0, _LONGEST_FULL)
+        self._note(DISK_FILLED, 0)
         self._keep_full(time.monotonic() + seconds)
 
     def _keep_full(self, until: float) -> None:
-        self._last["disk filled"] = time.monotonic()
+        self._last[DISK_FILLED] = time.monotonic()
         if time.monotonic() < until:
             self._disk.fill()
             self._later(_TICK, lambda: self._keep_full(until))

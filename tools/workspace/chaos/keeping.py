@@ -131,7 +131,7 @@ class Keeper:
                 self._resume_once()
                 return
             except RuntimeError as error:
-                if faults is not None and faults.excuse(began - _STATUS_SECONDS):
+                if faults is not None and faults.excuses(str(error), began - _STATUS_SECONDS):
                     return
                 self.surprises.append(f"not resumed: {error}")
         raise GivenUp(f"the experiment could not be resumed {_MOST_FAILURES} times; the last line says why")

@@ -119,7 +119,7 @@ def _strange(warnings: Sequence[str], folder: Path, memory: Sequence[tuple[int, 
     """Returns what has to be looked into although no value is wrong."""
     found = [f"warned: {warning}" for warning in warnings if _REPLAY_DIFFERED in warning]
     log = (folder / "log" / "nnimanager.log").read_text(errors="replace").splitlines()
-    found += [f"logged: {line}" for line, after in pairwise(log) if after.startswith("Traceback ")]
+    found += [f"logged: {line}" for line, after in pairwise(log) if line and after.startswith("Traceback ")]
     numbers = _memory(memory)
     if (numbers["last"] - numbers["first"]) * _MIB > _MOST_GROWTH:
         found.append(f"the memory of the manager has grown: {numbers}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from dataclasses import replace
 
@@ -25,6 +26,8 @@ from nni_manager.experiments.views import ExperimentView
 from nni_manager.storage.interface import Storage, StorageError
 from nni_manager.storage.restoring import restored_experiment
 from nni_manager.tuning.interface import Algorithm, AlgorithmError
+
+_LOG = logging.getLogger(__name__)
 
 
 class OpenExperiment:
@@ -140,9 +143,12 @@ class OpenExperiment:
         return await self.reader.experiment()
 
     async def close(self) -> None:
-        """Closes the record."""
+        """Closes the record. What cannot be folded into its one file, on a full disk, stays beside it."""
         await asyncio.to_thread(self.reader.close)
-        await asyncio.to_thread(self._storage.close)
+        try:
+            await asyncio.to_thread(self._storage.close)
+        except StorageError as error:
+            _LOG.warning("the record is closed and whole, but not one file: %s", error)
 
     def _resumed_config(self, given: ExperimentConfig | None) -> ExperimentConfig:
         copy, _ = code_copies(self._folder.code_directory)

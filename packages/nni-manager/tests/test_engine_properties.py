@@ -1,18 +1,22 @@
-"""Whatever happens in whatever order, the engine keeps its promises."""
+"""Whatever happens in whatever order, crashes included, the engine keeps its promises."""
 
 from __future__ import annotations
 
-from collections import deque
-from dataclasses import replace
+from collections import Counter, deque
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
 
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from nni_manager.engine import events
+from nni_manager.engine.clock import HEARTBEAT_SECONDS
 from nni_manager.engine.effects import (
+    AcknowledgeReports,
+    AdoptTrial,
     CancelTrial,
     RequestParameters,
-    SaveMetrics,
+    SaveExperiment,
     SaveTrial,
     SubmitTrial,
     ToTuner,
@@ -20,26 +24,58 @@ from nni_manager.engine.effects import (
 from nni_manager.engine.engine import Engine, StepResult
 from nni_manager.engine.limits import Limits
 from nni_manager.engine.records import ExperimentOrigin, ExperimentRecord
-from nni_manager.engine.statuses import ExperimentStatus, MetricKind, TrialStatus
+from nni_manager.engine.statuses import (
+    ExperimentStatus,
+    MetricKind,
+    ParameterSource,
+    TrialStatus,
+    TunerNoteKind,
+)
+from nni_manager.storage.memory import MemoryStorage
+from nni_manager.storage.restoring import restored_experiment
 
 ENDED = (ExperimentStatus.DONE, ExperimentStatus.STOPPED, ExperimentStatus.ERROR)
+SPACE = {"x": {"_type": "uniform", "_value": [0, 1]}, "y": {"_type": "choice", "_value": [1, 2]}}
+INITIAL = [[], [{"x": 1, "y": 1}, {"y": 2}, {"x": 3, "y": 1}], [{"y": 7}, {"x": 8}]]
+BEFORE_COMMIT = -1
+
+
+@dataclass
+class Process:
+    """One attempt of a trial where it runs, and what the manager that watches it has not heard of it yet."""
+
+    log: list[Any] = field(default_factory=list)
+    news: deque[Any] = field(default_factory=deque)
+    is_watched: bool = True
+    is_canceled: bool = False
+    has_started: bool = False
+    has_ended: bool = False
+
+    def add(self, event: Any) -> None:
+        self.log.append(event)
+        self.news.append(event)
 
 
 class World(RuleBasedStateMachine):
-    """An engine with a world around it: a tuner that answers late or refuses, processes that do anything."""
+    """An engine with a world around it: a tuner that answers late or refuses, processes that do anything.
+
+    At any moment the engine may be lost, with what it was told and has not stored, and with some of what it
+    has stored but not done. Another one goes on from the record.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self.now = 1000.0
-        self.records = {}
-        self.processes = {}
-        self.canceled = set()
-        self.calls = deque()
-        self.asked = []
-        self.answered = set()
-        self.told_ends = []
-        self.metric_keys = set()
-        self.stored_reports = set()
+        self.storage = MemoryStorage()
+        self.processes: dict[tuple[str, int], Process] = {}
+        self.calls: deque[tuple[int, tuple[int, ...]]] = deque()
+        self.space_change: int | None = None
+        self.is_resuming = False
+        self.crash_plan: int | None = None
+        self.committed_at = self.now
+        self.ran = 0.0
+        self.crashes = 0
+        self.values = 0
 
     @initialize(
         concurrency=st.integers(1, 4),
@@ -48,10 +84,17 @@ class World(RuleBasedStateMachine):
         trial_seconds=st.none() | st.floats(1, 20),
         stop=st.booleans(),
         early=st.sampled_from([False, False, True]),
+        retries=st.integers(0, 2),
+        max_failed=st.none() | st.none() | st.integers(1, 4),
+        initial=st.sampled_from(INITIAL),
     )
-    def begin(self, concurrency, max_trials, max_seconds, trial_seconds, stop, early):
-        limits = Limits(concurrency, max_trials, max_seconds, trial_seconds, stop, early)
-        record = ExperimentRecord("exp", ExperimentStatus.INITIALIZED, {}, "maximize", self.now)
+    def begin(
+        self, concurrency, max_trials, max_seconds, trial_seconds, stop, early, retries, max_failed, initial
+    ):
+        limits = Limits(concurrency, max_trials, max_seconds, trial_seconds, stop, early, retries, max_failed)
+        config = {"searchSpace": SPACE, "initialParameters": initial, "limits": asdict(limits)}
+        record = ExperimentRecord("exp", ExperimentStatus.INITIALIZED, config, "maximize", self.now)
+        self.storage.commit([SaveExperiment(record)])
         self.engine = Engine(record, limits, has_assessor=True)
         self.absorb(self.engine.start(self.now))
 
@@ -63,201 +106,447 @@ class World(RuleBasedStateMachine):
     def status(self):
         return self.state.experiment.status
 
+    def records(self):
+        return [stored.record for stored in self.storage.trials()]
+
+    def notes(self):
+        return [stored.note for stored in self.storage.tuner_notes()]
+
     def tell(self, *happened):
-        self.absorb(self.engine.step(happened, self.now))
+        """Tells the engine something; returns whether what it made of it was stored."""
+        result = self.engine.step(happened, self.now)
+        if self.crash_plan == BEFORE_COMMIT:
+            self.restart()
+            return False
+        self.absorb(result)
+        return True
 
     def absorb(self, result: StepResult) -> None:
         for write in result.writes:
-            if isinstance(write, SaveMetrics):
-                values = [(metric.trial_id, metric.value) for metric in write.metrics]
-                assert not self.stored_reports.intersection(values), "a repeat was stored"
-                self.stored_reports.update(values)
             if isinstance(write, SaveTrial):
-                before = self.records.get(write.record.trial_id)
-                assert before is None or not before.status.is_final, "a final state was left"
-                self.records[write.record.trial_id] = write.record
-            elif isinstance(write, SaveMetrics):
-                for metric in write.metrics:
-                    key = (metric.trial_id, metric.kind, metric.index)
-                    assert key not in self.metric_keys, "an index was given twice"
-                    self.metric_keys.add(key)
-        for action in result.actions:
-            if isinstance(action, SubmitTrial):
-                assert action.trial_id not in self.processes, "a trial was submitted twice"
-                self.processes[action.trial_id] = "submitted"
-                alive = [one for one in self.processes.values() if one != "ended"]
-                assert len(alive) <= self.state.limits.trial_concurrency, "beyond the concurrency"
-            elif isinstance(action, CancelTrial):
-                assert self.processes[action.trial_id] != "ended"
-                self.canceled.add(action.trial_id)
-            elif isinstance(action, ToTuner):
-                self.calls.append(action.call)
-                if isinstance(action.call, RequestParameters):
-                    self.asked.extend(action.call.parameter_ids)
-                    wanted = len(self.state.active) + len(self.state.requests.unanswered)
-                    assert wanted <= self.state.limits.trial_concurrency, "asked for too many"
-        if self.status is ExperimentStatus.DONE:
+                before = self.storage.trial(write.record.trial_id)
+                assert before is None or not before.record.status.is_final, "a final state was left"
+        self.storage.commit(result.writes)
+        self.committed_at = self.now if result.writes else self.committed_at
+        plan = self.crash_plan
+        for action in result.actions if plan is None else result.actions[:plan]:
+            self.act(action)
+        if plan is not None:
+            self.restart()
+        elif self.status is ExperimentStatus.DONE:
             assert not self.calls, "over before the tuner has answered everything"
 
-    def pick(self, data, *states):
-        return data.draw(st.sampled_from(sorted(t for t, s in self.processes.items() if s in states)))
+    def act(self, action) -> None:
+        match action:
+            case SubmitTrial():
+                assert self.is_resuming or not self.state.experiment.paused, "started while paused"
+                self.watch((action.trial_id, action.attempt), 0, may_start=True)
+                alive = [key for key in self.processes if not self.end_is_known(key)]
+                assert len(alive) <= self.state.limits.trial_concurrency, "beyond the concurrency"
+            case AdoptTrial():
+                self.watch((action.trial_id, action.attempt), action.acknowledged_offset, may_start=False)
+            case CancelTrial():
+                self.processes[action.trial_id, action.attempt].is_canceled = True
+            case AcknowledgeReports():
+                self.processes[action.trial_id, action.attempt]
+            case ToTuner():
+                ids = action.call.parameter_ids if isinstance(action.call, RequestParameters) else ()
+                assert not (ids and self.state.experiment.paused), "asked while paused"
+                assert not self.calls or self.calls[-1][0] < action.call.number
+                self.calls.append((action.call.number, ids))
 
-    def some_process(self, *states):
-        return any(one in states for one in self.processes.values())
+    def watch(self, key, offset, *, may_start):
+        """Tells everything of a process again that is not known to be stored."""
+        process = self.processes.get(key)
+        if process is None:
+            process = self.processes[key] = Process()
+            if not may_start:
+                process.has_ended = True
+                process.add(events.TrialEnded(*key, self.now, problem="it never started"))
+        process.is_watched, process.is_canceled = True, False
+        known = offset if self.crashes % 2 else 0  # what is told again is more than has to be, at times
+        process.news = deque(event for event in process.log if getattr(event, "end_offset", offset) >= known)
+
+    def restart(self, *, seconds_later=0.0, **limits):
+        """Loses the engine and goes on with another one, as a manager does."""
+        self.crash_plan = None
+        self.crashes += 1
+        if self.storage.experiment().running_since is not None:
+            self.ran -= self.now - self.committed_at
+        for process in self.processes.values():
+            process.is_watched = False
+        self.calls.clear()
+        self.space_change = None
+        self.now += seconds_later
+        restored = replace(restored_experiment(self.storage), alive_until=self.committed_at)
+        config = restored.experiment.config
+        if limits:
+            config = {**config, "limits": asdict(replace(Limits(**config["limits"]), **limits))}
+        self.engine = Engine.restore(restored, Limits(**config["limits"]), has_assessor=True)
+        open_calls = self.open_calls()
+        result = self.engine.resume(self.now, config if limits else None)
+        self.absorb_after_resume(result, open_calls, restored.last_number)
+
+    def absorb_after_resume(self, result, open_calls, last_number):
+        self.calls.extend(open_calls)
+        closed = open_calls[0][0] - 1 if open_calls else last_number
+        self.is_resuming = True
+        self.absorb(result)
+        self.is_resuming = False
+        if closed and self.crashes % 2:
+            self.tell(events.TunerProcessed(closed, self.now))
+
+    def open_calls(self):
+        """Returns what a tuner that was made anew is told again: from the first open request on."""
+        still_open = set(self.state.requests.unanswered)
+        calls = [(note.number, note) for note in self.notes() if note.number]
+        begin = next((i for i, (_, note) in enumerate(calls) if still_open & set(note.parameter_ids)), None)
+        if begin is None:
+            return []
+        asked = [
+            (number, tuple(one for one in note.parameter_ids if one in still_open), note.kind)
+            for number, note in calls[begin:]
+        ]
+        return [(number, ids) for number, ids, kind in asked if ids or kind is not TunerNoteKind.ASKED]
+
+    def end_is_known(self, key):
+        """Whether the end of an attempt is stored."""
+        trial_id, attempt = key
+        record = self.storage.trial(trial_id).record
+        return record.status.is_final or record.attempt > attempt
+
+    def some_process(self, wanted):
+        return any(wanted(one) for one in self.processes.values())
+
+    def pick(self, data, wanted):
+        return data.draw(st.sampled_from(sorted(key for key, one in self.processes.items() if wanted(one))))
+
+    def attempts_known(self):
+        return sorted({trial_id for trial_id, _ in self.processes})
+
+    # What the world does.
 
     @rule(seconds=st.floats(0, 5))
     def time_passes(self, seconds):
-        self.now += seconds
-        wakeup = self.engine.next_wakeup()
-        if wakeup is not None and wakeup <= self.now:
+        self.pass_time(seconds)
+
+    @rule(seconds=st.floats(20, 200))
+    def much_time_passes(self, seconds):
+        self.pass_time(seconds)
+
+    def pass_time(self, seconds):
+        end = self.now + seconds
+        while True:
+            wakeup = self.engine.next_wakeup()
+            before, self.now = self.now, end if wakeup is None else min(end, max(wakeup, self.now))
+            if self.state.experiment.running_since is not None:
+                self.ran += self.now - before
+            if wakeup is None or wakeup > end:
+                return
             self.tell(events.TimePassed(self.now))
 
     @precondition(lambda self: self.calls)
     @rule(data=st.data())
     def tuner_deals_with_a_call(self, data):
-        call = self.calls.popleft()
-        happened = []
-        if isinstance(call, RequestParameters):
-            refuses = data.draw(st.integers(0, 9)) == 9
-            count = data.draw(st.integers(0, len(call.parameter_ids))) if refuses else len(call.parameter_ids)
-            for parameter_id in call.parameter_ids[:count]:
-                happened.append(events.ParametersProposed(parameter_id, {"x": parameter_id}, self.now))
-                self.answered.add(parameter_id)
-            if count < len(call.parameter_ids):
-                happened.append(events.ParametersRefused(call.parameter_ids[count:], "no more"))
-        happened.append(events.TunerProcessed(call.number, self.now))
-        self.tell(*happened)
+        number, ids = self.calls.popleft()
+        if number == self.space_change:
+            self.take_search_space(number)
+            return
+        refuses = data.draw(st.integers(0, 9)) == 9
+        count = data.draw(st.integers(0, len(ids))) if refuses else len(ids)
+        happened = [events.ParametersProposed(one, {"x": one, "y": "own"}, self.now) for one in ids[:count]]
+        if count < len(ids):
+            happened.append(events.ParametersRefused(ids[count:], "no more"))
+        if data.draw(st.booleans()):
+            self.tell(*happened, events.TunerProcessed(number, self.now))
+            return
+        for event in happened:
+            if not self.tell(event):
+                return  # the tuner that answers is gone
+        self.tell(events.TunerProcessed(number, self.now))
 
-    @precondition(lambda self: self.asked)
+    def take_search_space(self, number):
+        self.space_change = None
+        config = {**self.state.experiment.config, "searchSpace": {**SPACE, "x": number}}
+        if self.tell(events.TunerProcessed(number, self.now)):
+            self.tell(events.ConfigChanged(config, self.state.limits, self.now))
+
+    @precondition(lambda self: self.state.experiment.next_parameter_id)
     @rule(data=st.data())
     def tuner_proposes_late_or_twice(self, data):
-        parameter_id = data.draw(st.sampled_from(self.asked)) if data.draw(st.booleans()) else 10_000
-        if any(isinstance(c, RequestParameters) and parameter_id in c.parameter_ids for c in self.calls):
+        parameter_id = data.draw(st.integers(0, self.state.experiment.next_parameter_id))
+        if any(parameter_id in ids for _, ids in self.calls):
             return
         self.tell(events.ParametersProposed(parameter_id, {"x": -1}, self.now))
 
-    @precondition(lambda self: self.some_process("submitted"))
+    @precondition(lambda self: self.some_process(lambda one: not one.has_started and not one.has_ended))
     @rule(data=st.data())
     def process_starts(self, data):
-        trial_id = self.pick(data, "submitted")
-        self.processes[trial_id] = "running"
-        self.tell(events.TrialStarted(trial_id, 0, self.now))
+        key = self.pick(data, lambda one: not one.has_started and not one.has_ended)
+        self.start_process(key)
 
-    @precondition(lambda self: self.some_process("submitted", "running", "ended"))
-    @rule(
-        data=st.data(),
-        kind=st.sampled_from(MetricKind),
-        numbers=st.lists(st.integers(0, 5), max_size=4),
-    )
-    def process_reports(self, data, kind, numbers):
-        trial_id = self.pick(data, "submitted", "running", "ended")
-        reports = tuple(events.Report(kind, "r", number, number, self.now) for number in numbers)
-        self.tell(events.TrialReported(trial_id, 0, reports, end_offset=1))
+    def start_process(self, key):
+        if not self.processes[key].has_started:
+            self.processes[key].has_started = True
+            self.processes[key].add(events.TrialStarted(*key, self.now))
 
-    @precondition(lambda self: self.some_process("submitted", "running"))
-    @rule(data=st.data(), code=st.sampled_from([0, 1, None]), signal=st.sampled_from([None, 9]))
+    @precondition(lambda self: self.some_process(lambda one: not one.has_ended))
+    @rule(data=st.data(), kind=st.sampled_from(MetricKind), count=st.integers(1, 3), heard=st.integers(0, 4))
+    def process_reports(self, data, kind, count, heard):
+        key = self.pick(data, lambda one: not one.has_ended)
+        self.start_process(key)
+        for _ in range(count):
+            self.values += 1
+            report = events.Report(kind, f"{key}", self.values, self.values, self.now)
+            self.processes[key].add(events.TrialReported(*key, (report,), end_offset=self.values))
+        if self.processes[key].is_watched:
+            self.hear(key, heard)
+
+    @precondition(lambda self: self.some_process(lambda one: not one.has_ended))
+    @rule(data=st.data(), code=st.sampled_from([0, 0, 1, None]), signal=st.sampled_from([None, 9]))
     def process_ends(self, data, code, signal):
-        trial_id = self.pick(data, "submitted", "running")
-        self.processes[trial_id] = "ended"
-        code = code if signal is None else None
+        key = self.pick(data, lambda one: not one.has_ended)
+        self.end_process(key, code if signal is None else None, signal)
+
+    def end_process(self, key, code=0, signal=None):
         problem = "lost" if code is None and signal is None else ""
-        end = events.TrialEnded(trial_id, 0, self.now, code, signal, problem)
-        self.tell(end)
-        self.tell(end)
+        self.processes[key].has_ended = True
+        self.processes[key].add(events.TrialEnded(*key, self.now, code, signal, problem))
+
+    @precondition(lambda self: self.some_process(lambda one: one.is_watched and one.news))
+    @rule(data=st.data())
+    def news_of_a_process_come(self, data):
+        key = self.pick(data, lambda one: one.is_watched and one.news)
+        self.hear(key, data.draw(st.integers(1, 4)))
+
+    def hear(self, key, count):
+        news = self.processes[key].news
+        news = [news.popleft() for _ in range(min(count, len(news)))]
+        self.tell(*[replace(one, at=self.now) if hasattr(one, "at") else one for one in news])
 
     @precondition(lambda self: self.processes)
     @rule(data=st.data())
     def user_cancels(self, data):
-        trial_id = data.draw(st.sampled_from([*sorted(self.records), "none"]))
-        self.tell(events.CancelRequested(trial_id, self.now))
-        record = self.records.get(trial_id)
-        if record is not None and trial_id not in self.processes:
-            assert record.status is TrialStatus.USER_CANCELED or record.status.is_final
+        trial_id = data.draw(st.sampled_from([*sorted(one.trial_id for one in self.records()), "none"]))
+        if self.tell(events.CancelRequested(trial_id, self.now)) and trial_id != "none":
+            record = self.storage.trial(trial_id).record
+            is_active = trial_id in self.state.active
+            assert record.status.is_final or record.cancel_reason is not None or not is_active
 
     @precondition(lambda self: self.processes)
     @rule(data=st.data())
     def assessor_judges(self, data):
-        self.tell(events.TrialJudgedBad(self.pick(data, "submitted", "running", "ended"), "bad", self.now))
+        trial_id = data.draw(st.sampled_from(self.attempts_known()))
+        self.tell(events.TrialJudgedBad(trial_id, "bad", self.now))
 
     @rule(message=st.sampled_from(["first", "second"]))
     def something_is_found_out(self, message):
         warnings = self.state.experiment.warnings
         origin = ExperimentOrigin(code_hash=message)
-        self.tell(events.OriginFound(origin), events.WarningRaised(message))
-        assert self.state.experiment.origin == origin
-        assert self.state.experiment.warnings == (warnings if message in warnings else (*warnings, message))
+        if self.tell(events.OriginFound(origin), events.WarningRaised(message)):
+            assert self.state.experiment.origin == origin
+            found = self.state.experiment.warnings
+            assert found == (warnings if message in warnings else (*warnings, message))
+
+    @precondition(lambda self: self.status not in ENDED and self.space_change is None)
+    @rule()
+    def user_changes_the_search_space(self):
+        """The tuner is told beside the engine, which hears of it when the tuner has taken it."""
+        self.space_change = self.engine.reserve_call_number()
+        self.calls.append((self.space_change, ()))
 
     @rule(concurrency=st.integers(1, 4), max_trials=st.none() | st.integers(1, 15))
-    def user_changes_limits(self, concurrency, max_trials):
-        limits = replace(self.state.limits, trial_concurrency=concurrency, max_trial_number=max_trials)
+    def user_changes_the_limits(self, concurrency, max_trials):
         if concurrency < self.state.limits.trial_concurrency:
             return  # lowering leaves more running than allowed; tested apart
-        self.tell(events.ConfigChanged({"maxTrialNumber": max_trials}, limits, self.now))
+        limits = replace(self.state.limits, trial_concurrency=concurrency, max_trial_number=max_trials)
+        config = {**self.state.experiment.config, "limits": asdict(limits)}
+        self.tell(events.ConfigChanged(config, limits, self.now))
 
-    @precondition(lambda self: self.asked and len(self.asked) > 8)
+    @rule(request_id=st.sampled_from("abcdef"))
+    def user_wants_a_trial(self, request_id):
+        before = self.storage.trial_of_request(request_id)
+        if before is not None:
+            assert self.engine.trial_with_request(request_id) in (None, before.record.trial_id)
+            return
+        refused = self.engine.why_no_trial(self.now)
+        wanted = events.TrialRequested({"x": 0, "y": request_id}, request_id, self.now)
+        if self.tell(wanted, wanted):
+            assert (self.storage.trial_of_request(request_id) is None) == (refused is not None)
+
+    @rule(request_id=st.sampled_from("abc"))
+    def user_imports(self, request_id):
+        trials = ({"parameter": {"x": 1}, "value": request_id},)
+        wanted = events.TrialsImported(trials, request_id)
+        self.tell(wanted, wanted)
+
+    @rule()
+    def user_pauses(self):
+        self.tell(events.PauseRequested(self.now))
+
+    @rule()
+    def user_unpauses(self):
+        self.tell(events.UnpauseRequested(self.now))
+        assert not self.state.experiment.paused or not self.state.is_open or self.crashes
+
+    @precondition(lambda self: self.state.experiment.next_parameter_id > 4)
     @rule(by_user=st.booleans())
     def stop(self, by_user):
         self.tell(events.StopRequested(by_user, "stop", self.now))
 
-    @precondition(lambda self: len(self.asked) > 10)
+    @precondition(lambda self: self.state.experiment.next_parameter_id > 5)
     @rule()
     def tuner_fails(self):
         self.tell(events.AlgorithmFailed("tuner", "boom", "Traceback ...", self.now))
 
-    @precondition(lambda self: len(self.asked) > 10)
+    @precondition(lambda self: self.state.experiment.next_parameter_id > 5)
     @rule()
     def training_service_fails(self):
         self.tell(events.TrainingServiceFailed("gone", self.now))
         if self.status is ExperimentStatus.ERROR:
-            self.processes = dict.fromkeys(self.processes, "ended")
+            for process in self.processes.values():
+                process.is_watched = False
+
+    @rule(actions=st.integers(BEFORE_COMMIT, 3))
+    def crash_at_the_next_chance(self, actions):
+        self.crash_plan = actions
+
+    @rule(seconds=st.sampled_from([0.0, 0.0, 1000.0]), more=st.booleans())
+    def crash_now(self, seconds, more):
+        raised = {"max_trial_number": (self.state.limits.max_trial_number or 0) + 3} if more else {}
+        self.restart(seconds_later=seconds, **raised)
+
+    # What is always true.
 
     @invariant()
     def promises_hold(self):
         if not hasattr(self, "engine"):
             return
-        state, requests = self.state, self.state.requests
+        self.check_trials()
+        self.check_notes()
+        state = self.state
+        assert state.experiment == self.storage.experiment()
+        assert {one: trial.record for one, trial in state.active.items()} == {
+            one.trial_id: one
+            for one in self.records()
+            if one.trial_id in state.active
+            or (not one.status.is_final and one.status is not TrialStatus.UNKNOWN)
+        }
         if state.waiting:
-            assert state.submitted_count >= state.limits.trial_concurrency, "a trial waits for nothing"
+            full = state.submitted_count >= state.limits.trial_concurrency
+            assert full or state.experiment.paused, "a trial waits for nothing"
+        assert abs(self.ran - state.running_seconds(self.now)) < 1e-6, "the clock is wrong"
+        assert self.now - self.committed_at <= HEARTBEAT_SECONDS or state.experiment.running_since is None
         for trial in state.active.values():
-            record = trial.record
-            assert record.status in (TrialStatus.WAITING, TrialStatus.RUNNING)
-            assert record.status is TrialStatus.RUNNING or record.waiting_reason
-        open_ids = len(requests.unanswered) + len(requests.owed)
-        closed_ids = requests.created_count + requests.refused_count + requests.withdrawn_count
-        assert open_ids + closed_ids == len(self.asked) == len(set(self.asked))
-        numbers = [record.sequence_number for record in self.records.values()]
-        assert sorted(numbers) == list(range(len(numbers))), "numbers have gaps or come twice"
-        for record in self.records.values():
-            if record.status.is_final:
-                assert record.ended_at is not None and record.end_reason is not None
+            process = self.processes.get((trial.record.trial_id, trial.record.attempt))
+            if trial.cancel_reason is not None and process is not None:
+                assert process.is_canceled, "a trial that is to stop was not told so"
         if self.status in ENDED:
-            assert not state.active and open_ids == 0
-            assert state.experiment.ended_at is not None
+            assert not state.active and not state.requests.unanswered and not state.requests.owed
+            assert state.experiment.ended_at is not None and state.experiment.running_since is None
         else:
+            assert (state.experiment.running_since is None) == state.experiment.paused
             self.check_that_something_is_to_come()
 
+    def check_trials(self):
+        records = self.records()
+        assert [one.sequence_number for one in records] == list(range(len(records)))
+        ids = [one.parameter_id for one in records if one.parameter_id is not None]
+        assert len(ids) == len(set(ids)), "two trials of one parameter id"
+        requests = [one.create_request_id for one in records if one.create_request_id]
+        assert len(requests) == len(set(requests)), "two trials of one request"
+        assert self.state.failed_count == sum(one.status is TrialStatus.FAILED for one in records)
+        initial = [one for one in records if one.parameter_source is ParameterSource.INITIAL]
+        for one, given in zip(initial, self.state.initial_parameters, strict=False):
+            assert given.items() <= one.parameters.items() and one.parameters.keys() >= SPACE.keys()
+            assert (one.parameter_id is None) == (given.keys() == SPACE.keys())
+        assert self.state.experiment.initial_count - len(initial) == (self.state.initial_request is not None)
+        for one in records:
+            assert len(one.earlier_ends) == one.attempt <= self.state.limits.max_trial_retries
+            if one.status.is_final:
+                assert one.ended_at is not None and one.end_reason is not None and one.cancel_reason is None
+            elif one.status is TrialStatus.WAITING:
+                assert one.waiting_reason
+
+    def check_notes(self):
+        notes = self.notes()
+        numbers = [
+            note.number for note in notes if note.number and note.kind is not TunerNoteKind.SEARCH_SPACE
+        ]
+        assert numbers == sorted(set(numbers)), "calls are noted twice or out of order"
+        asked = [one for note in notes if note.kind is TunerNoteKind.ASKED for one in note.parameter_ids]
+        assert asked == list(range(self.state.experiment.next_parameter_id)), "an id was asked for twice"
+        closing = (TunerNoteKind.PROPOSED, TunerNoteKind.WITHDRAWN)
+        closed = Counter(one for note in notes if note.kind in closing for one in note.parameter_ids)
+        requests = self.state.requests
+        open_ids = requests.unanswered | requests.owed
+        assert not requests.unanswered & requests.owed
+        assert set(closed.values()) <= {1}, "an id ended twice"
+        assert closed.keys() | open_ids == set(asked) and not closed.keys() & open_ids, "an id has no end"
+        created = {n.trial_id: n for n in notes if n.kind is TunerNoteKind.PROPOSED and n.trial_id}
+        told = {
+            kind: Counter(note.trial_id for note in notes if note.kind is kind)
+            for kind in (TunerNoteKind.FINAL_RESULT, TunerNoteKind.TRIAL_END)
+        }
+        for one in self.records():
+            proposed = created.pop(one.trial_id, None)
+            assert (proposed.parameter_ids if proposed else ()) == (
+                () if one.parameter_id is None else (one.parameter_id,)
+            )
+            assert told[TunerNoteKind.FINAL_RESULT][one.trial_id] == one.has_final_result
+            assert told[TunerNoteKind.TRIAL_END][one.trial_id] == one.status.is_final
+        assert not created
+        imports = [n.data[0]["value"] for n in notes if n.kind is TunerNoteKind.IMPORTED]
+        assert imports == list(self.state.experiment.import_request_ids)
+        assert len(imports) == len(set(imports)), "results were imported twice"
+
     def check_that_something_is_to_come(self):
-        """An open experiment never waits for nothing."""
-        alive = self.some_process("submitted", "running")
-        assert alive or self.calls or self.state.requests.unanswered, "stuck"
+        """An open experiment never waits for nothing, but for a person to unpause it."""
+        alive = any(one.is_watched and not self.end_is_known(key) for key, one in self.processes.items())
+        paused = self.state.experiment.paused and self.status is not ExperimentStatus.STOPPING
+        assert alive or self.calls or paused, "stuck"
 
     def teardown(self):
-        """When every process ends and the tuner refuses, the experiment is over."""
+        """When every process ends and the tuner refuses, the experiment is over and everything is stored."""
         if not hasattr(self, "engine"):
             return
-        for _ in range(200):
+        self.crash_plan = None
+        if self.status in ENDED:
+            self.restart(max_trial_number=1000)  # trials that the end left unknown are found
+        for _ in range(300):
             if self.status in ENDED:
-                return
-            for trial_id, process in list(self.processes.items()):
-                if process != "ended":
-                    self.processes[trial_id] = "ended"
-                    self.tell(events.TrialEnded(trial_id, 0, self.now, exit_code=0))
+                break
+            self.tell(events.UnpauseRequested(self.now))
+            for key, process in list(self.processes.items()):
+                if process.is_watched and not process.has_ended:
+                    self.end_process(key)
+                if process.is_watched and process.news:
+                    self.hear(key, len(process.log))
             while self.calls:
-                call = self.calls.popleft()
-                if isinstance(call, RequestParameters):
-                    self.tell(events.ParametersRefused(call.parameter_ids, "no more"))
-                self.tell(events.TunerProcessed(call.number, self.now))
-        raise AssertionError(f"never ends, status {self.status}")
+                number, ids = self.calls.popleft()
+                if ids:
+                    self.tell(events.ParametersRefused(ids, "no more"))
+                self.tell(events.TunerProcessed(number, self.now))
+        assert self.status in ENDED, f"never ends, status {self.status}"
+        self.promises_hold()
+        assert all(one.status.is_final or one.status is TrialStatus.UNKNOWN for one in self.records())
+        self.check_values()
+
+    def check_values(self):
+        """Every value that was heard of is stored once, in the order reported, and numbered from 0."""
+        stored: dict[tuple[str, int], list[Any]] = {}
+        for one in self.storage.metrics():
+            stored.setdefault((one.record.trial_id, one.record.attempt), []).append(one.record)
+        for metrics in stored.values():
+            values = [metric.value for metric in metrics]
+            assert values == sorted(set(values)), "a value was stored twice or out of order"
+            for kind in MetricKind:
+                indexes = [metric.index for metric in metrics if metric.kind is kind]
+                assert indexes == list(range(len(indexes)))
+        for key, process in self.processes.items():
+            if self.end_is_known(key):
+                heard = [one.reports[0].value for one in process.log if isinstance(one, events.TrialReported)]
+                assert [metric.value for metric in stored.get(key, [])] == heard, "a value was lost"
 
 
 World.TestCase.settings = settings(max_examples=150, stateful_step_count=60, deadline=None)

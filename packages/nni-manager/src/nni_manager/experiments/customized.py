@@ -68,7 +68,7 @@ def _has_number(value: Any) -> bool:
 
 
 def _is_built_in(config: ExperimentConfig) -> bool:
-    return config.tuner is not None and config.tuner.name is not None
+    return config.tuner is not None and not config.tuner.is_own()
 
 
 def _refuse(problems: list[str]) -> None:

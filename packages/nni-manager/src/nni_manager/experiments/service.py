@@ -158,6 +158,8 @@ class ExperimentService:
             created = await experiment.reader.trial_of_request(request_id)
             if created is None:
                 why = experiment.runner.why_no_trial() or "it was full at that moment; try again"
+                if (reason := experiment.runner.record.end_reason) is not None and reason.message not in why:
+                    why = f"{why}, since {reason.message}"
                 raise errors.WrongExperimentStatusError(
                     f"experiment {experiment_id!r} takes no more trials: {why}"
                 )

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -76,6 +77,14 @@ class StartedManager:
         """Returns the status of its experiment, without the prefix."""
         name: str = experiment_pb2.Experiment.Status.Name(self.experiment().status)
         return name.removeprefix("STATUS_")
+
+    def until(self, *statuses: str, seconds: float = _PATIENCE) -> str:
+        """Waits until its experiment has one of these statuses, and returns it."""
+        deadline = time.monotonic() + seconds
+        while (status := self.status()) not in statuses:
+            assert time.monotonic() < deadline, (status, self.experiment())
+            time.sleep(0.05)
+        return status
 
     def trials(self) -> list[trial_pb2.Trial]:
         """Returns the trials of its experiment."""

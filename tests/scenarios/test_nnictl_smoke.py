@@ -62,8 +62,11 @@ READS = {
 }
 """Without an id: the only one that runs; with one: those that have ended too."""
 
-NEEDS_ENDED = {"resume", "view", "experiment save"}
+NEEDS_ENDED = {"resume", "view"}
 """With an id, of one that does not run."""
+
+COPIES = {"experiment save"}
+"""With an id, of one that runs or has ended; they write a file."""
 
 ENDS_EXPERIMENTS = {"stop"}
 
@@ -223,6 +226,7 @@ class Scene:
             "wait": ["--timeout", "0.1"],
             "experiment wait": ["--timeout", "0.1"],
             "trial create": ["--parameters", '{"x": 1}'],
+            "experiment save": ["--force"],
             "experiment import": ["--filename", str(self.folder / "data.json")],
             "experiment export": ["--filename", str(self.folder / "out")],
         }
@@ -266,7 +270,7 @@ def check(done: Done, exit_codes: Sequence[int]) -> None:
 
 
 def test_every_command_is_known_here() -> None:
-    known = NEEDS_RUNNING | READS | NEEDS_ENDED | FREE | ELSEWHERE
+    known = NEEDS_RUNNING | READS | NEEDS_ENDED | COPIES | FREE | ELSEWHERE
     assert set(COMMANDS) - known == set()
 
 
@@ -282,6 +286,11 @@ def test_command(scene: tuple[str, Scene], name: str) -> None:
         check(run(*words, "nosuch"), [1])
         if state in ("one", "two", "corrupt"):
             check(run(*words, home.running), [1])
+        return
+    if name in COPIES:
+        check(run(*words, "nosuch"), [1])
+        if state != "none":
+            check(run(*words, home.ids[-1]), [0, 1] if state == "corrupt" else [0])
         return
     # With no result yet, a best trial and a trial that may be killed are missing.
     fine = [124] if "wait" in name else [1] if {"--trial-id", "best", "export"} & set(words) else [0]

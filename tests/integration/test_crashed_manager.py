@@ -2,139 +2,112 @@
 
 from __future__ import annotations
 
-import json
-import os
-import signal
-import time
-from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from nni_config import ExperimentConfig
-from nni_manager.testing.manager_process import ManagerStarter, StartedManager, manager_starter
-from nni_proto import values
-from nni_proto.v1 import experiment_service_pb2 as pb
-from nni_proto.v1 import metric_pb2, trial_pb2
+from nni_manager.testing.noting_trials import NotedSearch, noted_search, until
+from nni_proto.v1 import trial_pb2
 
-RESUME = ("--resume", "--experiment-id=mine")
-
-TRIAL = """\
-import os, sys, time
-import nni
-from pathlib import Path
-x = nni.get_next_parameter()["x"]
-folder = Path(sys.argv[1])
-with open(folder / "started", "a") as file:
-    file.write(f"{nni.get_trial_id()} {os.getpid()}\\n")
-def report(kind, value):
-    with open(folder / "reported", "a") as file:
-        file.write(f"{nni.get_trial_id()} {kind} {value!r}\\n")
-    getattr(nni, f"report_{kind}_result")(value)
+WAITING = """
+x = begin()["x"]
 report("intermediate", x / 2)
-while not (folder / "go").exists():
+while not (notes / "go").exists() and not stopping:
     time.sleep(0.02)
 report("intermediate", x / 3)
 report("final", x)
 """
 
-
-class Experiment:
-    """An experiment of trials that wait for a file.
-
-    Attributes:
-        starter: Starts its managers.
-        folder: Where the trials write down what they do.
-        config: Its configuration.
-    """
-
-    def __init__(self, starter: ManagerStarter, folder: Path) -> None:
-        self.starter = starter
-        self.folder = folder
-        (folder / "trial.py").write_text(TRIAL)
-        self.config = ExperimentConfig("local")
-        self.config.search_space = {"x": {"_type": "uniform", "_value": [0, 1]}}
-        self.config.trial_command = f"python3 trial.py {folder}"
-        self.config.trial_code_directory = folder
-        self.config.trial_concurrency = 3
-        self.config.max_trial_number = 6
-        self.config.tuner.name = "Random"
-        self.config.trial_stop_grace_period = "1s"
-        self.config = self.config.canonical_copy()
-
-    def start(self) -> StartedManager:
-        manager = self.starter.start("--experiment-id=mine")
-        manager.create_and_start(self.config)
-        return manager
-
-    def go(self) -> None:
-        (self.folder / "go").touch()
-
-    def lines(self, name: str) -> list[list[str]]:
-        path = self.folder / name
-        return [line.split() for line in path.read_text().splitlines()] if path.exists() else []
-
-    def until(self, condition: Callable[[], object], seconds: float = 60.0) -> None:
-        deadline = time.monotonic() + seconds
-        while not condition():
-            assert time.monotonic() < deadline
-            time.sleep(0.02)
-
-    def until_started(self, count: int) -> None:
-        self.until(lambda: len(self.lines("started")) >= count)
-
-    def check(self, manager: StartedManager, count: int) -> None:
-        """Every trial ran once, and everything that the trials reported is stored once."""
-        started = Counter(trial_id for trial_id, _ in self.lines("started"))
-        trials = {trial.name.rpartition("/")[2]: trial for trial in manager.trials()}
-        assert started == Counter(list(trials))
-        assert sorted(trial.sequence_number for trial in trials.values()) == list(range(count))
-        reported = Counter(tuple(line) for line in self.lines("reported"))
-        stored: Counter[tuple[str, ...]] = Counter()
-        for metric in manager.metrics():
-            kind = metric_pb2.MetricKind.Name(metric.kind).removeprefix("METRIC_KIND_").lower()
-            stored[metric.trial.rpartition("/")[2], kind, repr(values.from_message(metric.value))] += 1
-        assert stored == reported and max(stored.values()) == 1
-
-    def processes(self) -> set[int]:
-        mark = f"NNI_RUNTIME_DIR={self.starter.environment['NNI_RUNTIME_DIR']}".encode()
-        found = set()
-        for path in Path("/proc").glob("[0-9]*/environ"):
-            try:
-                if mark in path.read_bytes().split(b"\0"):
-                    found.add(int(path.parent.name))
-            except OSError:
-                continue
-        return found
+LOOPING = """
+while (parameters := begin()) is not None:
+    x = parameters["x"]
+    report("intermediate", x / 2)
+    while not (notes / "go").exists() and len(list(notes.glob("wait-*"))) and not stopping:
+        time.sleep(0.02)
+    report("final", x)
+"""
 
 
 @pytest.fixture
-def experiment(tmp_path: Path) -> Iterator[Experiment]:
-    with manager_starter(tmp_path) as starter:
-        folder = tmp_path / "code"
-        folder.mkdir()
-        found = Experiment(starter, folder)
-        yield found
-        (folder / "go").touch()
-        for pid in found.processes():
-            try:
-                os.kill(pid, signal.SIGKILL)
-            except ProcessLookupError:
-                continue
+def search(tmp_path: Path) -> Iterator[NotedSearch]:
+    with noted_search(tmp_path, WAITING) as search:
+        search.config.trial_concurrency = 3
+        search.config.max_trial_number = 6
+        yield search
 
 
-def test_trials_that_ran_are_adopted_and_nothing_is_lost(experiment: Experiment) -> None:
-    manager = experiment.start()
-    experiment.until_started(3)
+def test_trials_that_ran_are_adopted_and_nothing_is_lost(search: NotedSearch) -> None:
+    manager = search.run()
+    search.until_started(3)
+    until(lambda: len(manager.metrics()) == 3)
     before = manager.experiment().revision
     manager.kill()
-    experiment.go()
-    experiment.until(lambda: sum(line[1] == "final" for line in experiment.lines("reported")) == 3)
-    manager = experiment.starter.start(*RESUME)
+    (search.folder / "go").touch()
+    search.until_reported("final", 3)
+    manager = search.reopen()
+    assert manager.status() == "RUNNING" and len(manager.metrics()) == 3
     resumed = manager.resume()
     assert resumed.revision > before and not resumed.HasField("end_time")
     assert manager.until("DONE", "ERROR") == "DONE"
-    experiment.check(manager, 6)
+    search.check(manager, 6)
     assert {trial.status for trial in manager.trials()} == {trial_pb2.Trial.STATUS_SUCCEEDED}
     manager.stop()
-    experiment.until(lambda: not experiment.processes(), 10)
+    until(lambda: not search.processes(), 10)
+
+
+def test_a_looping_script_of_a_killed_manager_gets_its_next_trials_from_the_next_one(tmp_path: Path) -> None:
+    with noted_search(tmp_path, LOOPING) as search:
+        search.config.training_service.reuse_mode = True
+        search.config.max_trial_number = 8
+        manager = search.run()
+        search.until_reported("final", 2)
+        (search.folder / "wait-1").touch()
+        manager.kill()
+        pids = {pid for _, _, pid in search.notes("started")}
+        (search.folder / "go").touch()
+        manager = search.resume()
+        assert manager.until("DONE", "ERROR") == "DONE"
+        search.check(manager, 8)
+        assert {pid for _, _, pid in search.notes("started")} == pids and len(pids) == 2
+        manager.stop()
+        until(lambda: not search.processes(), 10)
+
+
+def test_what_was_stopped_is_stopped_and_stays_so(search: NotedSearch) -> None:
+    manager = search.run()
+    search.until_started(3)
+    stopped = manager.stop()
+    assert stopped.trial_counts[0].count == 3
+    manager = search.reopen()
+    ends = {trial.name: trial for trial in manager.trials()}
+    assert all(trial.status == trial_pb2.Trial.STATUS_USER_CANCELED for trial in ends.values())
+    assert all(trial.end_time == trial.end_time and trial.HasField("end_time") for trial in ends.values())
+    (search.folder / "go").touch()
+    manager.resume()
+    manager.until("DONE")
+    later = {trial.name: trial for trial in manager.trials()}
+    assert len(later) == 6
+    for name, trial in ends.items():
+        assert later[name].end_time == trial.end_time
+        assert later[name].end_reason.message == "stopped by the user"
+        assert later[name].end_reason.actor == trial.end_reason.ACTOR_USER
+
+
+def test_a_stored_result_is_there_after_a_kill(search: NotedSearch) -> None:
+    manager = search.run()
+    until(lambda: len(manager.metrics()) == 3)
+    stored = manager.metrics()
+    manager.kill()
+    assert search.reopen().metrics() == stored
+
+
+def test_a_kill_frees_the_folder_at_once_although_trials_run_on(search: NotedSearch) -> None:
+    manager = search.run()
+    search.until_started(3)
+    for _ in range(3):
+        manager.kill()
+        manager = search.resume()
+    assert len(search.notes("started")) == 3
+    (search.folder / "go").touch()
+    assert manager.until("DONE", "ERROR") == "DONE"
+    search.check(manager, 6)

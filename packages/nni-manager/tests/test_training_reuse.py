@@ -365,6 +365,31 @@ async def test_a_manager_that_was_killed_finds_everything_again(
     assert not any(process_start_time(pid) for pid in pids)
 
 
+async def test_a_process_that_asks_before_its_trial_is_adopted_runs_it_once(
+    make: MakeService, listener: StoringListener, system: Callable[[int], Path], tmp_path: Path
+) -> None:
+    service = make()
+    await service.start()
+    service.submit(run(0, {"wait": "go"}))
+    await listener.next("t0", TrialStarted)
+    victim = courier()
+    assert service._connection._task is not None
+    service._connection._task.cancel()
+    victim.kill()
+    await until(lambda: not runs(victim))
+    (tmp_path / "code" / "go").touch()
+    again = StoringListener()
+    async with started(make(to=again)) as second:
+        await until(lambda: (system(0) / "done.json").exists())
+        second.adopt("t0", 0, 0)
+        assert (await again.next("t0", TrialEnded)).exit_code == 0
+        second.submit(run(1))
+        assert (await again.next("t1", TrialEnded)).exit_code == 0
+    output = (tmp_path / "experiment" / "trials" / "t0" / "stdout").read_text()
+    assert len(output.splitlines()) == 1
+    assert again.values("t0") == ["t0", {"wait": "go"}]
+
+
 async def test_only_the_user_may_use_the_socket(
     make: MakeService, runtime: Path, listener: StoringListener
 ) -> None:

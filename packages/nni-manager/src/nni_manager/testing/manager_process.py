@@ -114,15 +114,18 @@ class ManagerStarter:
     _processes: list[subprocess.Popen[str]] = field(default_factory=list)
     _channels: list[grpc.Channel] = field(default_factory=list)
 
-    def start(self, *arguments: str, wrapper: Sequence[str] = (), **environment: str) -> StartedManager:
+    def start(
+        self, *arguments: str, wrapper: Sequence[str] = (), before: str = "", **environment: str
+    ) -> StartedManager:
         """Starts a manager and waits until it is ready.
 
         Args:
             arguments: What its command line has besides.
             wrapper: The command that runs it, if it is not to be run by itself.
+            before: A program that its process runs before it is a manager.
             environment: What its environment has besides.
         """
-        told, process = self._launch(arguments, wrapper, environment)
+        told, process = self._launch(arguments, wrapper, environment, before)
         assert "error" not in told and told, told
         channel = grpc.insecure_channel(f"127.0.0.1:{told['port']}")
         self._channels.append(channel)
@@ -147,10 +150,18 @@ class ManagerStarter:
             process.communicate()
 
     def _launch(
-        self, arguments: Sequence[str], wrapper: Sequence[str], environment: dict[str, str]
+        self,
+        arguments: Sequence[str],
+        wrapper: Sequence[str],
+        environment: dict[str, str],
+        before: str = "",
     ) -> tuple[dict[str, Any], subprocess.Popen[str]]:
         reading, writing = os.pipe()
-        command = [*wrapper, sys.executable, "-m", "nni_manager", "--port=0", f"--ready-fd={writing}"]
+        program = (
+            f"{before}\nimport runpy; runpy.run_module('nni_manager', run_name='__main__', alter_sys=True)"
+        )
+        what = ["-c", program] if before else ["-m", "nni_manager"]
+        command = [*wrapper, sys.executable, *what, "--port=0", f"--ready-fd={writing}"]
         process = subprocess.Popen(
             [*command, f"--experiments-directory={self.directory}", *arguments],
             pass_fds=[writing],

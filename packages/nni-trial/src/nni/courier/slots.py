@@ -13,7 +13,7 @@ from nni.courier import launching
 from nni.courier.launching import Place
 from nni.courier.room import Room
 from nni.courier.telling import Teller
-from nni.courier.trials import Slot, Trial, home_of, lost_outcome, shell
+from nni.courier.trials import Slot, Trial, home_of, lost_outcome, note_done, shell
 from nni.trial_folder import TrialFolder, make_private_folder, write_json
 
 TYPE_CHECKING = False
@@ -144,13 +144,16 @@ class Slots:
             asker.answer({})
             return
         trial = slot.trial
-        if trial is not None and trial.key == key:
-            try:
+        try:
+            if trial is not None and trial.key == key:
                 self._finish(slot, trial)
-            except OSError as error:
-                self._teller.problem(f"the end of trial {trial.trial_id} cannot be noted: {error}")
-                asker.close()
-                return
+            elif trial is None and key not in self._trials:
+                # It comes before we are told of its trial: whoever looks for that finds its end.
+                note_done(TrialFolder(self._place.experiment_directory, *key))
+        except OSError as error:
+            self._teller.problem(f"the end of trial {key[0]} cannot be noted: {error}")
+            asker.close()
+            return
         slot.askers.append(asker)
         if slot.trial is not None:
             # It got its next trial before, and lost the answer, or is another process of the same slot.
@@ -290,9 +293,7 @@ class Slots:
 
     def _finish(self, slot: Slot, trial: Trial) -> None:
         """Ends a trial whose process goes on. Noted in its folder, it holds whatever becomes of us."""
-        outcome = {"exit_code": 0, "ended_at": time.time()}
-        write_json(trial.folder.done_file, outcome)
-        trial.outcome = outcome
+        trial.outcome = note_done(trial.folder)
         slot.trial = None
 
     def _serve_held(self) -> None:

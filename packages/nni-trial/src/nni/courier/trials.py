@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, Dict, List, Optional, Tuple
 
 from nni import processes
-from nni.trial_folder import TrialFolder, read_json
+from nni.trial_folder import TrialFolder, read_json, write_json
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -178,6 +178,19 @@ def home_of(folder: TrialFolder, record: Dict[str, Any], experiment_directory: s
 def lost_outcome(problem: str) -> Dict[str, Any]:
     """Returns an outcome for a trial of which nothing is known but that it does not run."""
     return {"problem": problem, "ended_at": time.time()}
+
+
+def note_done(folder: TrialFolder) -> Dict[str, Any]:
+    """Notes that a trial has ended whose process goes on, unless that is noted, and returns its outcome.
+
+    Raises:
+        OSError: It cannot be noted.
+    """
+    outcome = _outcome(folder.done_file)
+    if outcome is None:
+        outcome = {"exit_code": 0, "ended_at": time.time()}
+        write_json(folder.done_file, outcome)
+    return outcome
 
 
 def shell() -> str:

@@ -198,6 +198,8 @@ def test_in_a_shell(stage, id_in, config):
         assert (
             done.returncode == 1 and done.stderr.startswith(b"ERROR: ") and done.stderr.count(b"\n") == 1
         ), done
+    shown = on_terminal([*NNICTL, "top", "-n", "1"], {**stage.environment, "TERM": "xterm", "COLUMNS": "120"})
+    assert f"Id: {experiment_id}    Status: RUNNING" in shown and "trialId" in shown
     for words in (["wait"], ["top", "-t", "9"]):
         process = subprocess.Popen(
             [*NNICTL, *words],

@@ -201,7 +201,7 @@ def test_one_can_be_managed_without_waiting(stage, counted, facts):
         experiment.stop()
         experiment = Experiment.resume("mine", 0, wait_completion=False)
         experiment.pause()
-        while any(trial.status in ("RUNNING", "WAITING") for trial in experiment.list_trial_jobs()):
+        while any(trial.status == "RUNNING" for trial in experiment.list_trial_jobs()):
             time.sleep(0.1)
         before = len(experiment.list_trial_jobs())
         own = experiment.create_trial({"x": 0.125})

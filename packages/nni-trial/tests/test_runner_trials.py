@@ -259,6 +259,28 @@ def test_how_a_trial_ended_is_said_where_it_cannot_be_written(start: Any) -> Non
     assert "No such file" in words["unwritten"] and "exit.json" in words["unwritten"]
 
 
+def test_the_end_of_a_trial_is_noted_once_there_is_room(
+    start: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    has_room, tried = tmp_path / "room", tmp_path / "tried"
+
+    def full(path: str, content: dict[str, Any]) -> None:
+        if path.endswith("exit.json") and not has_room.exists():
+            tried.touch()
+            raise OSError(28, "No space left on device", path)
+        write_json(path, content)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(runner, "write_json", full)
+        patch.setattr(runner, "WAIT_FOR_ROOM_SECONDS", 0.01)
+        trial = start("exit 3")
+    while not tried.exists():
+        assert alive(trial.runner)
+    assert alive(trial.runner)
+    has_room.touch()
+    assert trial.end()["exit_code"] == 3
+
+
 def test_a_trial_whose_start_cannot_be_noted_is_stopped(start: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(path: str, content: dict[str, Any]) -> None:
         if path.endswith("run.json"):

@@ -21,7 +21,7 @@ from typing import Any, Callable, Dict, List, Optional, Tuple
 
 from nni import processes
 from nni.supervision import Members, Supervisor
-from nni.trial_folder import TrialFolder, read_json, write_json
+from nni.trial_folder import TrialFolder, lacks_room, read_json, write_json
 
 try:
     import ctypes
@@ -29,6 +29,9 @@ try:
     _libc: Optional[Any] = ctypes.CDLL(None) if sys.platform.startswith("linux") else None
 except (ImportError, OSError):  # a Python built without libffi, or a static libc
     _libc = None
+
+WAIT_FOR_ROOM_SECONDS = 0.5
+"""How long after a try the end of a trial is noted again, while the disk is full."""
 
 _PR_SET_NAME = 15
 _PR_SET_CHILD_SUBREAPER = 36
@@ -191,11 +194,17 @@ def _run(run: Run, supervisor: Supervisor, pipe: int) -> Dict[str, Any]:
 
 
 def _end(folder: TrialFolder, pipe: int, outcome: Dict[str, Any]) -> None:
-    try:
-        write_json(folder.exit_file, outcome)
-    except OSError as error:
-        if not _tell(pipe, {"outcome": outcome, "unwritten": str(error)}):
-            raise
+    """Notes how the trial ended. On a full disk that waits for room: whoever was told could die as well."""
+    while True:
+        try:
+            write_json(folder.exit_file, outcome)
+            return
+        except OSError as error:
+            if not lacks_room(error):
+                if not _tell(pipe, {"outcome": outcome, "unwritten": str(error)}):
+                    raise
+                return
+        time.sleep(WAIT_FOR_ROOM_SECONDS)
 
 
 def _tell(pipe: int, words: Dict[str, Any]) -> bool:

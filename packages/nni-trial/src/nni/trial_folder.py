@@ -8,6 +8,7 @@ another trial).
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import re
@@ -93,6 +94,11 @@ def make_private_folder(path: str) -> None:
     except FileExistsError:
         if not os.path.isdir(path):
             raise
+
+
+def lacks_room(error: Exception) -> bool:
+    """Returns whether something could not be written because the disk, or the user's part of it, is full."""
+    return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
 
 
 def write_json(path: str, content: Dict[str, Any]) -> None:

@@ -7,12 +7,12 @@ import os
 import time
 from typing import Callable
 
+from nni.trial_folder import lacks_room
+
 LEAST_FREE_BYTES = 256 * 1024
 """A trial is not started with less: it could not even report."""
 
 TELL_AGAIN_SECONDS = 60.0
-
-_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 class Room:
@@ -40,7 +40,7 @@ class Room:
 
     def explains(self, error: Exception) -> bool:
         """Returns whether something failed for want of room, and tells it, but not each time."""
-        if not isinstance(error, OSError) or error.errno not in _FULL:
+        if not lacks_room(error):
             return False
         if time.monotonic() >= self._tell_at:
             self._tell_at = time.monotonic() + TELL_AGAIN_SECONDS

@@ -32,7 +32,7 @@ _TICK = 0.03
 _PAUSED_KINDS = ("manager", "manager", "tuner", "courier", "trial", "trial")
 _LONGEST_PAUSE = 1.5
 _LONGEST_FULL = 2.5
-_LONGEST_LIFE = 1.5
+_LONGEST_LIFE = 3.0
 _KILLED_AGAIN = 0.25
 _SECONDS_TO_START = 1.2
 

@@ -1,0 +1,136 @@
+"""The manager is killed at every named moment; the next one loses nothing and does nothing twice."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import grpc
+import pytest
+from nni_config.algorithm import CustomAlgorithmConfig
+from nni_manager.experiments import crash_points
+from nni_manager.testing.manager_process import StartedManager
+from nni_manager.testing.noting_trials import NotedSearch, noted_search, until
+from nni_proto import values
+from nni_proto.v1 import metric_pb2, trial_pb2
+from nni_proto.v1 import trial_runtime_service_pb2 as runtime_pb
+from nni_proto.v1.trial_runtime_service_pb2_grpc import TrialRuntimeServiceStub
+
+TRIALS = 6
+
+TRIAL = """
+x = begin()["x"]
+for step in range(3):
+    report("intermediate", x * (step + 1) / 3)
+    time.sleep(0.05)
+step = 0
+while x > 0.8 and step < 500 and not stopping:
+    step += 1
+    report("intermediate", x + step * 1e-6)
+    time.sleep(0.05)
+if not stopping:
+    report("final", x)
+"""
+
+ASSESSOR = """
+from nni.assessor import Assessor, AssessResult
+class Strict(Assessor):
+    def assess_trial(self, trial_job_id, trial_history):
+        return AssessResult.Bad if trial_history[-1] > 0.8 else AssessResult.Good
+"""
+
+COUNTS = {
+    "save-experiment": 3,
+    "save-trial": 6,
+    "save-metrics": 4,
+    "save-tuner-notes": 5,
+    "submit-trial": 3,
+    "acknowledge-reports": 4,
+    "tell-tuner": 6,
+    "tell-assessor": 5,
+    "commit": 9,
+}
+"""At which of its times a point is tried; the others at the first."""
+
+HASTE = "import nni_manager.engine.clock as clock; clock.HEARTBEAT_SECONDS = 0.1"
+"""Lets a manager say often that it lives."""
+
+
+@pytest.fixture
+def search(tmp_path: Path) -> Iterator[NotedSearch]:
+    with noted_search(tmp_path, TRIAL) as search:
+        (search.folder / "strict.py").write_text(ASSESSOR)
+        search.config.search_space = {"x": {"_type": "choice", "_value": [0.1, 0.2, 0.9, 0.3, 0.4, 0.5]}}
+        search.config.max_trial_number = TRIALS
+        search.config.tuner.name = "GridSearch"
+        search.config.assessor = CustomAlgorithmConfig(
+            class_name="strict.Strict", code_directory=search.folder
+        )
+        yield search
+
+
+@pytest.mark.parametrize("point", crash_points.NAMES)
+def test_a_kill_at(search: NotedSearch, point: str) -> None:
+    what = point.partition("-")[2]
+    crash = {crash_points.VARIABLE: f"{point}:{COUNTS.get(what, 1)}"}
+    if what == "adopt-trial":
+        run_until_killed(search.start(**{crash_points.VARIABLE: "after-acknowledge-reports:2"}), search)
+        run_until_killed(search.reopen(**crash), None)
+    elif what == "late-results":
+        manager = search.run()
+        manager.until("DONE")
+        manager.kill()
+        report_late(search, search.reopen(**crash), is_killed=True)
+    else:
+        before = HASTE if what == "heartbeat" else ""
+        manager = search.starter.start("--experiment-id=mine", before=before, **crash)
+        run_until_killed(manager, search)
+    manager = search.resume()
+    assert manager.until("DONE", "ERROR") == "DONE"
+    if what == "late-results":
+        report_late(search, manager, is_killed=False)
+    search.check(manager, TRIALS)
+    statuses = sorted(trial_pb2.Trial.Status.Name(trial.status) for trial in manager.trials())
+    assert statuses == ["STATUS_EARLY_STOPPED", *["STATUS_SUCCEEDED"] * (TRIALS - 1)]
+    parameters = [values.from_message(trial.parameters)["x"] for trial in manager.trials()]
+    assert sorted(parameters) == [0.1, 0.2, 0.3, 0.4, 0.5, 0.9]
+    manager.stop()
+    until(lambda: not search.processes(), 10)
+
+
+def run_until_killed(manager: StartedManager, search: NotedSearch | None) -> None:
+    """Runs or resumes the search until the manager's process is killed, which may be at once."""
+    with suppress(grpc.RpcError):
+        if search is None:
+            manager.resume()
+        else:
+            manager.create_and_start(search.config.canonical_copy())
+    assert manager.process.wait(60) == -9
+
+
+def report_late(search: NotedSearch, manager: StartedManager, *, is_killed: bool) -> None:
+    """Reports a result of a trial that has ended; what is not answered is reported again."""
+    if is_killed:
+        manager.resume()
+        manager.until("DONE")
+        trial = manager.trials()[0].name
+        with (search.folder / "reported").open("a") as notes:
+            notes.write(f"{trial.rpartition('/')[2]} final 7\n")
+    trial = manager.trials()[0].name if not is_killed else trial
+    report = runtime_pb.ReportMetricsRequest(
+        trial=trial,
+        reports=[
+            metric_pb2.MetricReport(
+                kind=metric_pb2.METRIC_KIND_FINAL, reporter="late", number=0, value=values.to_message(7)
+            )
+        ],
+    )
+    with grpc.insecure_channel(f"127.0.0.1:{manager.told['port']}") as channel:
+        stub = TrialRuntimeServiceStub(channel)
+        if is_killed:
+            with pytest.raises(grpc.RpcError):
+                stub.ReportMetrics(report, metadata=manager.metadata, timeout=60)
+            assert manager.process.wait(60) == -9
+        else:
+            stub.ReportMetrics(report, metadata=manager.metadata, timeout=60)

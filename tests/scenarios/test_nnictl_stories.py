@@ -221,8 +221,13 @@ def test_in_a_shell(stage, id_in, config):
 
 def is_connected(pid):
     """Whether a process has a connection open: it has begun to watch."""
-    links = [str(link.readlink()) for link in Path(f"/proc/{pid}/fd").iterdir()]
-    return any(link.startswith("socket:") for link in links)
+    for link in Path(f"/proc/{pid}/fd").iterdir():
+        try:
+            if str(link.readlink()).startswith("socket:"):
+                return True
+        except FileNotFoundError:  # closed meanwhile
+            continue
+    return False
 
 
 @pytest.mark.parametrize("no_color", [False, True])

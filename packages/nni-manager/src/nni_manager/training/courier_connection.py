@@ -6,7 +6,6 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -22,9 +21,13 @@ READY_SECONDS = 60.0
 MAX_DEATHS = 5
 """How many couriers may die one after another, none of which did anything, before we give up."""
 
+LASTING_SECONDS = 30.0
+"""A courier that lived as long worked, though no trial had anything to say."""
+
 END_SECONDS = 5.0
 """How long a courier may take to end, when no process is to be stopped before."""
 
+_CANCEL_AGAIN_SECONDS = 0.1
 _FIRST_PAUSE = 0.1
 _LONGEST_PAUSE = 5.0
 
@@ -144,9 +147,7 @@ class CourierConnection:
         """
         if self._task is None:
             return
-        self._task.cancel()
-        with suppress(asyncio.CancelledError):
-            await self._task
+        await _cancelled(self._task)
         self._task = None
         process, self._process = self._process, None
         if process is not None and await self._shut_down(process, patience):
@@ -204,6 +205,7 @@ class CourierConnection:
         """Takes what couriers say, one courier after another."""
         while True:
             self._process = process
+            began = time.monotonic()
             self._tell_trials()
             try:
                 await self._listen(process)
@@ -212,6 +214,8 @@ class CourierConnection:
                 logger.exception("the courier sent what cannot be understood")
                 how = f"it sent what cannot be understood ({error}) and was ended: {await process.stop(0)}"
             self._process = None
+            if time.monotonic() - began >= LASTING_SECONDS:
+                self._deaths = 0
             replacement = await self._replace(how)
             if replacement is None:
                 return
@@ -283,3 +287,10 @@ class CourierConnection:
             self._emit(messages.ended_event(content))
         else:
             raise ValueError(f"unknown message {name!r}")
+
+
+async def _cancelled(task: asyncio.Task[None]) -> None:
+    """Cancels a task until it has ended: before Python 3.12 `wait_for` may swallow a cancellation."""
+    while not task.done():
+        task.cancel()
+        await asyncio.wait([task], timeout=_CANCEL_AGAIN_SECONDS)

@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from nni_manager.engine.events import Event, TrainingServiceFailed
+from nni_manager.training import courier_connection
+from nni_manager.training.courier_connection import MAX_DEATHS, CourierConnection
+
+
+class DyingCourier:
+    """Says that it works, then dies."""
+
+    def __init__(self) -> None:
+        self._words = [b'{"ready":{"version":"0","pid":1}}\n']
+
+    async def read(self) -> bytes:
+        return self._words.pop() if self._words else b""
+
+    def write(self, data: bytes) -> None:
+        pass
+
+    async def stop(self, patience: float) -> str:
+        return "killed by signal 9"
+
+
+class Scene:
+    """A connection whose couriers die, and what it emits."""
+
+    def __init__(self) -> None:
+        self.couriers = 0
+        self.enough = asyncio.Event()
+        self.events: list[Event] = []
+        self.connection = CourierConnection(self._open, self._emit)
+
+    async def _open(self) -> DyingCourier:
+        self.couriers += 1
+        if self.couriers > 2 * MAX_DEATHS:
+            self.enough.set()
+        return DyingCourier()
+
+    def _emit(self, event: Event) -> None:
+        self.events.append(event)
+        self.enough.set()
+
+
+@pytest.fixture
+def scene(monkeypatch: pytest.MonkeyPatch) -> Scene:
+    monkeypatch.setattr(courier_connection, "_LONGEST_PAUSE", 0.0)
+    return Scene()
+
+
+async def test_couriers_that_die_at_once_are_given_up(scene: Scene) -> None:
+    await scene.connection.open()
+    await scene.enough.wait()
+    assert scene.couriers == MAX_DEATHS
+    (failure,) = scene.events
+    assert isinstance(failure, TrainingServiceFailed)
+    assert f"ended {MAX_DEATHS} times in a row: killed by signal 9" in failure.message
+    await scene.connection.close()
+
+
+async def test_couriers_that_lived_long_are_always_replaced(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(courier_connection, "LASTING_SECONDS", 0.0)
+    await scene.connection.open()
+    await scene.enough.wait()
+    assert scene.events == []
+    await scene.connection.close()

@@ -5,14 +5,15 @@ from __future__ import annotations
 import pytest
 
 OWN = """
-import os, time
+import os, signal, time
 from pathlib import Path
 from nni import NoMoreTrialError
 from nni.tuner import Tuner
 
 class Own(Tuner):
-    def __init__(self, fail_in="", fail_at=0, seconds=0.0, limit=10 ** 6):
+    def __init__(self, fail_in="", fail_at=0, seconds=0.0, limit=10 ** 6, dies_of=None):
         self.fail_in, self.fail_at, self.seconds, self.limit = fail_in, fail_at, seconds, limit
+        self.dies_of = dies_of
         self.calls = {}
 
     def note(self, name):
@@ -32,6 +33,8 @@ class Own(Tuner):
 
     def receive_trial_result(self, parameter_id, parameters, value, **kwargs):
         self.note("receive_trial_result")
+        if value == self.dies_of:
+            os.kill(os.getpid(), signal.SIGKILL)
         assert parameters == {"x": parameter_id}
         with open("results", "a") as file:
             print(parameter_id, value, file=file)
@@ -206,35 +209,78 @@ def test_a_tuner_that_takes_minutes(stage):
     assert stage.is_quiet(), stage.processes()
 
 
-@pytest.mark.parametrize("which", ["SIGKILL", "SIGSEGV", "SIGTERM"])
-def test_a_dead_tuner(stage, which):
-    """Row 19: the experiment ends as ERROR with the reason, trials stopped and said to be; it never waits."""
+@pytest.mark.parametrize(("which", "number"), [("SIGKILL", 9), ("SIGSEGV", 11), ("SIGTERM", 15)])
+def test_a_dead_tuner(stage, which, number):
+    """Row 19: it is restarted and hears what happened; running trials go on, none is run twice."""
     stage.write(
         "trial.py",
-        "import time, nni\nnni.get_next_parameter()\nopen('ready', 'w').close()\ntime.sleep(1000)\n",
+        """
+        import os, time, nni
+        x = nni.get_next_parameter()["x"]
+        with open("runs", "a") as file:
+            print(x, file=file)
+        while not os.path.exists("go"):
+            time.sleep(0.02)
+        nni.report_final_result(x)
+        """,
     )
     output = stage.run(
         f"""
         from helpers import own, log_of
-        experiment = own(make(trials=4, concurrency=2))
-        experiment.config.tuner.name = None
+        experiment = own(make(trials=6, concurrency=2))
+        folder = Path(__file__).parent
 
         def kill():
-            while not Path(__file__).with_name("ready").exists():
-                time.sleep(0.05)
+            runs = folder / "runs"
+            while not runs.exists() or len(runs.read_text().split()) < 2:
+                time.sleep(0.02)
             pid = Path.home() / "nni-experiments" / experiment.id / "log" / "pid"
-            os.kill(int(pid.read_text()), signal.{which})
+            before = pid.read_text()
+            os.kill(int(before), signal.{which})
+            while pid.read_text() in (before, ""):
+                time.sleep(0.02)
+            (folder / "go").touch()
 
         threading.Thread(target=kill).start()
         print("RESULT", experiment.run(0))
         print("STATUS", experiment.get_status())
-        jobs = experiment.list_trial_jobs()
-        assert {{job.status for job in jobs}} == {{"SYS_CANCELED"}}, jobs
-        assert all(job.endTime > 0 and "tuner failed" in job.message for job in jobs), jobs
+        assert [job.status for job in experiment.list_trial_jobs()] == ["SUCCEEDED"] * 6
+        assert sorted((folder / "runs").read_text().split()) == list("012345")
+        results = [line.split()[0] for line in (log_of(experiment) / "results").read_text().splitlines()]
+        assert sorted(set(results)) == list("012345"), results
+        """
+    )
+    assert "RESULT True" in output and "STATUS DONE" in output
+    assert f"the tuner died (signal {number}) and was restarted; its history was replayed" in output
+    assert "Traceback" not in output
+    assert stage.is_quiet(), stage.processes()
+
+
+def test_a_tuner_that_dies_again_and_again(stage):
+    """Row 19: after three deaths in a row the experiment ends as ERROR with the reason; it never waits."""
+    stage.write(
+        "trial.py",
+        """
+        import time, nni
+        x = nni.get_next_parameter()["x"]
+        if x != 1:
+            time.sleep(1000)
+        nni.report_final_result(x)
+        """,
+    )
+    output = stage.run(
+        """
+        from helpers import own, log_of
+        experiment = own(make(trials=4, concurrency=2), dies_of=1)
+        print("RESULT", experiment.run(0))
+        print("STATUS", experiment.get_status())
+        ended = {job.hyperParameters[0].parameters["x"]: job for job in experiment.list_trial_jobs()}
+        assert ended[0].status == "SYS_CANCELED" and "tuner failed" in ended[0].message, ended
+        assert ended[1].status == "SUCCEEDED", ended
         """
     )
     assert "RESULT False" in output and "STATUS ERROR" in output
-    assert "ended by signal" in output and which in output
+    assert "it died 3 times in a row, the last time: its process was ended by signal 9 (SIGKILL)" in output
     assert "Traceback" not in output
     assert stage.is_quiet(), stage.processes()
 

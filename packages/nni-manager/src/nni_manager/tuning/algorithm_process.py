@@ -61,6 +61,11 @@ class AlgorithmProcess:
         self._has_worked = False
         self._failure: AlgorithmError | None = None
 
+    @property
+    def pid(self) -> int | None:
+        """The process that is its present life, None before there is one."""
+        return None if self._connection is None else self._connection.pid
+
     async def start(self, history: History = NO_HISTORY) -> Rebuilt | None:
         """Makes the algorithm, gives it the search space and its history, however long its own code takes.
 

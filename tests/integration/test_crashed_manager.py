@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 from nni_manager.testing.noting_trials import NotedSearch, noted_search, until
 from nni_proto.v1 import trial_pb2
@@ -71,6 +72,68 @@ def test_a_looping_script_of_a_killed_manager_gets_its_next_trials_from_the_next
         assert {pid for _, _, pid in search.notes("started")} == pids and len(pids) == 2
         manager.stop()
         until(lambda: not search.processes(), 10)
+
+
+def test_a_trial_that_was_lost_with_its_runner_is_failed_by_the_platform(search: NotedSearch) -> None:
+    lost = lose_a_trial(search)
+    (search.folder / "go").touch()
+    manager = search.resume()
+    assert manager.until("DONE", "ERROR") == "DONE"
+    (trial,) = [trial for trial in manager.trials() if trial.name.endswith(lost)]
+    assert trial.status == trial_pb2.Trial.STATUS_FAILED
+    assert trial.end_reason.actor == trial_pb2.EndReason.ACTOR_PLATFORM
+    assert "runner lost" in trial.end_reason.message
+    search.check(manager, 6)
+
+
+def test_a_lost_trial_is_run_again_with_its_parameters(search: NotedSearch) -> None:
+    search.config.max_trial_retries = 1
+    lost = lose_a_trial(search)
+    (search.folder / "go").touch()
+    manager = search.resume()
+    assert manager.until("DONE", "ERROR") == "DONE"
+    assert {trial.status for trial in manager.trials()} == {trial_pb2.Trial.STATUS_SUCCEEDED}
+    (trial,) = [trial for trial in manager.trials() if trial.name.endswith(lost)]
+    assert trial.attempt == 1 and ["runner lost" in end.message for end in trial.earlier_ends] == [True]
+    attempts = [attempt for trial_id, attempt, _ in search.notes("started") if trial_id == lost]
+    assert attempts == ["0", "1"]
+    values = [words[2] for words in search.notes("reported") if words[:2] == [lost, "intermediate"]]
+    assert values[0] == values[1]
+    search.check_results(manager)
+
+
+def test_a_trial_that_stands_still_is_not_lost(search: NotedSearch) -> None:
+    manager = search.run()
+    search.until_started(3)
+    paused = [psutil.Process(int(pid)) for _, _, pid in search.notes("started")]
+    for process in [*paused, *(process.parent() for process in paused)]:
+        process.suspend()
+    manager.kill()
+    manager = search.resume()
+    until(lambda: len(manager.metrics()) == 3)
+    for process in [*paused, *(process.parent() for process in paused)]:
+        process.resume()
+    (search.folder / "go").touch()
+    assert manager.until("DONE", "ERROR") == "DONE"
+    search.check(manager, 6)
+    assert {trial.status for trial in manager.trials()} == {trial_pb2.Trial.STATUS_SUCCEEDED}
+
+
+def lose_a_trial(search: NotedSearch) -> str:
+    """Kills a manager, then a trial with its runner, and returns the trial's id."""
+    manager = search.run()
+    search.until_started(3)
+    until(lambda: len(manager.metrics()) == 3)
+    manager.kill()
+    trial_id, _, pid = search.notes("started")[0]
+    trial = psutil.Process(int(pid))
+    chain = [trial]
+    while chain[-1].name() != "nni-runner":
+        chain.append(chain[-1].parent())
+    for process in reversed(chain):
+        process.kill()
+    until(lambda: not trial.is_running() or trial.status() == psutil.STATUS_ZOMBIE)
+    return trial_id
 
 
 def test_what_was_stopped_is_stopped_and_stays_so(search: NotedSearch) -> None:

@@ -11,13 +11,14 @@ import pytest
 from nni_config import ExperimentConfig
 from nni_config.algorithm import CustomAlgorithmConfig
 from nni_manager.engine.effects import RequestParameters, TellFinalResult, TellImportedTrials, TellSearchSpace
-from nni_manager.engine.events import ParametersProposed, Report
-from nni_manager.engine.statuses import ExperimentStatus, MetricKind, ParameterSource, TrialStatus
+from nni_manager.engine.events import ParametersProposed, Report, TrainingServiceFailed
+from nni_manager.engine.statuses import Actor, ExperimentStatus, MetricKind, ParameterSource, TrialStatus
 from nni_manager.experiments import errors, open_experiment, origin_keeper
 from nni_manager.experiments.parts import Parts
 from nni_manager.experiments.recording import reopen_experiment
 from nni_manager.experiments.resumed_config import resumed_config
 from nni_manager.experiments.service import ExperimentService
+from nni_manager.experiments.views import ExperimentUpdate
 from nni_manager.storage.memory import MemoryStorage
 from nni_manager.storage.sqlite import open_sqlite_storage
 from nni_manager.testing.simulated_algorithm import SimulatedAlgorithm
@@ -283,6 +284,46 @@ async def test_a_cancel_that_a_crash_came_between_is_done_again(life):
     life.training.end(second.trial_id)
     await life.until_status(DONE)
     assert (await life.service.trial("e1", first.trial_id)).stored.record.status is TrialStatus.USER_CANCELED
+
+
+async def test_trials_of_every_status_can_be_stopped_or_it_is_said_why_not(life):
+    life.trials_behave = None
+    await life.start(max_trial_number=3)
+    first, second = await life.until_running(2)
+    queued = (await life.service.create_trial("e1", {"x": 1}, "r")).stored.record
+
+    async def stop(trial):
+        return (await life.service.cancel_trial("e1", trial.trial_id)).stored.record.status
+
+    assert await stop(queued) is TrialStatus.USER_CANCELED
+    await stop(first)
+    await life.until_ended(first)
+    assert await stop(first) is TrialStatus.USER_CANCELED
+    life.service._experiment.runner.queue.put(TrainingServiceFailed("no more processes", 1.0))
+    await life.until_status(ERROR)
+    with pytest.raises(errors.WrongExperimentStatusError, match=f"{second.trial_id} is UNKNOWN .* resume"):
+        await stop(second)
+    await life.service.stop("e1")
+    life.reopen()
+    with pytest.raises(errors.WrongExperimentStatusError, match="resume"):
+        await stop(second)
+    await life.service.resume("e1", None)
+    assert second.trial_id in [trial_id for trial_id, _ in life.training.adopted]
+    await life.until_ended(second)
+    assert await stop(second) is TrialStatus.SYS_CANCELED
+    record = (await life.service.trial("e1", second.trial_id)).stored.record
+    assert record.end_reason.actor is Actor.MANAGER and "no more processes" in record.end_reason.message
+
+
+async def test_a_shorter_trial_time_holds_for_running_trials_too(life):
+    life.trials_behave = None
+    await life.start(max_trial_number=2)
+    await life.until_running(2)
+    await life.service.update("e1", ExperimentUpdate(max_trial_duration="0.01s"))
+    trials = await life.until_status(DONE)
+    assert {(trial.status, trial.end_reason.actor) for trial in trials} == {
+        (TrialStatus.SYS_CANCELED, Actor.LIMIT)
+    }
 
 
 async def test_errors_of_an_earlier_run_stay_while_it_runs_again(life):

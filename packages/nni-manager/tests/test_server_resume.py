@@ -6,6 +6,7 @@ import shutil
 import sqlite3
 import subprocess
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,8 +16,10 @@ from nni_manager.engine.records import ExperimentRecord
 from nni_manager.engine.statuses import ExperimentStatus
 from nni_manager.storage.sqlite import open_sqlite_storage
 from nni_manager.testing.manager_process import ManagerStarter, manager_starter
+from nni_manager.testing.noting_trials import until
 from nni_manager.testing.running_port import example_config
 
+OFTEN = "import nni_manager.server.manager as manager; manager._NOTED_AGAIN_SECONDS = 0.05"
 RESUME = ("--resume", "--experiment-id=mine")
 
 
@@ -128,6 +131,51 @@ def test_a_full_disk(starter: ManagerStarter, folder: Path, tmp_path: Path) -> N
     fill += 'dd if=/dev/zero of="$0"/filler bs=4k status=none 2> /dev/null || true'
     error = starter.failure(*RESUME, wrapper=mounted(folder, fill))
     assert f"the disk of {folder} is full" in error and "make room" in error
+
+
+def test_a_running_manager_is_found_again_though_its_notes_are_deleted(
+    starter: ManagerStarter, folder: Path
+) -> None:
+    manager = starter.start(*RESUME, before=OFTEN)
+    notes = [folder / "manager.json", *Path(starter.environment["NNI_RUNTIME_DIR"]).glob("managers/*.json")]
+    assert len(notes) == 2
+    for lost in (notes[:1], notes[1:], notes):
+        for note in lost:
+            note.unlink()
+        until(lambda: all(note.exists() for note in notes))
+    manager.stop()
+    assert not any(note.exists() for note in notes)
+
+
+@pytest.mark.parametrize("status", [ExperimentStatus.INITIALIZED, ExperimentStatus.ERROR])
+def test_one_that_never_ran_is_shown(starter: ManagerStarter, folder: Path, status: ExperimentStatus) -> None:
+    storage = open_sqlite_storage(folder / "db" / "experiment.sqlite")
+    record = storage.experiment()
+    assert record is not None
+    storage.commit([SaveExperiment(replace(record, status=status, errors=("no such module",)))])
+    storage.close()
+    manager = starter.start("--view", RESUME[1])
+    assert manager.status() == status.value and manager.trials() == []
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_a_record_of_an_older_version_is_shown_and_resumed(
+    starter: ManagerStarter, tmp_path: Path, version: int
+) -> None:
+    database = starter.directory / "old1" / "db" / "experiment.sqlite"
+    database.parent.mkdir(parents=True)
+    script = (Path(__file__).parent / "data" / f"experiment_version_{version}.sql").read_text()
+    with sqlite3.connect(database) as connection:
+        connection.executescript(script)
+        (experiment_id,) = connection.execute("SELECT experiment_id FROM experiment").fetchone()
+    connection.close()
+    (starter.directory / "old1").rename(starter.directory / experiment_id)
+    shown = starter.start("--view", f"--experiment-id={experiment_id}")
+    trials = shown.trials()
+    assert trials
+    shown.kill()
+    manager = starter.start("--resume", f"--experiment-id={experiment_id}")
+    assert manager.trials() == trials
 
 
 def mounted(folder: Path, command: str) -> tuple[str, ...]:

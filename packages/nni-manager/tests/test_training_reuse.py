@@ -19,6 +19,7 @@ from nni_manager.testing.reuse_mode import LOOP, StoringListener, run
 from nni_manager.testing.training_service import PATIENCE, PYTHON, started
 from nni_manager.training.interface import TrainingServiceError
 from nni_manager.training.local import LocalTrainingService
+from nni_manager.training.local.socket_path import socket_path
 
 COMMAND = f"exec {PYTHON} loop.py"
 MakeService = Callable[..., LocalTrainingService]
@@ -388,6 +389,40 @@ async def test_a_process_that_asks_before_its_trial_is_adopted_runs_it_once(
     output = (tmp_path / "experiment" / "trials" / "t0" / "stdout").read_text()
     assert len(output.splitlines()) == 1
     assert again.values("t0") == ["t0", {"wait": "go"}]
+
+
+async def test_the_next_manager_finds_the_processes_though_its_runtime_folder_is_another(
+    make: MakeService,
+    listener: StoringListener,
+    runtime: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    service = make()
+    await service.start()
+    service.submit(run(0, {"wait": "go"}))
+    await listener.next("t0", TrialStarted)
+    victim = courier()
+    assert service._connection._task is not None
+    service._connection._task.cancel()
+    victim.kill()
+    await until(lambda: not runs(victim))
+    with tempfile.TemporaryDirectory(dir="/tmp") as other:
+        monkeypatch.setenv("NNI_RUNTIME_DIR", other)
+        again = StoringListener()
+        async with started(make(to=again)) as second:
+            second.adopt("t0", 0, 0)
+            (tmp_path / "code" / "go").touch()
+            assert (await again.next("t0", TrialEnded)).exit_code == 0
+        assert list(Path(other).iterdir()) == []
+
+
+def test_a_copied_experiment_has_a_socket_of_its_own(tmp_path: Path, runtime: Path) -> None:
+    (tmp_path / "a").mkdir()
+    first = socket_path(tmp_path / "a")
+    assert socket_path(tmp_path / "a") == first
+    shutil.copytree(tmp_path / "a", tmp_path / "b")
+    assert socket_path(tmp_path / "b") != first
 
 
 async def test_only_the_user_may_use_the_socket(

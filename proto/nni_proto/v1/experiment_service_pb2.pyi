@@ -126,7 +126,7 @@ class UpdateExperimentRequest(google.protobuf.message.Message):
     @property
     def update_mask(self) -> google.protobuf.field_mask_pb2.FieldMask:
         """Which fields of the configuration change: trial_concurrency, max_trial_number,
-        max_experiment_duration, search_space.
+        max_experiment_duration, max_trial_duration, search_space.
         """
 
     def __init__(

@@ -117,7 +117,11 @@ class ExperimentCalls(Protocol):
         """Returns trials by rising number; of any status when `statuses` is empty."""
 
     async def cancel_trial(self, experiment_id: str, trial_id: str) -> TrialView:
-        """Stops a trial; one that has ended stays as it is."""
+        """Stops a trial; one that has ended stays as it is.
+
+        Raises:
+            WrongExperimentStatusError: The trial cannot be reached, since the experiment does not run.
+        """
 
     async def metrics(
         self, experiment_id: str, trial_id: str | None, after_row: int, limit: int, kind: MetricKind | None

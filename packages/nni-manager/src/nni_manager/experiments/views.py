@@ -72,12 +72,14 @@ class ExperimentUpdate:
         trial_concurrency: At least 1.
         max_trial_number: At least 1, or None for no limit.
         max_experiment_duration: As written ("1.5h", 90), or None for no limit.
+        max_trial_duration: As written, or None for no limit; it holds for running trials too.
         search_space: The new search space.
     """
 
     trial_concurrency: int = field(default=_UNCHANGED)
     max_trial_number: int | None = field(default=_UNCHANGED)
     max_experiment_duration: str | int | float | None = field(default=_UNCHANGED)
+    max_trial_duration: str | int | float | None = field(default=_UNCHANGED)
     search_space: Any = field(default=_UNCHANGED)
 
 

@@ -130,5 +130,6 @@ _UPDATES: dict[str, Callable[[experiment_config_pb2.ExperimentConfig], Any]] = {
     "trial_concurrency": partial(_required, "trial_concurrency"),
     "max_trial_number": partial(_number_or_none, "max_trial_number"),
     "max_experiment_duration": partial(_duration, "max_experiment_duration"),
+    "max_trial_duration": partial(_duration, "max_trial_duration"),
     "search_space": _search_space,
 }

@@ -14,7 +14,13 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nni_config.local_state import ManagerRecord, remove_manager_record, write_manager_record
+from nni_config.local_state import (
+    RECORD_NAME,
+    ManagerRecord,
+    find_manager_by_port,
+    remove_manager_record,
+    write_manager_record,
+)
 from nni_config.private_files import runtime_directory, write_private_file
 from nni_config.processes import process_start_time
 
@@ -43,6 +49,7 @@ _VERSION = importlib.metadata.version("nni-manager")
 _CA_FILE = "manager-ca.pem"
 _LONGEST_SOCKET_FOLDER = 90
 _CLOSE_AGAIN_SECONDS = 1.0
+_NOTED_AGAIN_SECONDS = 5.0
 
 MakeApplication = Callable[[Surroundings], Application]
 
@@ -146,7 +153,24 @@ async def _run(arguments: Arguments, home: ManagerHome, pipe: ReadyPipe, make: M
                 url=url,
             )
             _LOGGER.info("nni-manager %s serves experiment %s at %s", _VERSION, home.experiment_id, url)
-            await _until_closed(application, ending)
+            keeping = asyncio.create_task(_keep_recorded(record, home.path)) if not arguments.view else None
+            try:
+                await _until_closed(application, ending)
+            finally:
+                if keeping is not None:
+                    keeping.cancel()
+
+
+async def _keep_recorded(record: ManagerRecord, folder: Path) -> None:
+    """Notes the manager's address again should that be deleted: who is not found cannot be stopped."""
+    while True:
+        await asyncio.sleep(_NOTED_AGAIN_SECONDS)
+        try:
+            if find_manager_by_port(record.port) is None or not (folder / RECORD_NAME).exists():
+                write_manager_record(record, folder)
+                _LOGGER.warning("where this manager is was noted again, since the note had gone")
+        except OSError as error:
+            _LOGGER.warning("where this manager is cannot be noted: %s", error)
 
 
 def _signals_to_end() -> asyncio.Future[str]:

@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import os
 import signal
 from collections.abc import Collection
 from importlib.util import find_spec
 from pathlib import Path
 
-from nni_config.private_files import runtime_directory
-
 from nni_manager.engine.statuses import MetricKind
 from nni_manager.training import courier_messages as messages
 from nni_manager.training.courier_connection import END_SECONDS, CourierConnection
 from nni_manager.training.interface import Emit, TrainingServiceError, TrialRun
 from nni_manager.training.local.courier_process import LocalCourierProcess, open_courier
+from nni_manager.training.local.socket_path import socket_path
 from nni_manager.training.trial_environment import path_with_own_interpreter, python_path, trial_environment
-
-_MAX_SOCKET_PATH = 95  # the system allows 107, 103 on macOS; the courier puts its process id behind it
 
 
 class LocalTrainingService:
@@ -76,7 +72,7 @@ class LocalTrainingService:
         except OSError as error:
             raise TrainingServiceError(f"the trials' SDK cannot be put in place: {error}") from error
         if self._reuse_mode:
-            self._socket_path = await asyncio.to_thread(_socket_path, self._directory)
+            self._socket_path = await asyncio.to_thread(socket_path, self._directory)
         await self._connection.open()
 
     def submit(self, run: TrialRun) -> None:
@@ -122,21 +118,6 @@ class LocalTrainingService:
         return await open_courier(
             self._experiment_id, self._directory, self._grace_seconds, environment, self._socket_path
         )
-
-
-def _socket_path(experiment_directory: Path) -> str:
-    """Returns the path of an experiment's socket, always the same: its processes outlive a courier."""
-    name = hashlib.sha256(os.fsencode(experiment_directory)).hexdigest()[:16]
-    try:
-        path = runtime_directory() / f"courier-{name}"
-    except OSError as error:
-        raise TrainingServiceError(f"reuse_mode: the socket for its processes: {error}") from error
-    if len(os.fsencode(path)) > _MAX_SOCKET_PATH:
-        raise TrainingServiceError(
-            f"reuse_mode: {path} is too long for a socket, {_MAX_SOCKET_PATH} bytes are allowed; "
-            "name a folder with a shorter path in the environment variable NNI_RUNTIME_DIR"
-        )
-    return str(path)
 
 
 def _link_sdk(folder: Path) -> None:

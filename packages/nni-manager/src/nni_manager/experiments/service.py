@@ -257,17 +257,17 @@ class ExperimentService:
         """Stops a trial; one that has ended stays as it is."""
         experiment = self._find(experiment_id)
         trial = await experiment.reader.trial(trial_id)
-        if trial.stored.record.status.is_final:
+        status = trial.stored.record.status
+        if status.is_final:
             return trial
-        if experiment.runner.is_running:
-            await experiment.runner.settle(CancelRequested(trial_id, time.time()))
-            trial = await experiment.reader.trial(trial_id)
-        if not trial.stored.record.status.is_final and not experiment.runner.is_active(trial_id):
+        runner = experiment.runner
+        if not runner.is_running or (status is TrialStatus.UNKNOWN and runner.has_ended):
             raise errors.WrongExperimentStatusError(
-                f"trial {trial_id} is {trial.stored.record.status.value} and out of reach, since experiment "
-                f"{experiment_id} does not run; resume that, then the trial can be stopped"
+                f"trial {trial_id} is {status.value} and out of reach, since experiment {experiment_id} does "
+                "not run; resume that, then the trial can be stopped"
             )
-        return trial
+        await runner.settle(CancelRequested(trial_id, time.time()))
+        return await experiment.reader.trial(trial_id)
 
     async def metrics(
         self, experiment_id: str, trial_id: str | None, after_row: int, limit: int, kind: MetricKind | None

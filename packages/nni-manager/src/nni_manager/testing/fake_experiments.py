@@ -108,9 +108,13 @@ class FakeExperiments:
             trial_id = f"c{len(self._trials)}"
             self.add_trial(trial_id, parameters)
             stored = self._trials[trial_id]
-            source = ParameterSource.CUSTOMIZED
-            changes = {"parameter_id": None, "parameter_source": source, "create_request_id": request_id}
-            stored = self._trials[trial_id] = replace(stored, record=replace(stored.record, **changes))
+            record = replace(
+                stored.record,
+                parameter_id=None,
+                parameter_source=ParameterSource.CUSTOMIZED,
+                create_request_id=request_id,
+            )
+            stored = self._trials[trial_id] = replace(stored, record=record)
         return self._shown(stored)
 
     async def import_trials(

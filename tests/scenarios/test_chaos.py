@@ -20,6 +20,7 @@ SEEDS = sorted({FIXED_SEED, int(os.environ.get(SEED_VARIABLE, FIXED_SEED))})
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize("seed", SEEDS)
 def test_nothing_is_lost_whatever_dies(seed: int) -> None:
     environment = chaos.environment()
@@ -29,7 +30,7 @@ def test_nothing_is_lost_whatever_dies(seed: int) -> None:
             env=environment,
             capture_output=True,
             text=True,
-            timeout=115,
+            timeout=280,
         )
     finally:
         end(environment[MARK])

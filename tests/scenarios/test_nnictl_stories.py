@@ -13,6 +13,9 @@ from pathlib import Path
 
 import pytest
 
+# Many processes one after another, on a machine that may be busy.
+pytestmark = pytest.mark.timeout(400)
+
 NNICTL = [sys.executable, "-c", "from nni_client.commands import main; main()"]
 
 CONFIG = """\
@@ -79,45 +82,50 @@ def test_a_script_waits_by_exit_codes(stage, id_in, config):
     assert stage.is_quiet(), stage.processes()
 
 
-def test_a_life_through_nnictl(stage, id_in, config):
+def status(stage):
+    return json.loads(stage.nnictl("status", "--json").stdout)
+
+
+def parameters(stage, experiment_id):
+    """Returns the parameters of each trial that succeeded."""
+    listed = json.loads(stage.nnictl("trial", "ls", experiment_id).stdout)
+    return {
+        each["trialJobId"]: json.loads(each["hyperParameters"][0])["parameters"]
+        for each in listed
+        if each["status"] == "SUCCEEDED"
+    }
+
+
+def test_changes_while_it_runs(stage, id_in, config):
     experiment_id = create(stage, id_in, config("sleep 0.2 && python3 trial.py", trials=400))
-    assert stage.until(lambda: "SUCCEEDED" in stage.nnictl("status", "--json").stdout)
     stage.nnictl("pause")
-    status = json.loads(stage.nnictl("experiment", "status").stdout)
-    assert status["paused"]
-
-    def none_runs():
-        return "RUNNING" not in json.loads(stage.nnictl("status", "--json").stdout)["trials"]
-
-    assert stage.until(none_runs)
-    stage.nnictl("unpause", experiment_id)
+    assert json.loads(stage.nnictl("experiment", "status").stdout)["paused"]
+    assert stage.until(lambda: not {"RUNNING", "WAITING"} & status(stage)["trials"].keys())
+    # Those who rule over the experiment are not held back: their trials wait for the end of the pause.
     created = stage.nnictl("trial", "create", "-P", '{"x": 0.25}').stdout.split()[1]
     again = stage.nnictl("trial", "rerun", "-T", created).stdout.split()[1]
-
-    def parameters():
-        listed = json.loads(stage.nnictl("trial", "ls", experiment_id).stdout)
-        return {
-            each["trialJobId"]: json.loads(each["hyperParameters"][0])["parameters"]
-            for each in listed
-            if each["status"] == "SUCCEEDED"
-        }
-
-    assert stage.until(lambda: {created, again} <= parameters().keys())
-    assert parameters()[created] == parameters()[again] == {"x": 0.25}
     stage.nnictl("update", "trialnum", "-v", "1")
+    stage.nnictl("unpause", experiment_id)
     assert "DONE" in stage.nnictl("wait").stdout
+    ended = parameters(stage, experiment_id)
+    assert ended[created] == ended[again] == {"x": 0.25}
     stage.nnictl("stop")
-    before = parameters()
+    assert stage.is_quiet(), stage.processes()
+
+
+def test_an_end_and_more(stage, id_in, config):
+    experiment_id = id_in(stage.nnictl("create", "-c", config(trials=2), "-p", "0", "-f").stdout)
+    before = parameters(stage, experiment_id)
+    assert len(before) == 2
     assert "No experiment is running." in stage.nnictl("list").stdout
     (row,) = json.loads(stage.nnictl("list", "--all", "--json").stdout)
     assert (row["id"], row["status"], row["port"]) == (experiment_id, "DONE", None)
     assert row["diskBytes"] > 1000 and row["name"] == "超参数 🎛"
-    count = len(before)
-    more = ("--trialnum", str(count + 3), "-p", "0")
-    output = stage.nnictl("resume", experiment_id[:5], *more, "--foreground").stdout
+    more = ("--trialnum", "5", "-p", "0", "--foreground")
+    output = stage.nnictl("resume", experiment_id[:5], *more).stdout
     assert f"Experiment ID: {experiment_id}" in output and "DONE" in output
-    after = parameters()
-    assert before.items() <= after.items() and len(after) == count + 3
+    after = parameters(stage, experiment_id)
+    assert before.items() <= after.items() and len(after) == 5
     assert stage.is_quiet(), stage.processes()
 
 
@@ -135,7 +143,7 @@ def test_a_manager_that_is_killed(stage, id_in, config):
         """,
     )
     experiment_id = create(stage, id_in, config("python3 patient.py", trials=2))
-    pid = json.loads(stage.nnictl("status", "--json").stdout)["pid"]
+    pid = status(stage)["pid"]
     assert stage.until(lambda: len(list(stage.folder.glob("started-*"))) == 2)
     waiting = subprocess.Popen(
         [*NNICTL, "wait"], env=stage.environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True

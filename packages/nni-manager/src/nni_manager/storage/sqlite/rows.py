@@ -174,7 +174,7 @@ def note_of(row: Row, trials: dict[str, TrialRecord]) -> StoredTunerNote:
         trials: The trials of rows read before, to which this one's is added.
     """
     place, kind, number, parameter_ids, data, revision, trial_id, *columns = row
-    ids = tuple(decode(parameter_ids))
+    ids = () if parameter_ids == "[]" else tuple(decode(parameter_ids))
     note = TunerNote(_NOTE_KINDS[kind], number, ids, trial_id, None if data is None else decode(data))
     if columns[0] is not None and trial_id not in trials:
         trials[trial_id] = _trial_record_of(tuple(columns))

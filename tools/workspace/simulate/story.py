@@ -52,7 +52,7 @@ class Simulation:
     def __init__(self, folder: Path, trials: int, concurrency: int) -> None:
         """Makes the record of the experiment."""
         clock = self.clock = VirtualClock()
-        runner_module.time = clock  # type: ignore[assignment]
+        runner_module.time = clock  # type: ignore[assignment, attr-defined]
         place = ExperimentFolder(folder / "simulated")
         make_folder(place)
         self.database = place.database

@@ -98,6 +98,16 @@ def test_its_own_log_is_shown(command, fake_manager):
     assert "old" not in str(caught.value)
 
 
+def test_a_reason_is_told_once(command, fake_manager):
+    command.log_directory.mkdir(parents=True)
+    log = command.log_directory / "nnimanager.log"
+    fake_manager(slow_start=0.5, error="port 1 is taken")
+    with pytest.raises(StartError) as caught:
+        launch(command, waiting=lambda: _after(lambda: log.write_text("ERROR: port 1 is taken\nmore\n")))
+    assert str(caught.value).count("port 1 is taken") == 1
+    assert "    more" in str(caught.value)
+
+
 @contextmanager
 def _after(action):
     action()

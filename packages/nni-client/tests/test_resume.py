@@ -289,7 +289,7 @@ def test_checkpoints(stopped, make_experiment, caplog, fake_manager):
     other.load_checkpoint()
     assert other.config.experiment_name == "second"
     assert "experiment_name: 'first' -> 'second'" in caplog.text
-    with pytest.raises(ValueError, match=r"^Config of nosuchid failed to be loaded\. "):
+    with pytest.raises(ValueError, match=r"^Config of nosuchid .*no record of it\. Looked in: /"):
         Experiment(None, id="nosuchid").load_checkpoint()
 
 
@@ -362,3 +362,30 @@ def test_the_log_of_a_resume_is_in_the_folder(stopped, folder, ended):
     ended(Experiment.resume(stopped, 0, wait_completion=False))
     logging.getLogger("nni.client").error("something")
     assert "something" in (folder / "log" / "experiment.log").read_text()
+
+
+@pytest.mark.parametrize("load", [lambda it: it.load_checkpoint(), lambda it: it.view(0, non_blocking=True)])
+def test_a_change_of_a_recorded_configuration_counts_wherever_it_is_made(stopped, folder, ended, load):
+    experiment = ended(Experiment(None, id=stopped))
+    load(experiment)
+    experiment.stop()
+    recorded = experiment.config.canonical_copy()
+    experiment.config.trial_command = "python3 another.py"
+    experiment.config.training_service.trial_code_directory = folder
+    experiment.resume(0, wait_completion=False)
+    service = config_from_message(sent(folder).config).training_service
+    assert service.trial_command == "python3 another.py"
+    assert service.trial_code_directory == str(folder)
+    assert recorded.training_service.trial_command == recorded.trial_command != "python3 another.py"
+
+
+def test_reading_waits_for_a_manager_that_somebody_else_has_stopped(make_experiment, fake_manager):
+    fake_manager(linger_seconds=0.5)
+    experiment = make_experiment()
+    experiment.start(0)
+    Experiment.connect(
+        f"127.0.0.1:{experiment.port}", token="secret-token", experiment_id=experiment.id
+    ).stop()
+    assert not experiment._manager.is_gone
+    assert experiment.get_status() == "STOPPED"
+    assert experiment.port is None

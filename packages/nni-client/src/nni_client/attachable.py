@@ -30,6 +30,8 @@ from nni_client.starting import StartedExperiment
 from nni_client.stopping import stop_experiment
 from nni_client.unattached import not_running, told_truly, unattached_connection
 
+_ENDING_SECONDS = 5.0
+
 
 class AttachableExperiment(ChangeableExperiment):
     """What an Experiment does with its manager, and how it reads without one.
@@ -175,7 +177,8 @@ class AttachableExperiment(ChangeableExperiment):
                 with manager.connection.session() as session:
                     return read(session), manager.is_view
             except ManagerUnreachableError:
-                if not manager.is_gone:
+                # One that another process has just stopped answers no more some time before it has ended.
+                if not manager.ends_within(_ENDING_SECONDS):
                     raise
             self._detach()
         directory = self._experiments_directory if self._has_ended else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import time
 from dataclasses import dataclass, field
 
 from nni_config.local_state import ManagerRecord
@@ -12,6 +13,8 @@ from nni_config.processes import is_same_process
 from nni_client.connection import Connection
 from nni_client.experiment_log import ExperimentLog
 from nni_client.manager_process import ManagerProcess
+
+_POLL_SECONDS = 0.02
 
 
 @dataclass
@@ -47,6 +50,15 @@ class AttachedManager:
         except OSError:
             return True
         return False
+
+    def ends_within(self, seconds: float) -> bool:
+        """Waits until it is gone and returns True, or False after so many seconds."""
+        deadline = time.monotonic() + seconds
+        while not self.is_gone:
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(_POLL_SECONDS)
+        return True
 
     def close(self) -> None:
         """Closes what this process holds open for it."""

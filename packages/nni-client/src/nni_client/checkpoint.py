@@ -8,11 +8,27 @@ from typing import Any
 from nni_config import ExperimentConfig
 from nni_config.names import camel_case, short
 from nni_config.secrets import has_secret_name
+from nni_config.training_service import forget_filled_in
+from nni_config.wire import config_from_message
+from nni_proto.v1 import experiment_config_pb2
 
 from nni_client.experiment_log import LOGGER
 
 _NEVER_TOLD = frozenset({"debug", "logLevel", "experimentWorkingDirectory", "searchSpaceFile"})
 """Fields that change nothing of the search."""
+
+
+def recorded_config(message: experiment_config_pb2.ExperimentConfig) -> ExperimentConfig:
+    """Returns a recorded configuration as its user may change it before the experiment goes on.
+
+    A record has the command of the trials, their folder and the like twice: in the experiment's
+    configuration and, filled in from there, in that of the training service. Only the first is kept, so
+    that a change of it is not undone by the second.
+    """
+    config = config_from_message(message)
+    for service in config.training_services():
+        forget_filled_in(service, config)
+    return config
 
 
 def warn_of_differences(experiment_id: str, recorded: ExperimentConfig, given: ExperimentConfig) -> None:

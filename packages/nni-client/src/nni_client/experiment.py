@@ -18,7 +18,7 @@ from nni_proto.v1 import experiment_pb2
 from nni_client import finding, metadata
 from nni_client.attachable import AttachableExperiment
 from nni_client.attached import AttachedManager
-from nni_client.checkpoint import warn_of_differences
+from nni_client.checkpoint import recorded_config, warn_of_differences
 from nni_client.connection import Connection
 from nni_client.foreign import refuse_foreign_nni
 from nni_client.interrupts import Interrupts
@@ -298,7 +298,7 @@ class Experiment(AttachableExperiment):
         experiment._manager = AttachedManager(Connection(found.address), record=found.record)
         experiment._experiments_directory = found.experiments_directory
         experiment.port = found.address.port
-        experiment.config = config_from_message(experiment._get().config)
+        experiment.config = recorded_config(experiment._get().config)
         return experiment
 
     # -- records --
@@ -317,13 +317,16 @@ class Experiment(AttachableExperiment):
             ValueError: There is no record, or it cannot be read.
         """
         try:
-            recorded = config_from_message(self._get().config)
+            message = self._get().config
         except RuntimeError as error:
-            raise ValueError(f"Config of {self.id} failed to be loaded. {error}") from error
+            reason = str(error)
+            if self._manager is None and not self.has_checkpoint():
+                reason = f"There is no record of it. {finding.looked_in(self._places())}"
+            raise ValueError(f"Config of {self.id} failed to be loaded. {reason}") from error
         if self._config is None:
-            self._config = recorded
+            self._config = recorded_config(message)
         else:
-            warn_of_differences(self.id, recorded, self._config)
+            warn_of_differences(self.id, config_from_message(message), self._config)
 
     def save_checkpoint(self) -> None:
         """Does nothing: the record is always up to date."""
@@ -378,7 +381,7 @@ class Experiment(AttachableExperiment):
         started = resume_experiment(config, command, interrupts, how.options(self.call_timeout))
         page = self._attach(started, command, how, [] if config is None else config.warnings())
         if config is None:
-            self._config = config_from_message(self._get().config)
+            self._config = recorded_config(self._get().config)
         elif started.before is not None:
             warn_of_differences(self.id, config_from_message(started.before.config), config)
         return page, started.before
@@ -391,7 +394,7 @@ class Experiment(AttachableExperiment):
         started = show_experiment(command, interrupts, how.options(self.call_timeout))
         self._attach(started, command, how, [])
         if self._config is None:
-            self._config = config_from_message(self._get().config)
+            self._config = recorded_config(self._get().config)
 
     def _refuse_attached(self) -> None:
         if self._manager is None:

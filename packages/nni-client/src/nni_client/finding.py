@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from nni_config import ExperimentConfig
@@ -52,7 +53,7 @@ def to_resume(
     if found is None:
         raise RuntimeError(
             f"Experiment {experiment_id} does not exist thus cannot be resumed. "
-            f"{_looked_in(places(config, directory))}"
+            f"{looked_in(places(config, directory))}"
         )
     if found.kind is FolderKind.OLD:
         raise RuntimeError(
@@ -76,7 +77,7 @@ def to_view(
     if found is None:
         raise RuntimeError(
             f"Experiment {experiment_id} does not exist thus cannot be viewed. "
-            f"{_looked_in(places(config, directory))}"
+            f"{looked_in(places(config, directory))}"
         )
     refuse_old(found)
     _refuse_running(found)
@@ -110,7 +111,8 @@ def _refuse_running(folder: FolderSummary) -> None:
         raise RuntimeError(runs_elsewhere(folder.manager))
 
 
-def _looked_in(directories: list[Path]) -> str:
+def looked_in(directories: Sequence[Path]) -> str:
+    """Returns where an experiment was looked for and not found."""
     if not directories:
         return "There is no folder of experiments yet."
     return f"Looked in: {', '.join(map(str, directories))}"

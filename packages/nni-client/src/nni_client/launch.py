@@ -170,4 +170,4 @@ def _failure(
         how = "it had to be ended"
     reason = answer.get("error")
     what = f"The manager could not start: {reason}" if reason else "The manager ended before it was ready"
-    return f"{what} ({how}).\n{output.ending()}"
+    return f"{what} ({how}).\n{output.ending(reason or '')}"

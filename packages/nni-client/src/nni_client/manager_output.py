@@ -62,18 +62,23 @@ class ManagerOutput:
             if file is not None:
                 file.close()
 
-    def ending(self) -> str:
-        """Returns the last lines written since the start, each log under its path."""
+    def ending(self, known: str = "") -> str:
+        """Returns the last lines written since the start, each log under its path.
+
+        Args:
+            known: What the user is told anyway; lines that only repeat it are left out.
+        """
         parts = []
         if self.stderr is not None:
             self.stderr.seek(self._begin)
-            parts.append(_described(self._where, self.stderr))
+            parts.append(_described(self._where, self.stderr, known))
         if self._log.exists():
             with self._log.open("rb") as file:
                 # A log that is shorter than before was begun anew.
                 file.seek(self._log_size if self._log_size <= self._log.stat().st_size else 0)
-                parts.append(_described(str(self._log), file))
-        return "\n".join(part for part in parts if part) or f"It wrote nothing to {self._log}."
+                parts.append(_described(str(self._log), file, known))
+        nothing = f"It wrote nothing {'more ' if known else ''}to {self._log}."
+        return "\n".join(part for part in parts if part) or nothing
 
 
 def log_ending(log_directory: Path) -> str:
@@ -87,8 +92,10 @@ def log_ending(log_directory: Path) -> str:
     return "\n".join(part for part in parts if part) or f"Its logs in {log_directory} are empty."
 
 
-def _described(name: str, file: BinaryIO) -> str:
+def _described(name: str, file: BinaryIO, known: str = "") -> str:
     lines = [line.decode(errors="replace").rstrip("\n") for line in deque(file, LOG_LINES)]
+    if known:
+        lines = [line for line in lines if known not in line]
     return "\n".join([f"The last lines of {name}:", *(f"    {line}" for line in lines)]) if lines else ""
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 from nni_proto.v1.experiment_pb2 import Experiment
 from nni_proto.v1.experiment_service_pb2 import StopExperimentRequest
 
@@ -14,7 +12,6 @@ from nni_client.methods import STOP_EXPERIMENT
 from nni_client.settings import STOP_TIMEOUT
 
 _GONE_SECONDS = 60.0
-_POLL_SECONDS = 0.02
 
 
 def stop_experiment(manager: AttachedManager, name: str) -> Experiment | None:
@@ -36,20 +33,11 @@ def stop_experiment(manager: AttachedManager, name: str) -> Experiment | None:
         experiment = manager.connection.call(STOP_EXPERIMENT, request, STOP_TIMEOUT).experiment
     except ManagerUnreachableError:
         # It had gone, or is going and its answer was lost: the record has what became of the experiment.
-        if not _wait(manager):
+        if not manager.ends_within(_GONE_SECONDS):
             raise
-    if not _wait(manager):
+    if not manager.ends_within(_GONE_SECONDS):
         address = manager.connection.address.authority
         LOGGER.warning("Experiment %s has stopped, but its manager at %s has not ended.", name, address)
         if manager.process is not None:
             manager.process.end()
     return experiment
-
-
-def _wait(manager: AttachedManager) -> bool:
-    deadline = time.monotonic() + _GONE_SECONDS
-    while not manager.is_gone:
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(_POLL_SECONDS)
-    return True

@@ -114,6 +114,19 @@ def training_service_class(platform: Any) -> type[TrainingServiceConfig]:
     raise ValueError(f"{short(platform)} {reason}; available: {', '.join(_names())}")
 
 
+def forget_filled_in(service: TrainingServiceConfig, experiment: ConfigBase) -> None:
+    """Unsets the fields that only repeat the experiment's, so that a change there counts here again.
+
+    Args:
+        service: One of the experiment's training services; it is changed.
+        experiment: The experiment's configuration.
+    """
+    for name in _SHORTCUTS:
+        value = getattr(service, name)
+        if value is not None and value == getattr(experiment, name, None):
+            setattr(service, name, None)
+
+
 def check_share_of_gpu(trials_per_gpu: int | None, trial_gpu_number: int | None, report: Report) -> None:
     """Reports a number of trials that share a GPU where trials get no GPU."""
     if not trial_gpu_number and trials_per_gpu not in (1, None):

@@ -151,6 +151,7 @@ def main() -> None:
     tell(port=port, pid=os.getpid(), token="secret-token", version="4.0.0")
     service.stopped.wait()
     server.stop(0.2).wait()
+    time.sleep(BEHAVIOUR.get("linger_seconds", 0))
     os._exit(0)  # calls that still sleep are not waited for
 
 

@@ -77,11 +77,13 @@ class Recorded:
         trials: The trials by rising number.
         metrics: The results in the order stored.
         notes: What the tuner was told and answered, in order.
+        errors: The errors that the experiment ended with, in order.
     """
 
     trials: Sequence[TrialRecord]
     metrics: Sequence[StoredMetric]
     notes: Sequence[TunerNote]
+    errors: Sequence[str] = ()
 
 
 class Findings:
@@ -127,10 +129,12 @@ def read_record(database: Path) -> Recorded:
     """Returns what the record of an experiment has that nobody runs."""
     storage = open_sqlite_storage(database, read_only=True)
     try:
+        experiment = storage.experiment()
         return Recorded(
             [stored.record for stored in storage.trials(limit=1_000_000)],
             storage.metrics(limit=1_000_000),
             [stored.note for stored in storage.tuner_notes(limit=1_000_000)],
+            () if experiment is None else experiment.errors,
         )
     finally:
         storage.close()

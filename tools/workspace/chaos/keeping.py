@@ -14,6 +14,7 @@ from pathlib import Path
 from nni.experiment import Experiment, RunMode
 from nni.experiment.config import CustomAlgorithmConfig
 
+from workspace.chaos.checking import read_record
 from workspace.chaos.faults import MANAGER_KILLED, Faults
 from workspace.chaos.options import TUNERS, Options
 from workspace.marked import marked_processes
@@ -25,6 +26,7 @@ _POLL_SECONDS = 0.1
 _STATUS_SECONDS = 1.0
 _STUCK_SECONDS = 90.0
 _MOST_FAILURES = 5
+_MOST_CHARACTERS = 60
 _MEANT_ERRORS = ("died 3 times in a row", "all failed without a report", "times in a row")
 """What the texts of errors have that a run may bring about: they end an experiment, which can be resumed."""
 
@@ -106,8 +108,8 @@ class Keeper:
                     if faults.has_killed_enough:
                         return
                 if status == "ERROR":
-                    self._note_error()
                     self._stop()
+                    self._note_error()
             time.sleep(_POLL_SECONDS)
 
     def finish(self) -> str:
@@ -164,11 +166,8 @@ class Keeper:
                     self.surprises.append(f"not stopped: {error}")
 
     def _note_error(self) -> None:
-        try:
-            text = self._experiment.get_experiment_profile()["errors"][-1]
-        except (RuntimeError, LookupError):
-            text = "unknown"
-        self.errors[text.splitlines()[0]] += 1
+        text = read_record(self.folder / "db" / "experiment.sqlite").errors[-1]
+        self.errors[text.splitlines()[0][:_MOST_CHARACTERS]] += 1
         if not any(meant in text for meant in _MEANT_ERRORS):
             self.surprises.append(f"the experiment failed: {text}")
 

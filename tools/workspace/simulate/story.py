@@ -88,6 +88,7 @@ def story(folder: Path, trials: int, concurrency: int) -> int:
     began, used = time.monotonic(), time.process_time()
     asyncio.run(simulation.go())
     seconds, cpu = time.monotonic() - began, time.process_time() - used
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
     storage, training = simulation.storage, simulation.training
     began = time.monotonic()
     restored_experiment(storage)
@@ -97,7 +98,6 @@ def story(folder: Path, trials: int, concurrency: int) -> int:
     reading = time.monotonic() - began
     counts = storage.trial_counts()
     problems = problems_of(storage, trials, training.reported)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
     storage.close()
     rows = [
         ("experiment", simulation.runner.record.status.value),

@@ -133,9 +133,12 @@ def test_the_seed_chooses_the_tuner_unless_one_is_named() -> None:
 
 
 def test_the_manager_is_due_to_be_killed_as_the_run_goes_on(tmp_path: Path) -> None:
-    progress = iter((0.0, 0.3, 0.5, 1.0, 1.0))
+    class Run:
+        lives = 1
+        progress = iter((0.0, 0.3, 0.5, 1.0, 1.0)).__next__
+
     disk = small_disk(tmp_path / "disk", 0, "nobody", may_mount=False)
-    faults = Faults(1, "nobody", disk, 3, progress.__next__)
+    faults = Faults(1, "nobody", disk, 3, Run())
     due = []
     for _ in range(4):
         due.append(faults._is_behind())

@@ -11,6 +11,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from itertools import count
+from typing import Protocol
 
 from workspace.chaos.disk import SmallDisk
 from workspace.marked import marked_processes
@@ -32,9 +33,22 @@ _TICK = 0.03
 _PAUSED_KINDS = ("manager", "manager", "tuner", "courier", "trial", "trial")
 _LONGEST_PAUSE = 1.5
 _LONGEST_FULL = 2.5
-_LONGEST_LIFE = 3.0
-_KILLED_AGAIN = 0.25
-_SECONDS_TO_START = 1.2
+_LONGEST_LIFE = 2.0
+_KILLED_AGAIN = 0.4
+_SECONDS_TO_START = 1.5
+
+
+class Harmed(Protocol):
+    """The run that harm is done to.
+
+    Attributes:
+        lives: How many managers of it have come to serve.
+    """
+
+    lives: int
+
+    def progress(self) -> float:
+        """Returns how much of it is done, 0 to 1."""
 
 
 class Faults(threading.Thread):
@@ -45,9 +59,7 @@ class Faults(threading.Thread):
         log: Each fault: seconds since the start, kind, process.
     """
 
-    def __init__(
-        self, seed: int, mark: str, disk: SmallDisk, kills: int, progress: Callable[[], float]
-    ) -> None:
+    def __init__(self, seed: int, mark: str, disk: SmallDisk, kills: int, harmed: Harmed) -> None:
         """Makes the thread, which does nothing yet.
 
         Args:
@@ -55,7 +67,7 @@ class Faults(threading.Thread):
             mark: Of the processes to harm.
             disk: Where the experiment lies.
             kills: How often to kill the manager at least, spread over the whole run.
-            progress: Returns how much of the run is done, 0 to 1.
+            harmed: The run.
         """
         super().__init__(name="faults")
         self.counts: Counter[str] = Counter()
@@ -63,7 +75,8 @@ class Faults(threading.Thread):
         self._mark = mark
         self._disk = disk
         self._kills = kills
-        self._progress = progress
+        self._harmed = harmed
+        self._killed_life = 0
         self._chances = {kind: random.Random(f"{seed} {kind}") for kind in (*SECONDS_BETWEEN, MANAGER_KILLED)}
         self._due: list[tuple[float, int, Callable[[], object]]] = []
         self._order = count()
@@ -95,7 +108,7 @@ class Faults(threading.Thread):
         while not self._stopping.wait(_TICK):
             if not self._kill_is_due and self._is_behind():
                 self._kill_is_due = True
-                self._later(self._chances[MANAGER_KILLED].uniform(0, _LONGEST_LIFE), self._kill_manager)
+                self._wait_to_kill()
             while self._due and self._due[0][0] <= time.monotonic():
                 heapq.heappop(self._due)[2]()
         self._disk.free()
@@ -103,7 +116,9 @@ class Faults(threading.Thread):
             _send(process.pid, signal.SIGCONT)
 
     def _is_behind(self) -> bool:
-        return self.counts[MANAGER_KILLED] < min(self._kills, int(self._progress() * (self._kills + 1)))
+        return self.counts[MANAGER_KILLED] < min(
+            self._kills, int(self._harmed.progress() * (self._kills + 1))
+        )
 
     def _later(self, seconds: float, act: Callable[[], object]) -> None:
         heapq.heappush(self._due, (time.monotonic() + seconds, next(self._order), act))
@@ -121,8 +136,16 @@ class Faults(threading.Thread):
         else:
             self._kill(what, self._chances[kind])
 
+    def _wait_to_kill(self) -> None:
+        """Has the manager killed some time after it began to serve."""
+        if self._harmed.lives > self._killed_life:
+            self._later(self._chances[MANAGER_KILLED].uniform(0, _LONGEST_LIFE), self._kill_manager)
+        else:
+            self._later(_TICK, self._wait_to_kill)
+
     def _kill_manager(self) -> None:
         chance = self._chances[MANAGER_KILLED]
+        self._killed_life = self._harmed.lives
         if not self._kill("manager", chance):
             self._later(_TICK, self._kill_manager)
             return

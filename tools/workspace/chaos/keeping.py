@@ -40,7 +40,7 @@ class Keeper:
 
     Attributes:
         experiment_id: Its id.
-        resumes: How often it was resumed.
+        lives: How many managers of it have come to serve.
         errors: The errors that it ended with and was resumed after, each with how often.
         surprises: What should not have happened, each as a line.
         memory: The manager's memory as time went by: (trials begun, bytes).
@@ -55,7 +55,7 @@ class Keeper:
             directory: Where experiments go.
             folder: Where the code, the trials' notes and our output go.
         """
-        self.resumes = 0
+        self.lives = 0
         self.errors: Counter[str] = Counter()
         self.surprises: list[str] = []
         self.memory: list[tuple[int, int]] = []
@@ -87,6 +87,7 @@ class Keeper:
         """Starts the experiment."""
         with self._quiet():
             self._experiment.start(0, run_mode=RunMode.Detach)
+        self.lives += 1
 
     def keep(self, faults: Faults) -> None:
         """Returns once the experiment is done and the manager was killed often enough.
@@ -148,7 +149,7 @@ class Keeper:
                 experiments_directory=self._directory,
             )
         self._experiment = experiment
-        self.resumes += 1
+        self.lives += 1
 
     def _status(self) -> str:
         """Returns the status, "" when nobody knows at the moment."""

@@ -44,7 +44,7 @@ def story(options: Options, mark: str, disk: SmallDisk, folder: Path) -> dict[st
     """Runs the experiment while harm is done to it; returns all that came of it, by name."""
     began = time.monotonic()
     keeper = Keeper(options, mark, disk.folder, folder)
-    faults = Faults(options.seed, mark, disk, options.kills, keeper.progress)
+    faults = Faults(options.seed, mark, disk, options.kills, keeper)
     status = "given up"
     keeper.start()
     faults.start()
@@ -75,7 +75,7 @@ def story(options: Options, mark: str, disk: SmallDisk, folder: Path) -> dict[st
         "experiment": status,
         "trials": len(recorded.trials),
         "attempts run again": attempts,
-        "resumes": keeper.resumes,
+        "resumes": keeper.lives - 1,
         "errors resumed after": dict(keeper.errors),
         "values reported": sum(len(own.reported) for own in noted.values()),
         "zeros": zeros,

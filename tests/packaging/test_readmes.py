@@ -59,3 +59,11 @@ def test_the_examples_of_a_readme_run(folder: str, tmp_path) -> None:
         )
         assert done.returncode == 0, f"{name}: {done.stdout}{done.stderr}"
         assert "Traceback" not in done.stderr
+
+
+def test_the_readme_leads_to_every_page_and_example() -> None:
+    links = set(re.findall(r"\]\(([^)#]+)", (ROOT / "README.md").read_text("utf-8")))
+    assert [link for link in links if not (ROOT / link).exists()] == []
+    pages = {f"docs/{page.name}" for page in (ROOT / "docs").glob("*.md")}
+    examples = {f"examples/{folder.name}" for folder in (ROOT / "examples").iterdir() if folder.is_dir()}
+    assert (pages | examples) - links == set()

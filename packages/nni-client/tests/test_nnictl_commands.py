@@ -13,6 +13,7 @@ import grpc
 import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
 from nni_client.commands import main
+from nni_client.commands.groups import GROUPS
 from nni_config.experiment_folders import remember_experiments_directory
 from nni_config.local_state import ManagerRecord, write_manager_record
 from nni_config.processes import process_start_time
@@ -485,3 +486,23 @@ def test_the_same_id_in_two_folders(nnictl, old, home, monkeypatch):
     monkeypatch.setattr("nni_client.commands.output.is_terminal", lambda: True)
     assert "FOLDER" in nnictl("list", "--all").splitlines()[0]
     assert len(nnictl("list", "--all", "-e", str(other.parent)).splitlines()) == 2
+
+
+@pytest.mark.parametrize("group", ["", *sorted(group.info.name for group in GROUPS)])
+def test_the_help_of_a_group_cuts_nothing(nnictl, group):
+    assert "..." not in nnictl(*filter(None, [group]), "--help").replace("COMMAND [ARGS]...", "")
+
+
+def test_the_help_of_nnictl_shows_whole_first_sentences(nnictl):
+    shown = " ".join(nnictl("--help").split())
+    assert "resume Go on with an experiment that has ended or lost its manager. view" in shown
+
+
+@pytest.mark.parametrize(
+    ("error", "times"), [("the tuner has died", 1), ("the tuner has died\nTraceback", 2)]
+)
+def test_the_reason_of_an_end_is_said_once(nnictl, running, error, times):
+    experiment = Experiment(name=NAME, status=Experiment.STATUS_ERROR, errors=[error])
+    experiment.end_reason.message = "the tuner has died"
+    answer_experiment(running, experiment)
+    assert nnictl("status").count("the tuner has died") == times

@@ -93,7 +93,7 @@ def test_one_is_registered_and_forgotten(
     )
     assert nnictl("algo", unregister, "Demo") == "Demo unregistered sucessfully!\n"
     assert nnictl("algo", unregister, "Demo", exit_code=1) == (
-        "ERROR: Demo is not found; registered is nothing\n"
+        "ERROR: Demo is not found; registered algorithms: none\n"
     )
 
 
@@ -213,7 +213,7 @@ def test_training_services(nnictl: Callable[..., str], site: Path, monkeypatch: 
     said = nnictl("trainingservice", "unregister", "--package", "far_off")
     assert said == "Sucessfully unregistered far_off\n"
     assert nnictl("trainingservice", "unregister", "--package", "far_off", exit_code=1) == (
-        "ERROR: far_off is not registered; registered is nothing\n"
+        "ERROR: far_off is not registered; registered packages: none\n"
     )
     assert nnictl("trainingservice", "register", "--package", "json", exit_code=1).startswith(
         "ERROR: the package json has no training service"

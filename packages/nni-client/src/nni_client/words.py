@@ -171,9 +171,15 @@ def summary(progress: Progress, view_command: str, failures: Sequence[str] = ())
     width = max(len(name) for name, _ in rows)
     lines = [f"Experiment {experiment_id}" + (f" ({title})" if title else "")]
     lines += [f"  {name:<{width}}  {text}" for name, text in rows]
-    if experiment.status == Experiment.STATUS_ERROR and experiment.errors:
-        lines += ["  error", *(f"    {line}" for line in experiment.errors[-1].splitlines())]
+    if experiment.status == Experiment.STATUS_ERROR:
+        for error in further_errors(experiment)[-1:]:
+            lines += ["  error", *(f"    {line}" for line in error.splitlines())]
     return "\n".join(lines)
+
+
+def further_errors(experiment: Experiment) -> list[str]:
+    """Returns the errors that say more than the reason of the end, which is shown beside the status."""
+    return [error for error in experiment.errors if error != experiment.end_reason.message]
 
 
 def _signal_name(signal_number: int) -> str:

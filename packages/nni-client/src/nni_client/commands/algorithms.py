@@ -60,8 +60,8 @@ def unregister(name: str) -> None:
         raise RuntimeError(f"{name} is provided by nni; it cannot be unregistered")
     found = next((meta for meta in registered_algorithms() if meta.has_name(name)), None)
     if found is None:
-        known = ", ".join(meta.name for meta in existing) or "nothing"
-        raise RuntimeError(f"{name} is not found; registered is {known}")
+        known = ", ".join(meta.name for meta in existing) or "none"
+        raise RuntimeError(f"{name} is not found; registered algorithms: {known}")
     if comes_with_a_package(found):
         module = found.class_name.partition(".")[0]
         raise RuntimeError(f"{name} comes with an installed package; uninstall the package of {module}")

@@ -30,20 +30,29 @@ class Group(typer.Typer):
         )
 
     def command(self, name: str | None = None, **options: Any) -> Callable[[Function], Function]:
-        """Returns the decorator that adds a function as a command; see `typer.Typer.command`."""
-        return super().command(name, **{"cls": Command, **options})
+        """Returns the decorator that adds a function as a command; see `typer.Typer.command`.
+
+        The help of the group shows the whole first sentence of its docstring; left to itself it would be cut.
+        """
+
+        def add(function: Function) -> Function:
+            sentence, stop, _ = " ".join((function.__doc__ or "").split()).partition(". ")
+            settings = {"cls": Command, "short_help": sentence + stop.strip(), **options}
+            return super(Group, self).command(name, **settings)(function)
+
+        return add
 
 
 app = Group("nnictl", "Start, watch and stop experiments.")
-experiment = Group("experiment", "Experiments.")
-trial = Group("trial", "The trials of an experiment.")
+experiment = Group("experiment", "Show, export, import, save, load and delete experiments.")
+trial = Group("trial", "List, stop, rerun and add trials.")
 update = Group("update", "Change an experiment that runs.")
-config = Group("config", "Configuration files.")
-webui = Group("webui", "The page of an experiment.")
-log = Group("log", "What an experiment and its trials wrote.")
-algo = Group("algo", "Tuners and assessors.")
-trainingservice = Group("trainingservice", "Places where trials run.")
-platform = Group("platform", "What trials left on other machines.")
+config = Group("config", "Check, show and convert configurations.")
+webui = Group("webui", "Print the address of an experiment's page.")
+log = Group("log", "Print what an experiment and its trials wrote.")
+algo = Group("algo", "Register and list tuners and assessors.")
+trainingservice = Group("trainingservice", "Register and list places where trials run.")
+platform = Group("platform", "Say how to remove what trials left on other machines.")
 
 GROUPS = (experiment, trial, update, config, webui, log, algo, trainingservice, platform)
 """The groups within nnictl."""

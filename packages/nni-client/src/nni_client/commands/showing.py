@@ -39,7 +39,7 @@ def show_status(experiment_id: str | None, as_json: bool, directory: Path | None
         print(f"  best {best}")
     for warning in experiment.warnings:
         print(f"  warning: {warning}")
-    for error in experiment.errors:
+    for error in words.further_errors(experiment):
         print("  " + error.replace("\n", "\n  "))
 
 

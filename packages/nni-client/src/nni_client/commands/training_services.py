@@ -34,9 +34,9 @@ def unregister(package: str) -> None:
         RuntimeError: It is not registered.
     """
     if not unregister_package(package):
-        known = ", ".join(registered_packages()) or "nothing"
+        known = ", ".join(registered_packages()) or "none"
         reason = "comes with an installed package" if package in known_packages() else "is not registered"
-        raise RuntimeError(f"{package} {reason}; registered is {known}")
+        raise RuntimeError(f"{package} {reason}; registered packages: {known}")
     print(f"Sucessfully unregistered {package}")
 
 

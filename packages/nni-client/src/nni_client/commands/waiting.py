@@ -77,5 +77,5 @@ def _print_end(folder: FolderSummary, experiment: Experiment) -> None:
     print(f"  {words.counts(experiment)}")
     if best := words.best(experiment):
         print(f"  best {best}")
-    for error in experiment.errors:
+    for error in words.further_errors(experiment):
         print("  " + error.replace("\n", "\n  "), file=sys.stderr)

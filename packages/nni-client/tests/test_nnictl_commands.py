@@ -271,6 +271,15 @@ def test_pause_and_unpause(nnictl, running):
     assert json.loads(nnictl("experiment", "status"))["paused"] is True
 
 
+def test_what_is_done_is_neither_paused_nor_unpaused(nnictl, running):
+    done = Experiment(name=NAME, status=Experiment.STATUS_DONE)
+    running.answer("PauseExperiment", pb.PauseExperimentResponse(experiment=done))
+    running.answer("UnpauseExperiment", pb.UnpauseExperimentResponse(experiment=done))
+    assert nnictl("pause", exit_code=1) == f"ERROR: Experiment {ID} is DONE; nothing is paused\n"
+    raised = "it goes on when its limits are raised"
+    assert nnictl("unpause", exit_code=1) == f"ERROR: Experiment {ID} is DONE; {raised}\n"
+
+
 def experiment_with(status, best=None, **counts):
     made = Experiment(
         name=NAME,

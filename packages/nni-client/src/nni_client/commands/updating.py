@@ -8,6 +8,7 @@ from pathlib import Path
 from nni_config.durations import parse_duration
 from nni_config.search_space_file import read_search_space
 from nni_proto.resource_names import experiment_name
+from nni_proto.v1.experiment_pb2 import Experiment
 from nni_proto.v1.experiment_service_pb2 import (
     PauseExperimentRequest,
     UnpauseExperimentRequest,
@@ -74,6 +75,8 @@ def pause(experiment_id: str | None) -> None:
     record = select(experiment_id)
     request = PauseExperimentRequest(name=experiment_name(record.experiment_id))
     experiment = connection_to(record).call(PAUSE_EXPERIMENT, request).experiment
+    if not experiment.paused:
+        raise RuntimeError(f"Experiment {record.experiment_id} is {_status(experiment)}; nothing is paused")
     print(f"Experiment {record.experiment_id} is paused: {words.counts(experiment)}")
 
 
@@ -86,8 +89,15 @@ def unpause(experiment_id: str | None) -> None:
     record = select(experiment_id)
     request = UnpauseExperimentRequest(name=experiment_name(record.experiment_id))
     experiment = connection_to(record).call(UNPAUSE_EXPERIMENT, request).experiment
-    status = words.experiment_status(experiment.status)
-    print(f"Experiment {record.experiment_id} goes on: {status}, {words.counts(experiment)}")
+    if experiment.status == Experiment.STATUS_DONE:
+        raise RuntimeError(
+            f"Experiment {record.experiment_id} is DONE; it goes on when its limits are raised"
+        )
+    print(f"Experiment {record.experiment_id} goes on: {_status(experiment)}, {words.counts(experiment)}")
+
+
+def _status(experiment: Experiment) -> str:
+    return words.experiment_status(experiment.status)
 
 
 def _update(experiment_id: str | None, request: Callable[[str], UpdateExperimentRequest], what: str) -> None:

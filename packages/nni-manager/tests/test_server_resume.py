@@ -72,6 +72,14 @@ def test_an_experiment_of_nni(starter: ManagerStarter) -> None:
     assert "NNI 2.x or 3.x" in error and "nnictl experiment import NEW_ID --from mine" in error
 
 
+@pytest.mark.parametrize("how", ["--resume", "--view"])
+def test_a_folder_that_was_renamed(starter: ManagerStarter, folder: Path, how: str) -> None:
+    shutil.copytree(folder, folder.with_name("copy"))
+    error = starter.failure(how, "--experiment-id=copy")
+    assert f"the record in {folder.with_name('copy')} is of experiment 'mine'" in error
+    assert "rename it to 'mine'" in error
+
+
 @pytest.mark.parametrize("arguments", [RESUME, RESUME[1:]], ids=["resume", "create"])
 def test_an_experiment_that_is_run_by_another_manager(
     starter: ManagerStarter, folder: Path, arguments: tuple[str, ...]

@@ -8,7 +8,11 @@ import secrets
 from dataclasses import dataclass
 from pathlib import Path
 
-from nni_manager.experiments.errors import ExperimentAlreadyExistsError, InvalidArgumentError
+from nni_manager.experiments.errors import (
+    ExperimentAlreadyExistsError,
+    ExperimentNotFoundError,
+    InvalidArgumentError,
+)
 
 _PRIVATE = 0o700
 
@@ -56,6 +60,19 @@ class ExperimentFolder:
             return True  # it cannot be looked at, which is no sign that it is gone
 
 
+def check_owner(folder: ExperimentFolder, recorded_id: str) -> None:
+    """Checks that a folder has the name of the experiment that is recorded in it.
+
+    Raises:
+        ExperimentNotFoundError: It was renamed, or is a copy; the text says what to do.
+    """
+    if recorded_id != folder.path.name:
+        raise ExperimentNotFoundError(
+            f"the record in {folder.path} is of experiment {recorded_id!r}, and the folder of an experiment "
+            f"has its id as its name: rename it to {recorded_id!r}, or move it where no other has that name"
+        )
+
+
 def make_folder(folder: ExperimentFolder) -> None:
     """Makes the folder of a new experiment, for its owner only, and points `_latest` beside it to it.
 
@@ -64,7 +81,9 @@ def make_folder(folder: ExperimentFolder) -> None:
         InvalidArgumentError: It cannot be made; the text says why.
     """
     if folder.exists():
-        raise ExperimentAlreadyExistsError(f"there is an experiment in {folder.path} already")
+        raise ExperimentAlreadyExistsError(
+            f"there is an experiment in {folder.path} already; resume it, or give the new one another id"
+        )
     try:
         folder.path.mkdir(parents=True, exist_ok=True, mode=_PRIVATE)
         folder.path.chmod(_PRIVATE)

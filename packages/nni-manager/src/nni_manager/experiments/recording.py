@@ -11,7 +11,7 @@ from nni_manager.engine.effects import SaveExperiment
 from nni_manager.engine.records import ExperimentOrigin, ExperimentRecord
 from nni_manager.engine.statuses import ExperimentStatus
 from nni_manager.experiments import errors
-from nni_manager.experiments.folder import ExperimentFolder, make_folder
+from nni_manager.experiments.folder import ExperimentFolder, check_owner, make_folder
 from nni_manager.experiments.open_experiment import OpenExperiment
 from nni_manager.experiments.parts import Parts
 from nni_manager.origin.seed import tuner_seed
@@ -81,6 +81,7 @@ def reopen_experiment(experiments_directory: Path, experiment_id: str, parts: Pa
         record = storage.experiment()
         if record is None:
             raise StorageError(f"{folder.database} holds no experiment")
+        check_owner(folder, record.experiment_id)
         return OpenExperiment(record, ExperimentConfig(**record.config), folder, storage, parts)
     except StorageError as error:
         storage.close()

@@ -13,7 +13,7 @@ from nni_manager.engine.events import Report
 from nni_manager.engine.records import ExperimentRecord
 from nni_manager.engine.statuses import MetricKind, TrialStatus
 from nni_manager.experiments import errors
-from nni_manager.experiments.folder import ExperimentFolder
+from nni_manager.experiments.folder import ExperimentFolder, check_owner
 from nni_manager.experiments.reading import ExperimentReader
 from nni_manager.experiments.views import Change, ExperimentUpdate, ExperimentView, TrialView
 from nni_manager.storage.interface import Storage, StorageError, StoredMetric
@@ -172,4 +172,5 @@ def open_view(
         raise errors.StorageFailedError(str(error)) from error
     if record is None:
         raise errors.StorageFailedError(f"{folder.database} holds no experiment")
+    check_owner(folder, record.experiment_id)
     return ViewService(record, storage, folder)

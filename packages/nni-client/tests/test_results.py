@@ -153,6 +153,14 @@ def test_metrics_by_trial_over_all_pages(service, session):
     }
 
 
+def test_metrics_of_a_trial_that_was_run_again_are_those_of_its_latest_attempt(service, session):
+    service.answer("GetTrial", pb.GetTrialResponse(trial=trial("a", 0, attempt=1)))
+    reported = [metric("a", METRIC_KIND_INTERMEDIATE, 0, value) for value in ("dead", "alive")]
+    reported[1].attempt = 1
+    service.answer("ListMetrics", pb.ListMetricsResponse(metrics=reported))
+    assert [found.data for found in results.get_job_metrics(session, NAME, "a")["a"]] == ["alive"]
+
+
 def test_metrics_of_one_trial(service, session):
     service.answer("GetTrial", pb.GetTrialResponse(trial=trial("a", 0, parameter_id=3)))
     service.answer(

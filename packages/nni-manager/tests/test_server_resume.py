@@ -124,6 +124,7 @@ def test_a_record_of_a_newer_version(starter: ManagerStarter, folder: Path) -> N
     before = contents(folder)
     error = starter.failure(*RESUME)
     assert "has version 99" in error and "open it with a newer program" in error
+    assert ".recover" not in error
     assert contents(folder) == before
 
 

@@ -66,7 +66,10 @@ def get_trial_job(session: Session, name: str, trial_id: str) -> TrialJob:
 
 
 def get_job_metrics(session: Session, name: str, trial_id: str | None) -> dict[str, list[TrialMetricData]]:
-    """Returns the results of one trial or of all, by trial, in the order stored."""
+    """Returns the results of one trial or of all, by trial, in the order stored.
+
+    Of a trial that was run again they are those of its latest attempt.
+    """
     if trial_id is None:
         trials = {trial.name: trial for trial in _trials(session, name)}
         parent = name
@@ -77,7 +80,7 @@ def get_job_metrics(session: Session, name: str, trial_id: str | None) -> dict[s
     for metric in _metrics(session, parent):
         trial = trials.get(metric.trial)
         # A trial that was created after the list of trials had been read: the next call has it.
-        if trial is not None:
+        if trial is not None and metric.attempt == trial.attempt:
             data = _metric_data(metric, trial)
             results.setdefault(data.trialJobId, []).append(data)
     return results

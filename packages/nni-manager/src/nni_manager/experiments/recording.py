@@ -15,7 +15,7 @@ from nni_manager.experiments.folder import ExperimentFolder, check_owner, make_f
 from nni_manager.experiments.open_experiment import OpenExperiment
 from nni_manager.experiments.parts import Parts
 from nni_manager.origin.seed import tuner_seed
-from nni_manager.storage.interface import StorageError
+from nni_manager.storage.interface import NewerRecordError, StorageError
 
 
 def record_experiment(
@@ -96,6 +96,8 @@ def reopen_experiment(experiments_directory: Path, experiment_id: str, parts: Pa
 
 
 def _unreadable(folder: ExperimentFolder, error: Exception) -> str:
+    if isinstance(error, NewerRecordError):
+        return f"the record cannot be used: {error}. The folder was left as it is"
     return (
         f"the record cannot be used: {error}. The folder was left as it is: what the trials wrote is in "
         f"{folder.trials_directory}, and what a damaged record still holds can be had from a copy of it with "

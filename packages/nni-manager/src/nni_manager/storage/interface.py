@@ -35,6 +35,10 @@ class StorageError(Exception):
     """The record cannot be read or written; the text says which file and why."""
 
 
+class NewerRecordError(StorageError):
+    """The record was written by a newer version of this program, which can read it."""
+
+
 class BatchRefusedError(StorageError):
     """A batch breaks rule 8; storing it again would fail again."""
 

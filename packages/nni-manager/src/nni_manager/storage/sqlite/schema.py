@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from nni_manager.storage.interface import StorageError
+from nni_manager.storage.interface import NewerRecordError, StorageError
 
 APPLICATION_ID = 0x4E4E4934
 """Marks a file as the record of an experiment: the letters NNI4."""
@@ -223,7 +223,7 @@ def check(connection: sqlite3.Connection, path: Path, migrations: Sequence[str] 
     if application != APPLICATION_ID and (application or version or tables):
         raise StorageError(f"{path} is a database, but not the record of an experiment")
     if version > len(migrations):
-        raise StorageError(
+        raise NewerRecordError(
             f"{path} has version {version} and this program knows versions up to {len(migrations)}: "
             "open it with a newer program"
         )

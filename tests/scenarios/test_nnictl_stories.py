@@ -121,6 +121,12 @@ def test_an_end_and_more(stage, id_in, config):
     (row,) = json.loads(stage.nnictl("list", "--all", "--json").stdout)
     assert (row["id"], row["status"], row["port"]) == (experiment_id, "DONE", None)
     assert row["diskBytes"] > 1000 and row["name"] == "超参数 🎛"
+    # No list is lost with a file that was kept for it.
+    Path(row["directory"], "summary.json").unlink()
+    (again,) = json.loads(stage.nnictl("list", "--all", "--json").stdout)
+    for facts in (row, again):
+        del facts["diskBytes"], facts["platform"]
+    assert again == row
     more = ("--trialnum", "5", "-p", "0", "--foreground")
     output = stage.nnictl("resume", experiment_id[:5], *more).stdout
     assert f"Experiment ID: {experiment_id}" in output and "DONE" in output

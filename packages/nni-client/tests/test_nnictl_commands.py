@@ -482,6 +482,23 @@ def test_a_record_of_nni_is_read(nnictl, old, monkeypatch):
         assert "was recorded by Microsoft's NNI" in text and "nnictl experiment" in text
 
 
+def test_a_record_without_a_summary_is_read_for_the_list(nnictl, home, monkeypatch):
+    for experiment_id in ("good", "torn"):
+        folder = home / "nni-experiments" / experiment_id / "db"
+        folder.mkdir(parents=True)
+        (folder / "experiment.sqlite").touch()
+
+    def read(folder, timeout):
+        if folder.experiment_id == "torn":
+            raise RuntimeError("it is torn\nand more")
+        return Experiment(status=Experiment.STATUS_DONE, trial_count=3)
+
+    monkeypatch.setattr("nni_client.commands.listing.read_experiment", read)
+    good, torn = json.loads(nnictl("list", "--all", "--json"))
+    assert (good["id"], good["status"], good["trials"], good["problem"]) == ("good", "DONE", 3, None)
+    assert (torn["id"], torn["status"], torn["problem"]) == ("torn", "UNREADABLE", "it is torn")
+
+
 def test_the_same_id_in_two_folders(nnictl, old, home, monkeypatch):
     monkeypatch.setenv("NNI_CONFIG_DIR", str(home / "config"))
     other = home / "elsewhere" / "oldnni30"

@@ -14,13 +14,14 @@ from nni_proto.v1.experiment_pb2 import Experiment
 
 from nni_client import words
 from nni_client.commands.output import is_terminal, print_json, print_table, size_text
-from nni_client.commands.showing import read_experiment
+from nni_client.commands.showing import read_experiment, status_text
 from nni_client.errors import CallError
 
 _ANSWER_SECONDS = 5.0
 _AT_ONCE = 8
 _COLUMNS = ("ID", "NAME", "STATUS", "TRIALS", "PORT", "PID", "STARTED", "DISK")
 _NEVER_STARTED = "NEVER_STARTED"
+_UNREADABLE = "UNREADABLE"
 
 
 def list_experiments(everything: bool, as_json: bool, directory: Path | None) -> None:
@@ -112,7 +113,20 @@ def _row(folder: FolderSummary) -> dict[str, Any]:
             row.update(_live(read_experiment(folder, _ANSWER_SECONDS)))
         except CallError as error:
             row["problem"] = str(error)
+    elif _only_the_record_knows(folder):
+        try:
+            experiment = read_experiment(folder, _ANSWER_SECONDS)
+            row.update(_live(experiment), status=status_text(folder, experiment))
+        except RuntimeError as error:
+            row.update(status=_UNREADABLE, problem=str(error).partition("\n")[0])
     return row
+
+
+def _only_the_record_knows(folder: FolderSummary) -> bool:
+    """Whether the summary of an experiment that does not run is missing, or older than its record."""
+    if folder.kind is FolderKind.OLD or not folder.has_record:
+        return False
+    return folder.summary is None or folder.is_interrupted
 
 
 def _live(experiment: Experiment) -> dict[str, Any]:

@@ -104,7 +104,7 @@ def test_the_summary():
         config=ExperimentConfig(experiment_name="digits"),
         end_reason=EndReason(message="max_trial_number (5) is reached"),
     )
-    lines = words.summary(Progress(experiment), "nnictl view abc").splitlines()
+    lines = words.summary(Progress(experiment), "abc").splitlines()
     assert lines[0] == "Experiment abc (digits)"
     shown = {line[:14].strip(): line[14:] for line in lines[1:]}
     assert shown == {
@@ -121,7 +121,8 @@ def test_the_summary():
 
 def test_the_summary_of_an_error_has_the_traceback():
     experiment = make_experiment("ERROR", errors=["older", "Traceback:\n  boom"])
-    text = words.summary(Progress(experiment), "v")
+    text = words.summary(Progress(experiment), "abc")
+    assert "  go on       nnictl resume abc\n" in text
     assert "  error\n    Traceback:\n      boom" in text
     assert "older" not in text
 

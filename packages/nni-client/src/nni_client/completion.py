@@ -74,7 +74,7 @@ def run_to_end(
         return False
     for warning in ending.experiment.warnings[len(progress.experiment.warnings) :]:
         say(f"Warning: {warning}")
-    say(words.summary(ending, _view_command(ending.experiment), failures))
+    say(words.summary(ending, _named_to_nnictl(ending.experiment), failures))
     if outcome is Outcome.INTERRUPTED:
         return None
     failed = Experiment.STATUS_ERROR in (progress.experiment.status, ending.experiment.status)
@@ -93,12 +93,12 @@ def _failures(manager: AttachedManager, progress: Progress) -> list[str]:
         return []
 
 
-def _view_command(experiment: Experiment) -> str:
-    command = f"nnictl view {parse_experiment_name(experiment.name)}"
+def _named_to_nnictl(experiment: Experiment) -> str:
+    experiment_id = parse_experiment_name(experiment.name)
     directory = Path(experiment.directory).parent
     if directory == default_experiments_directory():
-        return command
-    return f"{command} --experiments-dir {shlex.quote(str(directory))}"
+        return experiment_id
+    return f"{experiment_id} --experiments-dir {shlex.quote(str(directory))}"
 
 
 def _loss(manager: ManagerProcess) -> str:

@@ -139,12 +139,12 @@ def failure(trial: Trial, command: str) -> str:
     return "\n".join(lines)
 
 
-def summary(progress: Progress, view_command: str, failures: Sequence[str] = ()) -> str:
+def summary(progress: Progress, named: str, failures: Sequence[str] = ()) -> str:
     """Returns the summary of an experiment that has ended.
 
     Args:
         progress: The experiment.
-        view_command: What shows it again.
+        named: How it is named to nnictl: its id, and the folder it is in where nnictl does not look by itself.
         failures: Why trials failed, a line for each reason.
     """
     experiment = progress.experiment
@@ -167,7 +167,9 @@ def summary(progress: Progress, view_command: str, failures: Sequence[str] = ())
     elif experiment.trial_count:
         rows.append(("best trial", "none: no trial succeeded with a number as its result"))
     rows.append(("files", experiment.directory))
-    rows.append(("view again", view_command))
+    rows.append(("view again", f"nnictl view {named}"))
+    if experiment.status in (Experiment.STATUS_STOPPED, Experiment.STATUS_ERROR):
+        rows.append(("go on", f"nnictl resume {named}"))
     width = max(len(name) for name, _ in rows)
     lines = [f"Experiment {experiment_id}" + (f" ({title})" if title else "")]
     lines += [f"  {name:<{width}}  {text}" for name, text in rows]

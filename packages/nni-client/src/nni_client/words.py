@@ -144,7 +144,7 @@ def summary(progress: Progress, named: str, failures: Sequence[str] = ()) -> str
 
     Args:
         progress: The experiment.
-        named: How it is named to nnictl: its id, and the folder it is in where nnictl does not look by itself.
+        named: How it is named to nnictl: its id, with the folder that it is in where nnictl does not know it.
         failures: Why trials failed, a line for each reason.
     """
     experiment = progress.experiment

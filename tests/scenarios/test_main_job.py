@@ -212,6 +212,23 @@ def test_the_digits_example(stage):
     assert stage.is_quiet(), stage.processes()
 
 
+def test_the_resume_example_goes_on_each_time(stage):
+    folder = stage.folder / "resume"
+    shutil.copytree(EXAMPLES / "resume", folder)
+    for number in range(2):
+        done = subprocess.run(
+            [sys.executable, "search.py"], cwd=folder, env=stage.environment, capture_output=True, text=True
+        )
+        assert done.returncode == 0, done.stderr
+        assert ("going on with" in done.stdout) == bool(number)
+        assert re.search(r"^best: \{'x': 0\.[23]", done.stdout, re.MULTILINE)
+    alone = {**stage.environment, "NNI_PARAMETERS": "best.json"}
+    done = subprocess.run(
+        [sys.executable, "trial.py"], cwd=folder, env=alone, capture_output=True, text=True, check=True
+    )
+    assert "Final result: " in done.stdout
+
+
 def test_the_control_example(stage):
     done = subprocess.run(
         [sys.executable, str(EXAMPLES / "control" / "control.py")],

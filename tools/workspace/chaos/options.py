@@ -25,7 +25,7 @@ class Form:
 
 _USUAL = Form(trials=200, kills=20)
 _SHORT = Form(trials=20, kills=4)
-_LONG = Form(trials=400, kills=100)
+_LONG = Form(trials=200, kills=100)
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ import os
 import sys
 import time
 from contextlib import suppress
+from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
 
 from nni_client import words
@@ -83,7 +84,8 @@ class PlainScreen:
             self._best = best
         if waiting:
             parts.append(waiting)
-        say(f"[{time.strftime('%Y-%m-%d %H:%M:%S')}] {', '.join(parts)}")
+        clock = datetime.now().astimezone().isoformat(sep=" ", timespec="seconds")
+        say(f"[{clock}] {', '.join(parts)}")
 
     def say(self, text: str) -> None:
         """Prints a text."""

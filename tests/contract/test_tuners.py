@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from nni_manager.algorithms.registry import built_in_algorithms
 from nni_manager.algorithms.tuner import Tuner
 from nni_manager.algorithms.tuners.grid_search import GridSearchTuner
 from nni_manager.algorithms.tuners.random import RandomTuner
@@ -120,7 +121,9 @@ class Search:
 
 
 class RebuildContract:
-    """Tests of a tuner that is made anew. A subclass provides the fixture `make`."""
+    """Tests of a tuner that is made anew. A subclass provides the fixture `make` and names the class."""
+
+    tuner: type[Tuner]
 
     @pytest.mark.parametrize("seed", range(2))
     @pytest.mark.parametrize("name", ["mixed", "nested", "choice", "qloguniform", "normal"])
@@ -206,18 +209,24 @@ class RebuildContract:
 
 
 class TestRandom(TunerContract, RebuildContract):
+    tuner = RandomTuner
+
     @pytest.fixture
     def make(self) -> MakeTuner:
         return lambda mode: RandomTuner(optimize_mode=mode, seed=7)
 
 
 class TestGridSearch(TunerContract, RebuildContract):
+    tuner = GridSearchTuner
+
     @pytest.fixture
     def make(self) -> MakeTuner:
         return lambda mode: GridSearchTuner(optimize_mode=mode)
 
 
 class TestTpe(TunerContract, RebuildContract):
+    tuner = TpeTuner
+
     @pytest.fixture
     def make(self) -> MakeTuner:
         return lambda mode: TpeTuner(optimize_mode=mode, seed=7)
@@ -226,9 +235,16 @@ class TestTpe(TunerContract, RebuildContract):
 class TestTpeWithoutStartup(TunerContract, RebuildContract):
     """The model is used from the third result on, and running trials count as good."""
 
+    tuner = TpeTuner
+
     @pytest.fixture
     def make(self) -> MakeTuner:
         def made(mode: str) -> Tuner:
             return TpeTuner(mode, seed=7, tpe_args={"n_startup_jobs": 2, "constant_liar_type": "best"})
 
         return made
+
+
+def test_every_built_in_tuner_is_held_to_these_contracts() -> None:
+    held = {contract.tuner for contract in RebuildContract.__subclasses__()}
+    assert held == {built_in.load() for built_in in built_in_algorithms("tuner")}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import random
@@ -21,7 +22,7 @@ SLOW = "import time, nni\nnni.get_next_parameter()\ntime.sleep(100)\n"
 
 @pytest.mark.parametrize("moment", range(5))
 def test_ctrl_c_at_any_moment(stage, moment):
-    """From before the start to after the first trials have ended."""
+    """From before the start to after the first trials have ended; what there is can be resumed."""
     process = stage.start("print('RESULT', make(trials=200).run(0), flush=True)")
     time.sleep([0.7, 1.2][moment] if moment < 2 else random.uniform(1.0, 8.0))
     process.send_signal(signal.SIGINT)
@@ -52,6 +53,17 @@ def test_ctrl_c_at_any_moment(stage, moment):
         shown = stage.run(script)
         assert shown.split()[0] in ("STOPPED", "INITIALIZED"), shown
         assert "RUNNING" not in shown and "WAITING" not in shown
+        script = f"""
+            experiment = Experiment.resume("{folder.name}", 0, wait_completion=False)
+            before = {{trial.trialJobId for trial in experiment.list_trial_jobs() if trial.endTime > 0}}
+            while not any(
+                trial.status == "SUCCEEDED" and trial.trialJobId not in before
+                for trial in experiment.list_trial_jobs()
+            ):
+                time.sleep(0.1)
+            experiment.stop()
+        """
+        assert "Traceback" not in stage.run(script)
 
 
 def test_ctrl_c_twice_leaves_the_stopping_to_the_manager(stage, id_in):
@@ -351,7 +363,39 @@ def test_a_signal_stops_what_runs_in_the_foreground(stage, number, exit_code):
     rest, _ = process.communicate(timeout=60)
     assert process.returncode == exit_code, rest
     assert "Traceback" not in rest
-    assert stage.is_quiet(), stage.processes()
+    assert stage.is_quiet(5), stage.processes()
+    (row,) = json.loads(stage.nnictl("list", "--all", "--json").stdout)
+    assert row["status"] == "STOPPED"
+
+
+def test_a_supervisor_that_kills_the_group_of_what_has_ended(stage):
+    """Field report 10: nnictl in the foreground stays until all is done, so that nothing is left to kill."""
+    config = stage.write(
+        "config.yml",
+        """\
+        searchSpace: {x: {_type: uniform, _value: [0, 1]}}
+        trialCommand: python3 trial.py
+        trialConcurrency: 1
+        maxTrialNumber: 2
+        tuner: {name: Random}
+        trainingService: {platform: local}
+        """,
+    )
+    process = stage.start(
+        f"""
+        from nni_client.commands import main
+        sys.argv = ["nnictl", "create", "-c", {str(config)!r}, "-p", "0", "--foreground"]
+        main()
+        """,
+        start_new_session=True,
+    )
+    output, _ = process.communicate(timeout=100)
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    assert process.returncode == 0, output
+    assert stage.is_quiet(5), stage.processes()
+    (row,) = json.loads(stage.nnictl("list", "--all", "--json").stdout)
+    assert (row["status"], row["trials"]) == ("DONE", 2), row
 
 
 def test_an_ended_experiment_is_viewed(stage, id_in):

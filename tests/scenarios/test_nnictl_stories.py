@@ -176,6 +176,9 @@ def test_ports(stage, id_in, config):
     ids = [create(stage, id_in, path) for _ in range(3)]
     rows = {row["id"]: row for row in json.loads(stage.nnictl("list", "--json").stdout)}
     assert set(rows) == set(ids) and len({row["port"] for row in rows.values()}) == 3
+    assert {row["status"] for row in rows.values()} == {"RUNNING"}
+    pids = {row["pid"] for row in rows.values()}
+    assert len(pids) == 3 and pids <= stage.processes().keys()
     port = str(rows[ids[1]]["port"])
     taken = stage.nnictl("create", "-c", path, "-p", port, exit_code=1)
     assert port in taken.stderr and ids[1] in taken.stderr
@@ -185,7 +188,7 @@ def test_ports(stage, id_in, config):
     for file in (stage.home.parent / stage.environment["NNI_RUNTIME_DIR"] / "managers").iterdir():
         file.unlink()
     assert stage.nnictl("stop", "--all").stdout.count("Stop experiment success.") == 2
-    assert stage.is_quiet(), stage.processes()
+    assert not pids & stage.processes().keys()
     stage.nnictl("create", "-c", path, "-p", port)
     stage.nnictl("stop", "*")
     assert stage.is_quiet(), stage.processes()

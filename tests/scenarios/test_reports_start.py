@@ -96,6 +96,44 @@ def test_a_manager_that_takes_its_time(stage):
     assert stage.is_quiet(), stage.processes()
 
 
+def test_a_slow_home_folder(stage):
+    """Row 3: where every open and fsync takes long, a start takes long and nothing else happens."""
+    folder = stage.home / "slow"
+    folder.mkdir()
+    (folder / "sitecustomize.py").write_text(
+        f"""
+import os, sys, time
+
+waits = os.open({str(folder / "waits")!r}, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+
+def wait():
+    os.write(waits, b".")
+    time.sleep(0.5)
+
+def slow(event, arguments):
+    if event in ("open", "sqlite3.connect", "os.mkdir") and {str(stage.experiments)!r} in str(arguments[0]):
+        wait()
+
+if "nni_manager" in sys.orig_argv:
+    fsync = os.fsync
+    os.fsync = lambda descriptor: (wait(), fsync(descriptor))[1]
+    sys.addaudithook(slow)
+"""
+    )
+    stage.environment["PYTHONPATH"] = f"{folder}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"
+    stage.run(
+        """
+        experiment = make(trials=2)
+        experiment.start(0)
+        while experiment.get_status() not in ("DONE", "ERROR"):
+            time.sleep(0.1)
+        assert [job.status for job in experiment.list_trial_jobs()] == ["SUCCEEDED"] * 2
+        """
+    )
+    assert (folder / "waits").stat().st_size >= 10
+    assert stage.is_quiet(), stage.processes()
+
+
 def test_proxies_of_the_environment(stage):
     """Row 9: what is on this machine is never asked for through a proxy."""
     for name in ("http_proxy", "https_proxy", "grpc_proxy", "all_proxy"):

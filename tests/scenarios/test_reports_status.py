@@ -12,7 +12,10 @@ SLOW = "import time, nni\nnni.get_next_parameter()\ntime.sleep(1000)\n"
 @pytest.mark.parametrize(
     ("mistake", "expected"),
     [
-        ("tuner: {name: Random, maxTrialNumber: 5}", ["tuner.maxTrialNumber", "maxTrialNumber"]),
+        (
+            "tuner: {name: Random, maxTrialNumber: 5}",
+            ["tuner.maxTrialNumber", "did you mean maxTrialNumber at the top level?"],
+        ),
         (
             "trial_concurency: 8\ntuner: {name: Random}",
             ["trial_concurency", "did you mean trial_concurrency"],

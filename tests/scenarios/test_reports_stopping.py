@@ -258,3 +258,52 @@ def test_the_signals_of_a_stop(stage, first):
         """
     )
     assert stage.is_quiet(), stage.processes()
+
+
+def test_a_stopped_worker_gives_its_parameters_back(stage):
+    """Row 49: a trial that somebody ends by SIGTERM is run again as it was, as often as it may be."""
+    stage.write(
+        "trial.py",
+        """
+        import os, time, nni
+        x = nni.get_next_parameter()["x"]
+        with open("runs", "a") as file:
+            print(nni.get_trial_id(), os.environ["NNI_TRIAL_ATTEMPT"], x, file=file)
+        nni.report_intermediate_result(x)
+        while not os.path.exists("go"):
+            time.sleep(0.02)
+        nni.report_final_result(x)
+        """,
+    )
+    stage.run(
+        """
+        import json
+        experiment = make(trials=3, concurrency=1)
+        experiment.config.max_trial_retries = 2
+        experiment.start(0)
+        folder = Path(__file__).parent
+
+        def runs():
+            file = folder / "runs"
+            return [line.split() for line in file.read_text().splitlines()] if file.exists() else []
+
+        for attempt in range(2):
+            while len(experiment.get_job_metrics()) < 1 or len(runs()) < attempt + 1:
+                time.sleep(0.05)
+            (job,) = (each for each in experiment.list_trial_jobs() if each.status == "RUNNING")
+            noted = json.loads(Path(job.logPath, ".nni", str(attempt), "run.json").read_text())
+            os.kill(noted["command"]["pid"], signal.SIGTERM)
+            while len(runs()) < attempt + 2:
+                assert experiment.get_trial_job(job.trialJobId).status != "FAILED"
+                time.sleep(0.05)
+        (folder / "go").touch()
+        while experiment.get_status() not in ("DONE", "ERROR"):
+            time.sleep(0.05)
+        jobs = experiment.list_trial_jobs()
+        assert [job.status for job in jobs] == ["SUCCEEDED"] * 3
+        first = [run for run in runs() if run[0] == jobs[0].trialJobId]
+        assert [run[1] for run in first] == ["0", "1", "2"] and len({run[2] for run in first}) == 1, runs()
+        assert len(runs()) == 5, runs()
+        """
+    )
+    assert stage.is_quiet(), stage.processes()

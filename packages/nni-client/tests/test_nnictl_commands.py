@@ -136,6 +136,18 @@ def test_trial_ls_prints_nnis_json(nnictl, trials):
     assert "finalMetricData" not in failed and "endTime" not in last
 
 
+def test_a_late_answer_names_call_limit_and_setting(nnictl, running, monkeypatch):
+    """Field report 4; what takes longer has its limit raised, and is waited for."""
+    answers = pb.ListTrialsResponse()
+    running.answer("ListTrials", lambda request: (running.ending.wait(1), answers)[1])
+    running.answer("ListMetrics", pb.ListMetricsResponse())
+    monkeypatch.setenv("NNI_CALL_TIMEOUT", "0.2")
+    told = nnictl("trial", "ls", exit_code=1)
+    assert "did not answer ListTrials within 0.2 s" in told and "NNI_CALL_TIMEOUT" in told
+    monkeypatch.setenv("NNI_CALL_TIMEOUT", "30")
+    assert json.loads(nnictl("trial", "ls")) == []
+
+
 def test_trial_ls_by_result(nnictl, trials):
     assert ids(nnictl("trial", "ls", "--head", "2")) == ["aaaaa", "bbbbb"]
     assert ids(nnictl("trial", "ls", "--tail=2")) == ["eeeee", "bbbbb"]

@@ -125,6 +125,22 @@ def test_until_running_trials_end_an_exhausted_tuner_is_shown_and_may_change_its
     assert len(story.trials) == 4
 
 
+def test_the_clock_runs_on_while_the_tuner_has_no_more_trials():
+    """Field report 34."""
+    story = Story(grid=2, trial_concurrency=3)
+    story.start_all()
+    ran = []
+    for seconds in (0, 1, 1.5, 97.5):
+        story.now += seconds
+        story.tell(events.TimePassed(story.now))
+        assert story.experiment.status is ExperimentStatus.TUNER_NO_MORE_TRIAL
+        ran.append(story.engine.state.running_seconds(story.now))
+    assert [each - ran[0] for each in ran] == [0, 1, 2.5, 100]
+    story.run_to_the_end()
+    story.now += 1000
+    assert story.engine.state.running_seconds(story.now) == ran[-1] == story.experiment.running_seconds
+
+
 def test_parameters_pushed_under_a_refused_id_become_a_trial():
     story = Story(grid=1, trial_concurrency=2)
     owed = next(iter(story.engine.state.requests.owed))

@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from nni_manager.engine.statuses import TrialStatus
+
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "experiment_life.md"
 BLOCK = re.compile(r"^```python\n# (\w+\.py)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
@@ -29,3 +31,8 @@ def test_the_scripts_of_the_page_run_one_after_the_other(stage):
         assert done.returncode == 0, f"{name}: {done.stdout}{done.stderr}"
     assert re.search(r"^DONE ", done.stdout, re.MULTILINE)
     assert stage.is_quiet(), stage.processes()
+
+
+def test_every_end_of_a_trial_is_on_the_page():
+    documented = re.findall(r"^\| `(\w+)` \|", PAGE.read_text("utf-8"), re.MULTILINE)
+    assert sorted(documented) == sorted(status.value for status in TrialStatus if status.is_final)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import sys
 
 import pytest
@@ -108,6 +109,16 @@ def test_with_one_experiment(nnictl, manager):
     assert "no experiment running with the id xyz; running are abc12345 (port" in wrong
     assert nnictl("stop") == "Stopping experiment abc12345\nStop experiment success.\n"
     assert process.wait(10)
+
+
+@pytest.mark.parametrize("words", [["stop"], ["stop", "--all"]])
+def test_what_was_told_to_stop_has_ended_when_nnictl_has(nnictl, manager, fake_manager, words):
+    """Field report 7: also where a manager takes its time after its answer; its port is free then."""
+    fake_manager(linger_seconds=1.0)
+    process = manager("abc12345")
+    nnictl(*words)
+    assert process.has_ended
+    socket.create_server(("127.0.0.1", process.address.port)).close()
 
 
 def test_with_several_experiments(nnictl, manager):

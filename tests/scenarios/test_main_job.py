@@ -207,7 +207,7 @@ def test_the_digits_example(stage):
     )
     assert done.returncode == 0, done.stderr
     assert "3/3 done" in done.stdout
-    objective = re.search(r"objective   (0\.\d+|1), the highest is best", done.stdout)
+    objective = re.search(r"objective   (0\.\d+|1), the highest final result is best", done.stdout)
     assert objective is not None and float(objective[1]) > 0.05
     assert stage.is_quiet(), stage.processes()
 

@@ -97,7 +97,7 @@ def test_the_best_of_a_tuner_without_a_mode(stage):
         print("BEST", min(found))
         """
     )
-    assert "the lowest is best" in output
+    assert "the lowest final result is best" in output
     shown = output.partition("objective   ")[2].split(",")[0]
     assert abs(float(shown) - float(output.partition("BEST ")[2])) < 1e-5
 

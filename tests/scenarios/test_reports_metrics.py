@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 MEDIAN = """
     from nni.assessor import Assessor
 
@@ -280,7 +282,7 @@ def test_values_that_are_not_finite(stage):
     assert stage.is_quiet(), stage.processes()
 
 
-def test_the_best_of_a_curve_that_falls_again(stage):
+def test_the_best_of_a_curve_that_falls_again(stage, id_in):
     """Row 72: a trial is worth its final result, in every view, however good it was in between."""
     stage.write(
         "trial.py",
@@ -299,9 +301,20 @@ def test_the_best_of_a_curve_that_falls_again(stage):
         experiment.run(0)
         best, jobs = experiment.best_trial(), experiment.list_trial_jobs()
         assert best == jobs[1] and best.finalMetricData[0].data == 0.7
+        assert experiment.best_trials() == [best]
         assert [result.value for result in experiment.export_data()] == [0.6, 0.7, 0.3]
+        print("BEST", best.trialJobId)
         """
     )
-    assert "objective   0.7, the highest is best" in output
+    assert "objective   0.7, the highest final result is best" in output
     assert "3/3 done, 0 running, 0 failed, best 0.7" in output
+    best = output.partition("BEST ")[2].split()[0]
+    experiment_id = id_in(output)
+    (first,) = json.loads(stage.nnictl("trial", "ls", experiment_id, "--head", "1").stdout)
+    assert (first["trialJobId"], first["objective"]) == (best, 0.7)
+    status = json.loads(stage.nnictl("status", experiment_id, "--json").stdout)
+    assert (status["best"]["id"], status["best"]["objective"]) == (best, 0.7)
+    assert f"trial       {best} " in stage.nnictl("experiment", "best", experiment_id).stdout
+    summary = json.loads((stage.experiments / experiment_id / "summary.json").read_text())
+    assert (summary["best_trial_id"], summary["best_objective"]) == (best, 0.7)
     assert stage.is_quiet(), stage.processes()

@@ -112,7 +112,7 @@ def test_the_summary():
         "trials": "5: 4 succeeded, 1 failed",
         "ran for": "0:00:00",
         "best trial": "x7 (number 3)",
-        "objective": "0.75, the highest is best",
+        "objective": "0.75, the highest final result is best",
         "parameters": "lr=0.5",
         "files": "/home/u/nni-experiments/abc",
         "view again": "nnictl view abc",

@@ -66,11 +66,12 @@ def test_it_finds_the_best_branch_of_a_tree() -> None:
     assert min(objective(p) for p in late) < 0.05
 
 
-def test_nan_is_avoided_and_never_the_best() -> None:
+@pytest.mark.parametrize(("mode", "sign"), [("maximize", -1), ("minimize", 1)])
+def test_nan_is_avoided_and_never_the_best(mode: str, sign: int) -> None:
     def objective(p: dict[str, Any]) -> float:
-        return math.nan if p["x"] > 5 else -abs(p["x"] - 3)
+        return math.nan if p["x"] > 5 else sign * abs(p["x"] - 3)
 
-    proposed = run(TpeTuner("maximize", seed=2), X, objective, 60)
+    proposed = run(TpeTuner(mode, seed=2), X, objective, 60)
     assert sum(p["x"] > 5 for p in proposed[:20]) > 5
     assert sum(p["x"] > 5 for p in proposed[30:]) < 5
 

@@ -50,7 +50,11 @@ class ReadableExperiment(ABC):
         return self._read(lambda session: results.list_trial_jobs(session, self._name))
 
     def best_trial(self) -> TrialJob | None:
-        """Returns the best succeeded trial by the experiment's optimize_mode, None while there is none."""
+        """Returns the best succeeded trial by the experiment's optimize_mode, None while there is none.
+
+        What counts is the final result, or its entry "default", not the best of the intermediate results.
+        NaN is never the best.
+        """
         return self._read(lambda session: results.best_trial(session, self._name))
 
     def best_trials(self, objectives: Mapping[str, str] | None = None) -> list[TrialJob]:

@@ -162,7 +162,7 @@ def summary(progress: Progress, named: str, failures: Sequence[str] = ()) -> str
         _, trial_id = parse_trial_name(trial.name)
         goal = "highest" if experiment.optimize_mode == "maximize" else "lowest"
         rows.append(("best trial", f"{trial_id} (number {trial.sequence_number})"))
-        rows.append(("objective", f"{number(trial.objective)}, the {goal} is best"))
+        rows.append(("objective", f"{number(trial.objective)}, the {goal} final result is best"))
         rows.append(("parameters", parameters(trial)))
     elif experiment.trial_count:
         rows.append(("best trial", "none: no trial succeeded with a number as its result"))

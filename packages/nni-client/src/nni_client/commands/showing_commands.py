@@ -55,7 +55,7 @@ def experiment_show(experiment_id: ReadId = None, experiments_directory: Experim
 def experiment_best(
     experiment_id: ReadId = None, as_json: AsJson = False, experiments_directory: ExperimentsDirectory = None
 ) -> None:
-    """Show the best trial; with --json its parameters alone, for NNI_PARAMETERS."""
+    """Show the trial with the best final result; with --json its parameters alone, for NNI_PARAMETERS."""
     from nni_client.commands.showing import show_best
 
     raise typer.Exit(show_best(experiment_id, as_json, experiments_directory))

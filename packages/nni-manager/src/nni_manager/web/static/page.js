@@ -66,7 +66,7 @@ function showExperiment(data) {
   addFact("Trials", `${data.trialCount || 0}${counts.length ? ": " + counts.join(", ") : ""}`);
   if (data.bestTrial) {
     const best = data.bestTrial;
-    addFact("Best", `${brief(best.finalResult)} by trial ${best.sequenceNumber || 0} (${brief(best.parameters)})`);
+    addFact("Best final result", `${brief(best.finalResult)} by trial ${best.sequenceNumber || 0} (${brief(best.parameters)})`);
   }
   addFact("Folder", data.directory || "");
   showTexts("warnings", data.warnings || []);

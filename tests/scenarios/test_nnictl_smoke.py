@@ -317,3 +317,17 @@ def test_command(scene: tuple[str, Scene], name: str) -> None:
         assert "nnictl resume" in done.err
     if state == "corrupt":
         check(run(*words, home.ids[-1]), [0] if name.startswith("log ") and name != "log trial" else [0, 1])
+
+
+@pytest.mark.parametrize("name", sorted(ELSEWHERE - {"hello"}))
+def test_commands_with_nothing_to_work_on(scene: tuple[str, Scene], name: str) -> None:
+    """Those with tests of their own say what is missing, whatever experiments there are."""
+    state, home = scene
+    home.set(state)
+    words: list[str] = []
+    for parameter in COMMANDS[name].params:
+        if parameter.required or parameter.param_type_name == "argument":
+            words += ["nosuch"] if parameter.param_type_name == "argument" else [parameter.opts[0], "nosuch"]
+    done = run(*name.split(), *words)
+    assert done.code in ((0, 1) if name == "doctor" else (1, 2)), done
+    assert "Traceback" not in done.out + done.err and (done.out or done.err).strip()

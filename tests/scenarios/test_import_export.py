@@ -144,6 +144,9 @@ def test_results_of_nni_feed_a_new_tuner(stage):
     (heard,) = listen(stage, ("--from", "oldnni30"))
     decoded = [{"parameter": entry["parameter"], "value": json.loads(entry["value"])} for entry in entries]
     assert len(heard) == 7 and exact(heard) == exact(decoded)
+    assert len(json.loads(stage.nnictl("trial", "ls", "oldnni30").stdout)) == 8
+    assert "recorded by Microsoft's NNI" in stage.nnictl("view", "oldnni30").stdout
+    assert "made by NNI" in stage.nnictl("list", "--all").stdout
     text = stage.nnictl("resume", "oldnni30", exit_code=1).stderr
     assert "nnictl experiment import NEW_ID --from oldnni30" in text
     assert (folder / "db" / "nni.sqlite").read_bytes() == before

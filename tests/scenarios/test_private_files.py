@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import stat
+from pathlib import Path
+
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "experiment_folder.md"
 
 TRIAL = """\
 import logging, nni
@@ -26,3 +29,12 @@ def test_every_file_and_folder_of_an_experiment_is_private(stage) -> None:
         if not path.is_symlink() and stat.S_IMODE(path.stat().st_mode) != (0o700 if path.is_dir() else 0o600)
     }
     assert wrong == {}
+    assert (stage.experiments / "_latest").resolve() == experiment
+    (trial,) = (experiment / "trials").iterdir()
+    for path in ("log/nnimanager.log", "log/dispatcher.log", "log/experiment.log"):
+        assert (experiment / path).is_file(), path
+    for path in ("stdout", "stderr", "trial.log"):
+        assert (trial / path).is_file(), path
+    rows = [line.split("|")[1] for line in PAGE.read_text("utf-8").splitlines() if line.startswith("| `")]
+    documented = {part.strip(" `").split("/")[0] for row in rows for part in row.split(",")}
+    assert {path.name for path in experiment.iterdir()} <= documented

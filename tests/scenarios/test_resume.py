@@ -227,9 +227,17 @@ def test_a_view_and_reading_without_one(stage, counted):
     stage.run("make('python3 counted.py', trials=3, id='mine').run(0)")
     output = stage.run(
         """
+        def answers(it):
+            trials = it.list_trial_jobs()
+            return (trials, it.get_trial_job(trials[0].trialJobId), it.get_job_metrics(), it.best_trial(),
+                    it.best_trials({"default": "minimize"}), it.get_job_statistics(), it.export_data(),
+                    it.get_experiment_profile(), it.to_dataframe().to_csv())
+
+        seen = []
         for view in (Experiment.view("mine", 0, non_blocking=True),
                      Experiment(None, id="mine").view(0, wait_completion=False)):
             print("VIEW", view.get_status(), len(view.list_trial_jobs()), len(view.export_data()))
+            seen.append(answers(view))
             try:
                 view.update_trial_concurrency(3)
             except RuntimeError as error:
@@ -239,6 +247,7 @@ def test_a_view_and_reading_without_one(stage, counted):
         read = Experiment(None, id="mine")
         print("READ", read.get_status(), len(read.list_trial_jobs()), read.best_trial().status, read.config)
         print("BEST", len(read.best_trials()), read.get_job_statistics())
+        assert seen == [answers(read)] * 2
         Experiment.view("mine", 0, non_blocking=True)  # it ends with the script
         """
     )

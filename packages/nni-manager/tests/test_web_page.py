@@ -40,12 +40,17 @@ setImmediate(() => {
 
 def shown(change: dict[str, Any], problem: str = "") -> list[str]:
     """Returns every text of the page after a change; the call to watch ended with the problem."""
+    return run(DOCUMENT, change, problem)
+
+
+def run(program: str, change: dict[str, Any], problem: str) -> Any:
+    """Runs the page's script in a program, and returns what that prints."""
     node = shutil.which("node")
     if node is None:
         pytest.skip("Node.js is not installed")
     script = (files("nni_manager.web") / "static" / "page.js").read_text("utf-8")
     given = json.dumps({"script": script, "change": change, "problem": problem})
-    done = subprocess.run([node, "-e", DOCUMENT], input=given, capture_output=True, text=True, timeout=60)
+    done = subprocess.run([node, "-e", program], input=given, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
 
@@ -95,3 +100,50 @@ def test_other_text_is_shown_as_it_is() -> None:
     text = "\u03b1 学習 \u05d0\u05d1 👩\u200d🔬 <b>&amp;</b>"
     texts = shown(change(text))
     assert text in texts and f'{text}: ["{text}"]' in texts
+
+
+BREAKS = """
+let call = 0;
+const bytes = (() => {
+  const text = new TextEncoder().encode(JSON.stringify(change));
+  const all = new Uint8Array(5 + text.length);
+  new DataView(all.buffer).setUint32(1, text.length);
+  all.set(text, 5);
+  return all;
+})();
+const answers = [{ value: bytes.slice(0, 9) }, { value: bytes.slice(9) }];
+context.fetch = async () => {
+  if (call++) throw new TypeError(problem);
+  return { ok: true, body: { getReader: () => ({ read: async () => {
+    if (answers.length) return answers.shift();
+    seen.push(texts());
+    throw new TypeError(problem);
+  } }) } };
+};
+context.setTimeout = (again) => { seen.push(texts()); if (call < 3) again(); else end(); };
+"""
+"""One message in two parts; then the connection breaks, and nobody is there any more."""
+
+
+def test_it_keeps_what_it_has_and_says_when_its_manager_has_gone() -> None:
+    live, *gone = moments(change("known"), "nobody answers")
+    assert "Live." in live
+    assert len(gone) == 3
+    for texts in gone:
+        assert [text for text in texts if text.startswith("Not live since")] != []
+        assert any("nobody answers. What was known stays below." in text for text in texts)
+        assert set(live) - {"Live."} <= set(texts) and "FAILED (known)" in texts
+
+
+def moments(change: dict[str, Any], problem: str) -> list[list[str]]:
+    """Returns every text of the page when it has the change and after each call that nobody answers."""
+    start = "vm.runInContext(script, context);\n"
+    document = DOCUMENT.replace(start, BREAKS + start)
+    helpers = """
+const seen = [];
+const texts = () => [document.title, ...[...elements.values()].flatMap((each) => each.texts())];
+const end = () => console.log(JSON.stringify(seen));
+"""
+    document = document.replace("const context =", helpers + "const context =")
+    document = document[: document.index("setImmediate")]
+    return run(document, change, problem)

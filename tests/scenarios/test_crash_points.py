@@ -17,6 +17,8 @@ from nni_proto.v1 import metric_pb2, trial_pb2
 from nni_proto.v1 import trial_runtime_service_pb2 as runtime_pb
 from nni_proto.v1.trial_runtime_service_pb2_grpc import TrialRuntimeServiceStub
 
+pytestmark = pytest.mark.slow
+
 TRIALS = 6
 
 TRIAL = """

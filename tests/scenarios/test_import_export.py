@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 OLD_RECORD = Path(__file__).parents[2] / "packages" / "nni-client" / "tests" / "data" / "nni30.sql"
 
 TRIAL = """\

@@ -23,6 +23,8 @@ from nni_client.commands import main
 from nni_client.commands.app import app
 from nni_config.local_state import running_managers
 
+pytestmark = pytest.mark.slow
+
 STATES = ("none", "one", "two", "stopped", "corrupt")
 
 NEEDS_RUNNING = {

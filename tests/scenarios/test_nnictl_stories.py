@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 # Many processes one after another, on a machine that may be busy.
-pytestmark = pytest.mark.timeout(400)
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
 
 NNICTL = [sys.executable, "-c", "from nni_client.commands import main; main()"]
 

@@ -6,6 +6,8 @@ import json
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 MODULE = """
 import os
 from nni import ClassArgsValidator

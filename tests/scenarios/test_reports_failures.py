@@ -6,6 +6,8 @@ import json
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 LISTENER = """
 import json
 from nni.tuner import Tuner

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
+
+pytestmark = pytest.mark.slow
+
 MORE = """\
 import os, time, nni
 x = nni.get_next_parameter()["x"]

@@ -11,6 +11,8 @@ from collections import Counter
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 COUNTED = """\
 import time, nni
 x = nni.get_next_parameter()["x"]

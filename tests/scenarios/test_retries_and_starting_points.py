@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
+pytestmark = pytest.mark.slow
+
 DYING = """\
 import json, os, signal, sys, nni
 x = nni.get_next_parameter()["x"]

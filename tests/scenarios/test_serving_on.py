@@ -5,6 +5,10 @@ from __future__ import annotations
 import json
 import re
 
+import pytest
+
+pytestmark = pytest.mark.slow
+
 CONFIG = """\
 searchSpace: {x: {_type: uniform, _value: [0, 1]}}
 trialCommand: python3 trial.py

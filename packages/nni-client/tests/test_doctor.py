@@ -333,7 +333,8 @@ def test_every_folder_that_was_used_is_checked(home: Path) -> None:
     assert found_by_default.level is Level.FAILURE
 
 
-def test_the_runtime_folder_of_somebody_careless(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+# The names of these tests are part of a path that must be short enough for sockets.
+def test_open_folder(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (found,) = folder_checks.check_runtime_directory()
     assert found.level is Level.OK
     (home / "runtime").chmod(0o755)
@@ -481,7 +482,7 @@ def nnictl_doctor(home: Path, *words: str, **options: Any) -> subprocess.Complet
     return subprocess.run(command, capture_output=True, text=True, env=environment, **options)
 
 
-def test_a_healthy_machine_and_one_that_is_not(home: Path) -> None:
+def test_machines(home: Path) -> None:
     done = nnictl_doctor(home, "--json")
     answer = json.loads(done.stdout)
     failures = [it for it in answer["findings"] if it["level"] == "failure"]
@@ -541,14 +542,14 @@ def test_no_manager_is_started_where_it_would_crash(home: Path, monkeypatch: pyt
     assert open_files_problem() is None
 
 
-def test_text_that_is_not_utf8(home: Path) -> None:
+def test_not_utf8(home: Path) -> None:
     bare = {"LC_ALL": "POSIX", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
     done = nnictl_doctor(home, "--json", environment=bare)
     (found,) = [it for it in json.loads(done.stdout)["findings"] if it["check"] == "locale"]
     assert (done.returncode, found["level"]) == (0, "warning")
 
 
-def test_nothing_is_left(home: Path) -> None:
+def test_no_traces(home: Path) -> None:
     nnictl_doctor(home)
     assert sorted(it.relative_to(home).as_posix() for it in home.rglob("*")) == [
         "runtime",

@@ -273,9 +273,9 @@ def test_nnictl_sees_what_a_script_started(stage, id_in):
     assert done.stdout.splitlines() == [f"Stopping experiment {experiment_id}", "Stop experiment success."]
     assert stage.is_quiet(), stage.processes()
     assert json.loads(stage.nnictl("list", "--json").stdout) == []
-    for words in (["status"], ["stop"]):
-        told = stage.nnictl(*words, experiment_id, exit_code=1).stderr
-        assert f"{experiment_id} has ended; see it with: nnictl view {experiment_id}" in told
+    assert f"{experiment_id}: DONE" in stage.nnictl("status", experiment_id).stdout
+    told = stage.nnictl("stop", experiment_id, exit_code=1).stderr
+    assert f"{experiment_id} has ended; see it with: nnictl view {experiment_id}" in told
     assert "No experiment is running." in stage.nnictl("list").stdout
     for words in (["status"], ["stop"], ["webui", "url"]):
         assert "ERROR: There is no experiment running" in stage.nnictl(*words, exit_code=1).stderr

@@ -547,13 +547,6 @@ async def test_pause_lets_trials_finish_and_lasts_over_a_resume(life):
     await life.until_running(2, after=1)
 
 
-async def test_what_is_done_cannot_be_paused(life):
-    await life.start(max_trial_number=1)
-    await life.until_status(DONE)
-    with pytest.raises(errors.WrongExperimentStatusError, match="is DONE; there is nothing to pause"):
-        await life.service.pause("e1")
-
-
 async def test_trials_of_the_user_s_own_are_checked_queued_and_made_once(life):
     life.trials_behave = None
     await life.start(max_trial_number=4)

@@ -136,11 +136,6 @@ class ExperimentService:
     async def pause(self, experiment_id: str) -> ExperimentView:
         """Lets running trials finish and starts no new one; see ExperimentCalls."""
         experiment = self._find_open(experiment_id, "paused")
-        if experiment.runner.has_ended:
-            status = experiment.runner.record.status.value
-            raise errors.WrongExperimentStatusError(
-                f"experiment {experiment_id!r} is {status}; there is nothing to pause"
-            )
         await experiment.runner.settle(PauseRequested(time.time()))
         return await experiment.reader.experiment()
 

@@ -484,18 +484,18 @@ def test_only_what_failed_is_tried_once_more(stage, facts):
     assert "3 failed: exit code 1 (ValueError: out of memory)" in output
     after = facts()
     assert after["ids"][:10] == before["ids"]
-    assert after["statuses"].count("FAILED") == 3
+    assert [after["statuses"].count(name) for name in ("SUCCEEDED", "FAILED")] == [10, 3]
     parameters = stage.run(
         """
         trials = Experiment(None, id="mine").list_trial_jobs()
+        assert all(trial.hyperParameters[0].parameter_source == "customized" for trial in trials[10:])
         x = [trial.hyperParameters[0].parameters["x"] for trial in trials]
-        own = [trial for trial in trials if trial.hyperParameters[0].parameter_source == "customized"]
-        print([x[2], x[5], x[9]] == [trial.hyperParameters[0].parameters["x"] for trial in own])
+        print([x[2], x[5], x[9]] == sorted(x[10:], key=x.index))
         """
     )
     assert parameters == "True\n"
     stage.run("assert Experiment.resume('mine', 0, retry_failed=True) is True")
-    assert facts()["ids"] == after["ids"], "nothing is left to be tried"
+    assert len(facts()["ids"]) == 13, "nothing is left to be tried"
     assert stage.is_quiet(), stage.processes()
 
 

@@ -69,6 +69,19 @@ def test_a_paused_experiment_that_has_nothing_to_come_is_done():
     assert story.status is ExperimentStatus.DONE and not story.experiment.paused
 
 
+def test_what_is_done_is_paused_for_when_it_goes_on():
+    story = Story(max_trial_number=1, trial_concurrency=1)
+    story.end(0)
+    assert story.status is ExperimentStatus.DONE
+    story.tell(events.PauseRequested(story.now))
+    assert story.status is ExperimentStatus.DONE and story.experiment.paused
+    change(story, max_trial_number=2)
+    assert story.status is ExperimentStatus.RUNNING and story.experiment.running_since is None
+    assert len(story.trials) == 1
+    story.tell(events.UnpauseRequested(story.now))
+    assert len(story.trials) == 2
+
+
 def test_limits_lowered_below_what_there_is_end_the_experiment_when_its_trials_have_ended():
     story = Story(trial_concurrency=2)
     change(story, max_trial_number=1)

@@ -82,7 +82,10 @@ class ChangeableExperiment(ReadableExperiment):
         self._changing().call(CANCEL_TRIAL, request)
 
     def pause(self) -> None:
-        """Starts no new trials; running ones finish. Time does not count meanwhile, and a resume keeps it."""
+        """Starts no new trials; running ones finish. Time does not count meanwhile, and a resume keeps it.
+
+        What is done stays done, and is paused for when its limits are raised.
+        """
         self._changing().call(PAUSE_EXPERIMENT, PauseExperimentRequest(name=self._name))
 
     def unpause(self) -> None:

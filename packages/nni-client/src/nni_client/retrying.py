@@ -8,7 +8,6 @@ from typing import Any
 
 from nni_client.changing import ChangeableExperiment
 from nni_client.data import TrialJob
-from nni_client.errors import WrongStatusError
 
 
 def retry_failed_trials(experiment: ChangeableExperiment) -> list[TrialJob]:
@@ -33,23 +32,10 @@ def retry_failed_trials(experiment: ChangeableExperiment) -> list[TrialJob]:
     try:
         if message.config.HasField("max_trial_number"):
             experiment.update_max_trial_number(message.config.max_trial_number + len(wanted))
-        return [_created(experiment, parameters) for parameters in wanted]
+        return [experiment.create_trial(parameters) for parameters in wanted]
     finally:
         if not message.paused:
             experiment.unpause()
-
-
-def _created(experiment: ChangeableExperiment, parameters: Any) -> TrialJob:
-    """Queues a trial. The tuner may have taken its place: what is done cannot be paused beforehand."""
-    for _ in range(experiment._get().config.trial_concurrency):
-        try:
-            return experiment.create_trial(parameters)
-        except WrongStatusError:
-            config = experiment._get().config
-            if not config.HasField("max_trial_number"):
-                raise
-            experiment.update_max_trial_number(config.max_trial_number + 1)
-    return experiment.create_trial(parameters)
 
 
 def _to_retry(trials: Sequence[TrialJob]) -> list[Any]:

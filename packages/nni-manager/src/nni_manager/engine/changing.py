@@ -27,7 +27,10 @@ def change_config(state: State, step: Step, event: ConfigChanged) -> None:
         and not state.time_is_up(event.at)
     ):
         step.change_experiment(
-            status=ExperimentStatus.RUNNING, end_reason=None, ended_at=None, running_since=event.at
+            status=ExperimentStatus.RUNNING,
+            end_reason=None,
+            ended_at=None,
+            running_since=None if state.experiment.paused else event.at,
         )
 
 

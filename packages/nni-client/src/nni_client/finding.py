@@ -49,12 +49,7 @@ def to_resume(
     Raises:
         RuntimeError: There is none, it runs, or it was recorded by NNI; the text says what to do.
     """
-    found = recorded(experiment_id, config, directory)
-    if found is None:
-        raise RuntimeError(
-            f"Experiment {experiment_id} does not exist thus cannot be resumed. "
-            f"{looked_in(places(config, directory))}"
-        )
+    found = _existing(experiment_id, config, directory, "resumed")
     if found.kind is FolderKind.OLD:
         raise RuntimeError(
             f"Experiment {experiment_id} in {found.directory} was recorded by Microsoft's NNI and cannot be "
@@ -73,12 +68,7 @@ def to_view(
     Raises:
         RuntimeError: There is none, it runs, or it was recorded by NNI; the text says what to do.
     """
-    found = recorded(experiment_id, config, directory)
-    if found is None:
-        raise RuntimeError(
-            f"Experiment {experiment_id} does not exist thus cannot be viewed. "
-            f"{looked_in(places(config, directory))}"
-        )
+    found = _existing(experiment_id, config, directory, "viewed")
     refuse_old(found)
     _refuse_running(found)
     return found
@@ -104,6 +94,18 @@ def runs_elsewhere(manager: ManagerRecord) -> str:
         f"Experiment {manager.experiment_id} is running, on port {manager.port} (process {manager.pid}). "
         f"Experiment.connect({manager.port}) attaches to it; nnictl stop {manager.experiment_id} ends it."
     )
+
+
+def _existing(
+    experiment_id: str, config: ExperimentConfig | None, directory: str | Path | None, done: str
+) -> FolderSummary:
+    found = recorded(experiment_id, config, directory)
+    if found is None:
+        raise RuntimeError(
+            f"Experiment {experiment_id} does not exist thus cannot be {done}. "
+            f"{looked_in(places(config, directory))}"
+        )
+    return found
 
 
 def _refuse_running(folder: FolderSummary) -> None:

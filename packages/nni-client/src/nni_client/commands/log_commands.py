@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -15,70 +14,38 @@ Tail = Annotated[int | None, typer.Option("--tail", "-T", min=0, help="Only the 
 OnlyPath = Annotated[bool, typer.Option("--path", "-p", help="Print only where the file is.")]
 
 
-def _print(
-    name: str,
-    experiment_id: str | None,
-    head: int | None,
-    tail: int | None,
-    only_path: bool,
-    directory: Path | None,
-) -> None:
-    from nni_client.commands.logs import Lines, print_log, print_log_path
-
-    if head is not None and tail is not None:
-        raise typer.BadParameter("--head and --tail cannot be used together")
-    if only_path:
-        print_log_path(name, experiment_id, directory)
-    else:
-        print_log(name, experiment_id, Lines(head, tail), directory)
+_LOGS = {
+    "stdout": ("nnictl_stdout.log", "Print what the manager of an experiment printed."),
+    "stderr": ("nnictl_stderr.log", "Print what the manager of an experiment wrote to its error output."),
+    "manager": ("nnimanager.log", "Print the manager's log."),
+    "dispatcher": ("dispatcher.log", "Print the log of the tuner and the assessor."),
+}
+"""The logs in an experiment's folder: the command, the file and what the command does."""
 
 
-@log.command("stdout")
-def log_stdout(
-    experiment_id: ReadId = None,
-    head: Head = None,
-    tail: Tail = None,
-    only_path: OnlyPath = False,
-    experiments_directory: ExperimentsDirectory = None,
-) -> None:
-    """Print what the manager of an experiment printed."""
-    _print("nnictl_stdout.log", experiment_id, head, tail, only_path, experiments_directory)
+def _add(command: str, name: str, sentence: str) -> None:
+    def print_log_file(
+        experiment_id: ReadId = None,
+        head: Head = None,
+        tail: Tail = None,
+        only_path: OnlyPath = False,
+        experiments_directory: ExperimentsDirectory = None,
+    ) -> None:
+        from nni_client.commands.logs import Lines, print_log, print_log_path
+
+        if head is not None and tail is not None:
+            raise typer.BadParameter("--head and --tail cannot be used together")
+        if only_path:
+            print_log_path(name, experiment_id, experiments_directory)
+        else:
+            print_log(name, experiment_id, Lines(head, tail), experiments_directory)
+
+    print_log_file.__doc__ = sentence
+    log.command(command)(print_log_file)
 
 
-@log.command("stderr")
-def log_stderr(
-    experiment_id: ReadId = None,
-    head: Head = None,
-    tail: Tail = None,
-    only_path: OnlyPath = False,
-    experiments_directory: ExperimentsDirectory = None,
-) -> None:
-    """Print what the manager of an experiment wrote to its error output."""
-    _print("nnictl_stderr.log", experiment_id, head, tail, only_path, experiments_directory)
-
-
-@log.command("manager")
-def log_manager(
-    experiment_id: ReadId = None,
-    head: Head = None,
-    tail: Tail = None,
-    only_path: OnlyPath = False,
-    experiments_directory: ExperimentsDirectory = None,
-) -> None:
-    """Print the manager's log."""
-    _print("nnimanager.log", experiment_id, head, tail, only_path, experiments_directory)
-
-
-@log.command("dispatcher")
-def log_dispatcher(
-    experiment_id: ReadId = None,
-    head: Head = None,
-    tail: Tail = None,
-    only_path: OnlyPath = False,
-    experiments_directory: ExperimentsDirectory = None,
-) -> None:
-    """Print the log of the tuner and the assessor."""
-    _print("dispatcher.log", experiment_id, head, tail, only_path, experiments_directory)
+for _command, (_name, _sentence) in _LOGS.items():
+    _add(_command, _name, _sentence)
 
 
 @log.command("trial")

@@ -33,7 +33,7 @@ from nni_manager.experiments import algorithm_history
 from nni_manager.experiments.algorithm_history import assessor_history, tuner_history
 from nni_manager.storage.interface import StorageError
 from nni_manager.storage.memory import MemoryStorage
-from nni_manager.tuning.interface import AlgorithmError, History
+from nni_manager.tuning.interface import NO_HISTORY, AlgorithmError, History
 
 SPACE = {"x": {"_type": "uniform", "_value": [0, 1]}}
 
@@ -281,6 +281,10 @@ def result(trial_id: str, index: int, value: Any, *, attempt: int = 0, late: boo
 
 def told(trial_id: str, index: int, value: Any) -> TellIntermediateResult:
     return TellIntermediateResult(trial_id, None, index, value)
+
+
+def test_an_experiment_without_trials_has_no_history() -> None:
+    assert tuner_history(stored()) == assessor_history(stored()) == NO_HISTORY
 
 
 def test_the_history_of_an_assessor_has_results_and_ends_in_the_order_stored() -> None:

@@ -56,6 +56,8 @@ def assessor_history(storage: Storage) -> History:
 
     They are the intermediate results of every attempt, in the order stored, and the ends of trials.
     """
+    if not storage.trials(limit=1):
+        return History()
     revision = storage.revision()
     return History(entries=_Entries(lambda: _assessor_entries(storage, revision), "assessor"))
 

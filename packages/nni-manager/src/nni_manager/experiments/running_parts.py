@@ -116,8 +116,8 @@ class RunningParts:
         crash_points.before("rebuild")
         await asyncio.gather(
             training.start(),
-            self._start(tuner, partial(tuner_history, search_space=config.search_space)),
-            *([self._start(assessor, assessor_history)] if assessor is not None else []),
+            self._start("tuner", tuner, partial(tuner_history, search_space=config.search_space)),
+            *([self._start("assessor", assessor, assessor_history)] if assessor is not None else []),
         )
         crash_points.after("rebuild")
         environment = partial(self._parts.trial_environment, record.experiment_id)
@@ -131,10 +131,13 @@ class RunningParts:
             await asyncio.to_thread(take_snapshot, code, self._folder.path.parent, copy)
         return in_code_directory(config, copy.absolute())
 
-    async def _start(self, algorithm: KeptAlgorithm, read_history: Callable[[Storage], History]) -> None:
+    async def _start(
+        self, kind: str, algorithm: KeptAlgorithm, read_history: Callable[[Storage], History]
+    ) -> None:
         rebuilt = await algorithm.start(await asyncio.to_thread(read_history, self._storage))
         if rebuilt is not None:
-            _LOG.info("an algorithm was made anew: %s %s", rebuilt.way.value, rebuilt.difference)
+            difference = f": {rebuilt.difference}" if rebuilt.difference else ""
+            _LOG.info("the %s was made anew, %s%s", kind, rebuilt.way.value, difference)
 
     def _algorithm(
         self, kind: str, algorithm: AlgorithmConfig | None, config: ExperimentConfig

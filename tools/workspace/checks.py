@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -61,8 +62,10 @@ def check_protocol(steps: Runner) -> None:
 
 
 def run_pytest(steps: Runner, everything: bool, arguments: Sequence[str]) -> None:
-    """Runs the tests; a skipped one fails them."""
-    command = [str(interpreter(VENV)), "-m", "pytest", "-p", "workspace.no_skips", "-ra"]
+    """Runs the tests, files side by side; a skipped test fails them."""
+    # Tests often wait for processes, so there is one more file at work than there are processors.
+    workers = ["-n", str((os.cpu_count() or 1) + 1), "--dist", "loadfile"]
+    command = [str(interpreter(VENV)), "-m", "pytest", "-p", "workspace.no_skips", "-ra", *workers]
     if sys.stdout.isatty():
         command.append("--color=yes")
     if not everything:

@@ -147,7 +147,8 @@ def main() -> None:
     experiment_service_pb2_grpc.add_ExperimentServiceServicer_to_server(service, server)
     port = server.add_insecure_port(f"127.0.0.1:{argument('--port')}")
     server.start()
-    signal.signal(signal.SIGTERM, lambda number, frame: service.stopped.set())
+    # Set by another thread: this one may hold the event's lock just when the signal comes.
+    signal.signal(signal.SIGTERM, lambda number, frame: threading.Thread(target=service.stopped.set).start())
     tell(port=port, pid=os.getpid(), token="secret-token", version="4.0.0")
     service.stopped.wait()
     server.stop(0.2).wait()

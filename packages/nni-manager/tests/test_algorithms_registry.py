@@ -22,12 +22,18 @@ def test_names_in_any_case(name: str) -> None:
 @pytest.mark.parametrize(
     ("kind", "name", "expected"),
     [
-        ("tuner", "Hyperband", "tuner Hyperband: this algorithm of NNI 3 is not available in this version"),
         ("tuner", "PPOTuner", "architecture search"),
-        ("tuner", "gridsearchh", "did you mean GridSearch? available are: TPE, Random, GridSearch"),
-        ("tuner", "nothing", "tuner 'nothing' is unknown; available are: TPE, Random, GridSearch"),
-        ("assessor", "Medianstop", "not available in this version; available are: none"),
-        ("assessor", "TPE", "assessor 'TPE' is unknown"),
+        (
+            "tuner",
+            "gridsearchh",
+            "did you mean GridSearch? available are: TPE, TPE_legacy, Anneal, Random, GridSearch",
+        ),
+        (
+            "tuner",
+            "nothing",
+            "tuner 'nothing' is unknown; available are: TPE, TPE_legacy, Anneal, Random, GridSearch",
+        ),
+        ("assessor", "TPE", "assessor 'TPE' is unknown; available are: Medianstop, Curvefitting"),
     ],
 )
 def test_other_names_are_answered_with_what_there_is(kind: str, name: str, expected: str) -> None:
@@ -51,7 +57,7 @@ def test_other_names_are_answered_with_what_there_is(kind: str, name: str, expec
         ("TPE", {"seed": 1.5}, "seed is 1.5; it should be an integer of at least 0, or null"),
         ("TPE", {"seed": True}, "seed is True"),
         ("Random", {"seed": -1}, "seed is -1"),
-        ("GridSearch", {"seed": 1}, "unknown argument 'seed'; it takes optimize_mode"),
+        ("GridSearch", {"seeds": 1}, "unknown argument 'seeds'; it takes optimize_mode, seed"),
         ("TPE", {"tpe_args": 3}, "an object with constant_liar_type, n_startup_jobs"),
         ("TPE", {"tpe_args": {"gama": 3}}, "unknown argument 'gama'"),
         (
@@ -87,3 +93,11 @@ def test_everything_wrong_is_told_at_once() -> None:
         "tuner", "Random", {"a": 1, "b": 2}, {"x": {"_type": "uniform", "_value": [1, 0]}}
     )
     assert len(problems) == 3
+
+
+def test_a_missing_package_is_named_with_its_installation(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("nni_manager.algorithms.built_ins.find_spec", lambda name: None)
+    (problem,) = check_algorithm("tuner", "GP", None, SPACE)
+    assert problem.startswith("tuner GP: it needs sklearn and scipy, not installed for ")
+    assert problem.endswith('install with: pip install "nni-manager[GP]"')
+    assert check_algorithm("tuner", "TPE", None, SPACE) == []

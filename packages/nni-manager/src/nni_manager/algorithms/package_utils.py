@@ -16,7 +16,8 @@ from nni_config.registered_algorithms import (
     write_algorithms,
 )
 
-from nni_manager.algorithms.registry import BuiltIn, built_in_algorithms
+from nni_manager.algorithms.built_ins import BuiltIn
+from nni_manager.algorithms.registry import built_in_algorithms
 
 __all__ = [
     "AlgoMeta",

@@ -2,44 +2,17 @@
 
 from __future__ import annotations
 
-import importlib
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+import sys
+from collections.abc import Mapping
 from difflib import get_close_matches
 from typing import Any
 
 from nni_config.registered_algorithms import AlgoMeta, RegistryError, find_registered, registered_algorithms
 
+from nni_manager.algorithms.argument_checks import argument_problems
+from nni_manager.algorithms.built_ins import BUILT_INS, ELSEWHERE, BuiltIn
 from nni_manager.algorithms.hpo_utils.validation import search_space_problems
-from nni_manager.algorithms.registered import argument_problems
-
-Check = Callable[[Any], str]
-"""Returns what is expected of a value, or "" when it is that."""
-
-
-@dataclass(frozen=True)
-class BuiltIn:
-    """An algorithm that is chosen by its name.
-
-    Attributes:
-        name: Its name.
-        kind: "tuner" or "assessor".
-        class_path: Its class, "module.Class".
-        arguments: What each of its arguments has to be; empty for a registered one.
-        aliases: Its other names.
-    """
-
-    name: str
-    kind: str
-    class_path: str
-    arguments: Mapping[str, Check]
-    aliases: tuple[str, ...] = ()
-
-    def load(self) -> type[Any]:
-        """Returns its class."""
-        module, _, name = self.class_path.rpartition(".")
-        loaded: type[Any] = getattr(importlib.import_module(module), name)
-        return loaded
+from nni_manager.algorithms.registered import argument_problems as registered_argument_problems
 
 
 def check_algorithm(
@@ -62,9 +35,11 @@ def check_algorithm(
     except (LookupError, RegistryError) as error:
         return [str(error)]
     if registered is not None:
-        return argument_problems(registered, class_args)
+        return registered_argument_problems(registered, class_args)
+    place = f"{kind} {built_in.name}"
     problems = [] if kind != "tuner" else search_space_problems(search_space)
-    return problems + _argument_problems(f"{kind} {built_in.name}", built_in.arguments, class_args or {})
+    problems += [f"{place}: {text}" for text in _missing(built_in)]
+    return problems + argument_problems(place, built_in.arguments, class_args or {})
 
 
 def find_algorithm(kind: str, name: str) -> BuiltIn:
@@ -86,7 +61,7 @@ def find_algorithm(kind: str, name: str) -> BuiltIn:
     names = [built_in.name for built_in in built_ins]
     names += [it.name for it in registered_algorithms(kind)]
     available = ", ".join(names) or "none"
-    note = _NOT_HERE.get(name.lower())
+    note = ELSEWHERE.get(name.lower())
     if note is not None:
         raise LookupError(f"{kind} {name}: {note}; available are: {available}")
     close = get_close_matches(name.lower(), [built_in.name.lower() for built_in in built_ins], n=1)
@@ -109,90 +84,14 @@ def _has_name(built_in: BuiltIn, name: str) -> bool:
 
 def built_in_algorithms(kind: str) -> list[BuiltIn]:
     """Returns the built-in algorithms that are a "tuner" or an "assessor"."""
-    return [built_in for built_in in _BUILT_INS if built_in.kind == kind]
+    return [built_in for built_in in BUILT_INS if built_in.kind == kind]
 
 
-def _argument_problems(place: str, arguments: Mapping[str, Check], given: Mapping[str, Any]) -> list[str]:
-    problems = []
-    for name, value in given.items():
-        if name not in arguments:
-            allowed = ", ".join(arguments)
-            problems.append(f"{place}: unknown argument {name!r}; it takes {allowed}")
-            continue
-        expected = arguments[name](value)
-        if expected:
-            problems.append(f"{place}: {name} is {value!r}; it should be {expected}")
-    return problems
-
-
-def _one_of(*allowed: Any) -> Check:
-    text = ", ".join("null" if value is None else repr(value) for value in allowed)
-    return lambda value: (
-        "" if any(value is a or (a is not None and value == a) for a in allowed) else f"one of {text}"
-    )
-
-
-def _number(kind: type, low: float, high: float = float("inf"), *, optional: bool = False) -> Check:
-    noun = "an integer" if kind is int else "a number"
-    limits = f"{noun} of at least {low}" if high == float("inf") else f"{noun} from {low} to {high}"
-    expected = f"{limits}, or null" if optional else limits
-    types = (int,) if kind is int else (int, float)
-
-    def check(value: Any) -> str:
-        if value is None and optional:
-            return ""
-        right_type = isinstance(value, types) and not isinstance(value, bool)
-        return "" if right_type and low <= value <= high else expected
-
-    return check
-
-
-def _table(entries: Mapping[str, Check]) -> Check:
-    def check(value: Any) -> str:
-        if value is None:
-            return ""
-        if not isinstance(value, dict):
-            return f"an object with {', '.join(entries)}"
-        problems = _argument_problems("", entries, value)
-        return (
-            "an object in which" + ";".join(problem.removeprefix(":") for problem in problems)
-            if problems
-            else ""
-        )
-
-    return check
-
-
-_OPTIMIZE_MODE = {"optimize_mode": _one_of("minimize", "maximize")}
-_SEED = {"seed": _number(int, 0, optional=True)}
-_TPE_ARGUMENTS = {
-    "constant_liar_type": _one_of("best", "worst", "mean", None),
-    "n_startup_jobs": _number(int, 1),
-    "n_ei_candidates": _number(int, 1),
-    "linear_forgetting": _number(int, 1),
-    "prior_weight": _number(float, 1e-6),
-    "gamma": _number(float, 1e-6),
-}
-_TUNERS = "nni_manager.algorithms.tuners"
-
-_BUILT_INS = (
-    BuiltIn(
-        "TPE",
-        "tuner",
-        f"{_TUNERS}.tpe.TpeTuner",
-        {**_OPTIMIZE_MODE, **_SEED, "tpe_args": _table(_TPE_ARGUMENTS)},
-    ),
-    BuiltIn("Random", "tuner", f"{_TUNERS}.random.RandomTuner", {**_OPTIMIZE_MODE, **_SEED}),
-    BuiltIn("GridSearch", "tuner", f"{_TUNERS}.grid_search.GridSearchTuner", _OPTIMIZE_MODE),
-)
-
-_NOT_YET = "this algorithm of NNI 3 is not available in this version"
-_ARCHITECTURE_SEARCH = "it belongs to architecture search, which is not part of this product"
-_NOT_HERE = {
-    **dict.fromkeys(("tpe_legacy", "anneal", "batch", "batchtuner", "evolution", "smac", "gp"), _NOT_YET),
-    **dict.fromkeys(("gptuner", "metis", "metistuner", "dngo", "dngotuner", "pbt", "pbttuner"), _NOT_YET),
-    **dict.fromkeys(("hyperband", "bohb", "medianstop", "curvefitting"), _NOT_YET),
-    **dict.fromkeys(
-        ("networkmorphism", "ppo", "ppotuner", "regularizedevolutiontuner"), _ARCHITECTURE_SEARCH
-    ),
-}
+def _missing(built_in: BuiltIn) -> list[str]:
+    missing = built_in.missing_packages()
+    if not missing:
+        return []
+    return [
+        f"it needs {' and '.join(missing)}, not installed for {sys.executable}; "
+        f'install with: pip install "nni-manager[{built_in.extra}]"'
+    ]

@@ -54,7 +54,8 @@ def _make_built_in(kind: str, request: algorithm_pb2.InitializeAlgorithm, class_
     problems = check_algorithm(kind, request.name, class_args, space)
     if problems:
         raise CannotMakeError("; ".join(problems))
-    return find_algorithm(kind, request.name).load()(**class_args)
+    built_in = find_algorithm(kind, request.name)
+    return built_in.load()(**built_in.fixed_arguments, **class_args)
 
 
 def _find_class(path: str, code_directory: str) -> type[Any]:

@@ -26,10 +26,11 @@ class GridSearchTuner(BuiltInTuner):
 
     Args:
         optimize_mode: Accepted as every tuner does, and of no effect.
+        seed: Likewise.
     """
 
-    def __init__(self, optimize_mode: str | None = None) -> None:
-        super().__init__()
+    def __init__(self, optimize_mode: str | None = None, seed: int | None = None) -> None:
+        super().__init__(seed)
         if optimize_mode is not None:
             OptimizeMode(optimize_mode)
         self._space: dict[ParameterKey, ParameterSpec] = {}

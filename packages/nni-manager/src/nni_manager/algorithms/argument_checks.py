@@ -1,0 +1,95 @@
+"""What the arguments of algorithms may be."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+Check = Callable[[Any], str]
+"""Returns what is expected of a value, or "" when it is that."""
+
+
+def argument_problems(place: str, arguments: Mapping[str, Check], given: Mapping[str, Any]) -> list[str]:
+    """Returns what is wrong with arguments.
+
+    Args:
+        place: What the texts begin with.
+        arguments: What each argument has to be.
+        given: The arguments.
+    """
+    problems = []
+    for name, value in given.items():
+        if name not in arguments:
+            allowed = ", ".join(arguments)
+            problems.append(f"{place}: unknown argument {name!r}; it takes {allowed}")
+            continue
+        expected = arguments[name](value)
+        if expected:
+            problems.append(f"{place}: {name} is {value!r}; it should be {expected}")
+    return problems
+
+
+def one_of(*allowed: Any) -> Check:
+    """Returns the check of a value that is one of a few."""
+    text = ", ".join("null" if value is None else repr(value) for value in allowed)
+    return lambda value: (
+        "" if any(value is a or (a is not None and value == a) for a in allowed) else f"one of {text}"
+    )
+
+
+def number(kind: type, low: float, high: float = float("inf"), *, optional: bool = False) -> Check:
+    """Returns the check of a number.
+
+    Args:
+        kind: int or float; integers are numbers for float.
+        low: The least it may be.
+        high: The most it may be.
+        optional: Whether None is allowed too.
+    """
+    noun = "an integer" if kind is int else "a number"
+    limits = f"{noun} of at least {low}" if high == float("inf") else f"{noun} from {low} to {high}"
+    expected = f"{limits}, or null" if optional else limits
+    types = (int,) if kind is int else (int, float)
+
+    def check(value: Any) -> str:
+        if value is None and optional:
+            return ""
+        right_type = isinstance(value, types) and not isinstance(value, bool)
+        return "" if right_type and low <= value <= high else expected
+
+    return check
+
+
+def table(entries: Mapping[str, Check]) -> Check:
+    """Returns the check of an object with these entries, none of which is needed; None is allowed too."""
+
+    def check(value: Any) -> str:
+        if value is None:
+            return ""
+        if not isinstance(value, dict):
+            return f"an object with {', '.join(entries)}"
+        problems = argument_problems("", entries, value)
+        return (
+            "an object in which" + ";".join(problem.removeprefix(":") for problem in problems)
+            if problems
+            else ""
+        )
+
+    return check
+
+
+def boolean(value: Any) -> str:
+    """Is the check of True or False."""
+    return "" if isinstance(value, bool) else "true or false"
+
+
+def text(*, optional: bool = False) -> Check:
+    """Returns the check of a text that is not empty."""
+    expected = "a text that is not empty, or null" if optional else "a text that is not empty"
+
+    def check(value: Any) -> str:
+        if value is None and optional:
+            return ""
+        return "" if isinstance(value, str) and value else expected
+
+    return check

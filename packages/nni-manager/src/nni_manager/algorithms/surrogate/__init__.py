@@ -1,0 +1,1 @@
+"""What the tuners that model results by regression share."""

@@ -23,7 +23,7 @@ from nni_manager.engine.effects import (
 )
 from nni_manager.engine.engine import Engine, StepResult
 from nni_manager.engine.limits import Limits
-from nni_manager.engine.records import ExperimentOrigin, ExperimentRecord
+from nni_manager.engine.records import ExperimentOrigin, ExperimentRecord, TrialRecord
 from nni_manager.engine.statuses import (
     ExperimentStatus,
     MetricKind,
@@ -88,15 +88,27 @@ class World(RuleBasedStateMachine):
         retries=st.integers(0, 2),
         max_failed=st.none() | st.none() | st.integers(1, 4),
         initial=st.sampled_from(INITIAL),
+        hears=st.booleans(),
     )
     def begin(
-        self, concurrency, max_trials, max_seconds, trial_seconds, stop, early, retries, max_failed, initial
+        self,
+        concurrency,
+        max_trials,
+        max_seconds,
+        trial_seconds,
+        stop,
+        early,
+        retries,
+        max_failed,
+        initial,
+        hears,
     ):
+        self.who_hears = {"has_assessor": True, "tuner_hears_results": hears}
         limits = Limits(concurrency, max_trials, max_seconds, trial_seconds, stop, early, retries, max_failed)
         config = {"searchSpace": SPACE, "initialParameters": initial, "limits": asdict(limits)}
         record = ExperimentRecord("exp", ExperimentStatus.INITIALIZED, config, "maximize", self.now)
         self.storage.commit([SaveExperiment(record)])
-        self.engine = Engine(record, limits, has_assessor=True)
+        self.engine = Engine(record, limits, **self.who_hears)
         self.absorb(self.engine.start(self.now))
 
     @property
@@ -183,7 +195,7 @@ class World(RuleBasedStateMachine):
         config = restored.experiment.config
         if limits:
             config = {**config, "limits": asdict(replace(Limits(**config["limits"]), **limits))}
-        self.engine = Engine.restore(restored, Limits(**config["limits"]), has_assessor=True)
+        self.engine = Engine.restore(restored, Limits(**config["limits"]), **self.who_hears)
         open_calls = self.open_calls()
         result = self.engine.resume(self.now, config if limits else None)
         self.absorb_after_resume(result, open_calls, restored.last_number)
@@ -446,6 +458,9 @@ class World(RuleBasedStateMachine):
         state = self.state
         assert state.experiment == self.storage.experiment()
         unfinished = {one.trial_id: one for one in self.records() if not one.status.is_final}
+        if self.status in (*ENDED, ExperimentStatus.STOPPING):
+            # Those that had no slot wait for a resume.
+            unfinished = {one: record for one, record in unfinished.items() if not waits_for_resume(record)}
         if self.status in ENDED:
             assert all(one.status is TrialStatus.UNKNOWN for one in unfinished.values())
         else:
@@ -514,6 +529,13 @@ class World(RuleBasedStateMachine):
             assert told[TunerNoteKind.FINAL_RESULT][one.trial_id] == one.has_final_result
             assert told[TunerNoteKind.TRIAL_END][one.trial_id] == one.status.is_final
         assert not created
+        heard = [(n.trial_id, n.data) for n in notes if n.kind is TunerNoteKind.INTERMEDIATE_RESULT]
+        reported = [
+            (one.trial_id, {"index": one.index, "value": one.value})
+            for one in (stored.record for stored in self.storage.metrics())
+            if one.kind is MetricKind.INTERMEDIATE and not one.late
+        ]
+        assert heard == (reported if self.who_hears["tuner_hears_results"] else [])
         imports = [n.data[0]["value"] for n in notes if n.kind is TunerNoteKind.IMPORTED]
         assert imports == list(self.state.experiment.import_request_ids)
         assert len(imports) == len(set(imports)), "results were imported twice"
@@ -547,7 +569,8 @@ class World(RuleBasedStateMachine):
                 self.tell(events.TunerProcessed(number, self.now))
         assert self.status in ENDED, f"never ends, status {self.status}"
         self.promises_hold()
-        assert all(one.status.is_final for one in self.records())
+        is_stopped = self.status is not ExperimentStatus.DONE
+        assert all(one.status.is_final or (is_stopped and waits_for_resume(one)) for one in self.records())
         self.check_values()
 
     def check_values(self):
@@ -565,6 +588,10 @@ class World(RuleBasedStateMachine):
             if self.end_is_known(key):
                 heard = [one.reports[0].value for one in process.log if isinstance(one, events.TrialReported)]
                 assert [metric.value for metric in stored.get(key, [])] == heard, "a value was lost"
+
+
+def waits_for_resume(record: TrialRecord) -> bool:
+    return record.status is TrialStatus.WAITING and not record.submitted and record.cancel_reason is None
 
 
 World.TestCase.settings = settings(max_examples=120, stateful_step_count=60, deadline=None)

@@ -164,6 +164,28 @@ def test_a_stopped_experiment_goes_on_and_the_tuner_hears_what_happened_while_it
     assert [trial.parameter_id for trial in story.trials] == [0, 1, 2, 3]
 
 
+@pytest.mark.parametrize("ending", ["stop", "failure"])
+def test_trials_that_had_no_slot_when_the_experiment_ended_run_after_a_resume(ending):
+    story = Story()
+    story.tell(events.TrialRequested({"x": 7}, "request", story.now))
+    assert [trial.submitted for trial in story.trials] == [True, True, False]
+    if ending == "stop":
+        story.tell(events.StopRequested(True, "Ctrl-C", story.now))
+    else:
+        story.tell(events.AlgorithmFailed("tuner", "it raised", "", story.now))
+    story.end(0, signal=2)
+    story.end(1, signal=2)
+    assert story.status is (ExperimentStatus.STOPPED if ending == "stop" else ExperimentStatus.ERROR)
+    own = story.trials[2]
+    assert own.status is TrialStatus.WAITING
+    assert own.waiting_reason == (
+        "the experiment ended before it started; it runs when the experiment is resumed"
+    )
+    story.restart()
+    assert [run.trial_id for run in story.done(SubmitTrial)].count(own.trial_id) == 1
+    assert story.trials[2].parameters == {"x": 7} and story.trials[2].submitted
+
+
 def test_requests_that_a_stop_left_open_are_withdrawn_and_never_asked_under_the_same_id_again():
     story = Story(tuner_is_asleep=True)
     story.tell(events.StopRequested(True, "Ctrl-C", story.now))

@@ -11,7 +11,7 @@ from nni_manager.engine.initial import give_back_initial
 from nni_manager.engine.records import EndReason, TunerNote
 from nni_manager.engine.state import State, Step
 from nni_manager.engine.statuses import Actor, ExperimentStatus, TrialStatus, TunerNoteKind
-from nni_manager.engine.trial_ends import close_trial
+from nni_manager.engine.trial_ends import close_trial, set_aside
 
 
 def cancel_trial(state: State, step: Step, trial: ActiveTrial, reason: EndReason, at: float) -> None:
@@ -35,11 +35,16 @@ def cancel_all(state: State, step: Step, reason: EndReason, at: float) -> None:
 def begin_end(
     state: State, step: Step, status: ExperimentStatus, reason: EndReason, at: float, trial_reason: EndReason
 ) -> None:
-    """Stops the trials of an experiment, which then ends with this status. The first cause stays."""
+    """Stops the trials of an experiment, which then ends with this status. The first cause stays.
+
+    Those that wait for a slot go on waiting, until the experiment is resumed.
+    """
     if state.end_status is not None:
         return
     state.end_status = status
     step.set_status(ExperimentStatus.STOPPING, reason)
+    for trial_id in list(state.waiting):
+        set_aside(state, step, state.active[trial_id])
     cancel_all(state, step, trial_reason, at)
 
 

@@ -43,6 +43,14 @@ def retry(state: State, step: Step, trial: ActiveTrial, event: TrialEnded) -> No
     state.waiting.appendleft(event.trial_id)
 
 
+def set_aside(state: State, step: Step, trial: ActiveTrial) -> None:
+    """Lets a trial wait for a resume of the experiment, which is ending. The algorithms hear nothing of it."""
+    _give_up_place(state, trial)
+    del state.active[trial.record.trial_id]
+    reason = "the experiment ended before it started; it runs when the experiment is resumed"
+    step.save_trial(trial.change(waiting_reason=reason))
+
+
 def _give_up_place(state: State, trial: ActiveTrial) -> None:
     state.deadlines.pop(trial.record.trial_id, None)
     if trial.submitted:

@@ -44,7 +44,7 @@ def retry(state: State, step: Step, trial: ActiveTrial, event: TrialEnded) -> No
 
 
 def set_aside(state: State, step: Step, trial: ActiveTrial) -> None:
-    """Lets a trial wait for a resume of the experiment, which is ending. The algorithms hear nothing of it."""
+    """Lets a trial wait for a resume of the experiment, which is ending; the algorithms hear nothing."""
     _give_up_place(state, trial)
     del state.active[trial.record.trial_id]
     reason = "the experiment ended before it started; it runs when the experiment is resumed"

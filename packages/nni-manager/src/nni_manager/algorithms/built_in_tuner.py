@@ -58,12 +58,12 @@ class BuiltInTuner(Tuner):
         left_out = self._ignored_count - before
         _logger.info("%s results were imported, %s of them are of no use.", len(data), left_out)
 
-    def _rng(self, parameter_id: int) -> np.random.Generator:
-        """Returns the random numbers for the parameters of one id."""
+    def _rng(self, *numbers: int) -> np.random.Generator:
+        """Returns the random numbers for the parameters of one id, or for what other numbers stand for."""
         if self._seed is None:
             self._seed = int(np.random.SeedSequence().generate_state(1)[0])
             _logger.info("The seed is %s.", self._seed)
-        return np.random.default_rng(np.random.SeedSequence((self._seed, parameter_id)))
+        return np.random.default_rng(np.random.SeedSequence((self._seed, *numbers)))
 
     def _ignore(self, what: str, why: object) -> None:
         """Logs and counts something that is ignored."""

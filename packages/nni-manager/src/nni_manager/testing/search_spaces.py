@@ -71,6 +71,14 @@ FINITE: dict[str, Any] = {
 }
 """A search space of 9 points."""
 
+ADDED = ("TRIAL_BUDGET", "load_checkpoint_dir", "save_checkpoint_dir")
+"""What some tuners add to the parameters of a trial, behind them."""
+
+
+def without_added(parameters: dict[str, Any]) -> dict[str, Any]:
+    """Returns the parameters of a trial without what a tuner added."""
+    return {name: value for name, value in parameters.items() if name not in ADDED}
+
 
 def parameter_problems(parameters: Any, space: dict[str, Any]) -> list[str]:
     """Returns what is wrong with the parameters of a trial: a place and what is there."""

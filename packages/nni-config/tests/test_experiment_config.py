@@ -141,16 +141,21 @@ def test_a_bad_search_space_is_refused_with_its_path(valid_config: ExperimentCon
 
 
 def test_names_of_algorithms(valid_config: ExperimentConfig) -> None:
-    for name in ("TPE", "tpe", "Random", "GRIDSEARCH"):
+    for name in ("TPE", "tpe", "Random", "GRIDSEARCH", "GPTuner", "pbttuner"):
         valid_config.tuner.name = name
         assert problems_of(valid_config) == {}
     valid_config.tuner.name = "GridSerch"
     assert "did you mean 'GridSearch'" in problems_of(valid_config)["tuner.name"]
-    valid_config.tuner.name = "Hyperband"
-    assert "not available in this version; available: TPE" in problems_of(valid_config)["tuner.name"]
+    valid_config.tuner.name = "PPOTuner"
+    problem = problems_of(valid_config)["tuner.name"]
+    assert "belongs to architecture search, which is not part of this product; available: TPE" in problem
     valid_config.tuner.name = "Random"
-    valid_config.assessor = AlgorithmConfig(name="Medianstop")
-    assert "not available in this version" in problems_of(valid_config)["assessor.name"]
+    valid_config.assessor = AlgorithmConfig(name="medianstop")
+    assert problems_of(valid_config) == {}
+    valid_config.assessor.name = "PPOTuner"
+    assert (
+        "there is no assessor 'PPOTuner'; available: Medianstop" in problems_of(valid_config)["assessor.name"]
+    )
 
 
 def test_arguments_without_a_name_are_not_lost(valid_config: ExperimentConfig) -> None:

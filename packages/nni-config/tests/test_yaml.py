@@ -81,7 +81,8 @@ def test_every_problem_with_its_line_in_the_order_of_the_file(tmp_path: Path) ->
         "exp.yml:6: trial_concurency: ExperimentConfig does not have field trial_concurency; "
         "did you mean trial_concurrency?",
         "exp.yml:8: tuner.name: there is no tuner 'TPEE' (did you mean 'TPE'?); "
-        "available: TPE, Random, GridSearch, or class_name for a class of your own",
+        "available: TPE, TPE_legacy, Anneal, Random, GridSearch, Batch, Evolution, PBT, SMAC, GP, Metis, "
+        "DNGO, Hyperband, BOHB, Optuna, or class_name for a class of your own",
         "exp.yml:10: tuner.classArgs.optimize_mode: 'max' is not allowed; "
         'allowed are "maximize" and "minimize"',
         "exp.yml:13: trainingService.gpuIndices: Duplication detected in GPU indices '0,0'; "
@@ -102,7 +103,7 @@ def test_problems_in_the_search_space_with_their_lines(tmp_path: Path) -> None:
 
 
 WRONG_TUNERS = [
-    *("  name: Hyperband\n", "  nme: TPE\n", "  - TPE\n", "  name: TPE\n  classArgs: 5\n", "  name: TPEE\n"),
+    *("  name: PPOTuner\n", "  nme: TPE\n", "  - TPE\n", "  name: TPE\n  classArgs: 5\n", "  name: TPEE\n"),
     *("  {}\n", "  name: TPE\n  codeDirectory: .\n", "  name: [TPE]\n"),
 ]
 

@@ -93,7 +93,7 @@ def _check_values(entry: dict[str, Any], report: Report) -> None:
 
 def is_built_in_name(name: str) -> bool:
     """Returns whether a name is that of a built-in tuner or assessor, in any case."""
-    return any(each.name.lower() == name.lower() for each in BUILT_IN_ALGORITHMS)
+    return any(each.has_name(name) for each in BUILT_IN_ALGORITHMS)
 
 
 def conflicts(new: list[AlgoMeta], existing: list[AlgoMeta]) -> list[Problem]:

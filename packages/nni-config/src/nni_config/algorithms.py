@@ -21,28 +21,51 @@ class BuiltInAlgorithm:
     Attributes:
         name: Its name; case does not matter where it is written.
         kind: What it does.
+        aliases: Its other names.
         default_optimize_mode: What it does when nobody says.
+        takes_points: Whether its search space is a list of whole points, rather than parameters to combine.
     """
 
     name: str
     kind: AlgorithmKind
+    aliases: tuple[str, ...] = ()
     default_optimize_mode: OptimizeMode = "maximize"
+    takes_points: bool = False
+
+    def has_name(self, name: str) -> bool:
+        """Returns whether a name is its own or an alias, in any case."""
+        return name.lower() in (known.lower() for known in (self.name, *self.aliases))
 
 
 BUILT_IN_ALGORITHMS = (
     BuiltInAlgorithm("TPE", "tuner", default_optimize_mode="minimize"),
+    BuiltInAlgorithm("TPE_legacy", "tuner", default_optimize_mode="minimize"),
+    BuiltInAlgorithm("Anneal", "tuner", default_optimize_mode="minimize"),
     BuiltInAlgorithm("Random", "tuner"),
     BuiltInAlgorithm("GridSearch", "tuner"),
+    BuiltInAlgorithm("Batch", "tuner", ("BatchTuner",), takes_points=True),
+    BuiltInAlgorithm("Evolution", "tuner"),
+    BuiltInAlgorithm("PBT", "tuner", ("PBTTuner",)),
+    BuiltInAlgorithm("SMAC", "tuner"),
+    BuiltInAlgorithm("GP", "tuner", ("GPTuner",)),
+    BuiltInAlgorithm("Metis", "tuner", ("MetisTuner",)),
+    BuiltInAlgorithm("DNGO", "tuner", ("DNGOTuner",)),
+    BuiltInAlgorithm("Hyperband", "tuner"),
+    BuiltInAlgorithm("BOHB", "tuner"),
+    BuiltInAlgorithm("Optuna", "tuner"),
+    BuiltInAlgorithm("Medianstop", "assessor"),
+    BuiltInAlgorithm("Curvefitting", "assessor"),
 )
 """Every algorithm that is there by name."""
 
-_NOT_AVAILABLE = (
-    ("tuner", "TPE_legacy", "Anneal", "Batch", "BatchTuner", "Evolution", "SMAC", "GP", "GPTuner", "Metis"),
-    ("tuner", "MetisTuner", "DNGO", "DNGOTuner", "PBT", "PBTTuner", "NetworkMorphism", "PPO", "PPOTuner"),
-    ("tuner", "RegularizedEvolutionTuner", "Hyperband", "BOHB"),
-    ("assessor", "Medianstop", "Curvefitting"),
+_ARCHITECTURE_SEARCH = (
+    "networkmorphism",
+    "ppo",
+    "ppotuner",
+    "regularizedevolution",
+    "regularizedevolutiontuner",
 )
-"""NNI's other algorithms, each line beginning with what they are."""
+"""NNI's other tuners, in lower case."""
 
 
 _ALIKE = 0.6
@@ -51,10 +74,7 @@ _ALIKE = 0.6
 
 def find_algorithm(name: str, kind: AlgorithmKind) -> BuiltInAlgorithm | None:
     """Returns the built-in algorithm of a name, or None."""
-    matches = [
-        each for each in BUILT_IN_ALGORITHMS if each.kind == kind and each.name.lower() == name.lower()
-    ]
-    return matches[0] if matches else None
+    return next((each for each in BUILT_IN_ALGORITHMS if each.kind == kind and each.has_name(name)), None)
 
 
 def is_known(name: str, kind: AlgorithmKind) -> bool:
@@ -86,9 +106,9 @@ def refusal_of_name(name: str, kind: AlgorithmKind) -> str:
     except RegistryError as error:
         return f"whether {short(name)} is registered cannot be told: {error}"
     allowed = f"available: {', '.join(names) if names else 'none'}, or class_name for a class of your own"
-    others = [each.lower() for row in _NOT_AVAILABLE if row[0] == kind for each in row[1:]]
-    if name.lower() in others:
-        return f"the {kind} {short(name)} is not available in this version; {allowed}"
+    if kind == "tuner" and name.lower() in _ARCHITECTURE_SEARCH:
+        why = "belongs to architecture search, which is not part of this product"
+        return f"the tuner {short(name)} {why}; {allowed}"
     guess = closest(name, names, _ALIKE)
     hint = f" (did you mean {guess!r}?)" if guess else ""
     return f"there is no {kind} {short(name)}{hint}; {allowed}"

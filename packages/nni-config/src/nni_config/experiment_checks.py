@@ -12,6 +12,7 @@ from nni_config.optimize_mode import check_optimize_mode
 from nni_config.platforms import PLATFORMS
 from nni_config.problems import Problem, Report
 from nni_config.search_space import search_space_problems, search_space_warnings
+from nni_config.space_of_points import INITIAL_PARAMETERS_REFUSED, points_problems, takes_points
 
 if TYPE_CHECKING:
     from nni_config.experiment import ExperimentConfig
@@ -63,7 +64,11 @@ def experiment_warnings(config: ExperimentConfig) -> list[str]:
 def _initial_problems(config: ExperimentConfig) -> list[Problem]:
     """Returns where initial parameters do not fit the search space, if that is valid itself."""
     space = config.search_space
-    if not config.initial_parameters or space is None or search_space_problems(space):
+    if not config.initial_parameters or space is None:
+        return []
+    if _takes_points(config):
+        return [Problem((), INITIAL_PARAMETERS_REFUSED)]
+    if search_space_problems(space):
         return []
     return initial_parameters_problems(config.initial_parameters, space)
 
@@ -128,8 +133,13 @@ def _check_search_space(config: ExperimentConfig, report: Report) -> None:
     if config.search_space is None:
         report.add("one of search_space and search_space_file must be set", "search_space")
         return
-    for problem in search_space_problems(config.search_space):
-        report.at("search_space").add_all([problem])
+    find_problems = points_problems if _takes_points(config) else search_space_problems
+    report.at("search_space").add_all(find_problems(config.search_space))
+
+
+def _takes_points(config: ExperimentConfig) -> bool:
+    tuner = config.tuner
+    return tuner is not None and tuner.class_name is None and takes_points(tuner.name)
 
 
 def _has_standard_space(config: ExperimentConfig) -> bool:

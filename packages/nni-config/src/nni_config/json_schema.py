@@ -202,7 +202,7 @@ def _variant(
 def _algorithm(kind: AlgorithmKind, is_needed: bool) -> Schema:
     """Returns the schema of a choice; one that is not needed may be empty, as a template has it."""
     schema = class_schema(AlgorithmConfig)
-    names = [each.name for each in BUILT_IN_ALGORITHMS if each.kind == kind]
+    names = [name for each in BUILT_IN_ALGORITHMS if each.kind == kind for name in (each.name, *each.aliases)]
     added = _added_names(kind)
     name = values.nullable(_name_of(names + added)) if names + added else {"type": "null"}
     properties = schema["properties"]
@@ -262,14 +262,27 @@ def _needs_command(own_commands: list[str]) -> Schema:
 
 def _needs_search_space() -> Schema:
     """Returns that there is a search space, and how it looks, where a built-in algorithm searches it."""
-    name = {"name": _not_null_and_none_of(_added_names("tuner"))}
-    algorithm = {"type": "object", "required": ["name"], "properties": name}
+    built_in = _not_null_and_none_of(_added_names("tuner"))
+    takers = [
+        name for each in BUILT_IN_ALGORITHMS if each.takes_points for name in (each.name, *each.aliases)
+    ]
+    parameters = {"searchSpace": values.nullable({"$ref": "#/$defs/parameters"})}
+    points = {
+        "searchSpace": values.nullable({"$ref": "#/$defs/points"}),
+        "initialParameters": {"anyOf": [{"type": "null"}, {"type": "array", "maxItems": 0}]},
+    }
     return {
-        "if": {
-            "anyOf": [{"required": [key], "properties": {key: algorithm}} for key in ("tuner", "advisor")]
-        },
+        "if": _chosen_by_name(built_in),
         "then": {
-            "properties": {"searchSpace": values.nullable({"$ref": "#/$defs/parameters"})},
+            "if": _chosen_by_name(_name_of(takers)),
+            "then": {"properties": points},
+            "else": {"properties": parameters},
             "anyOf": [_present("searchSpace"), _present("searchSpaceFile")],
         },
     }
+
+
+def _chosen_by_name(name: Schema) -> Schema:
+    """Returns that the algorithm that proposes parameters has such a name."""
+    algorithm = {"type": "object", "required": ["name"], "properties": {"name": name}}
+    return {"anyOf": [{"required": [key], "properties": {key: algorithm}} for key in ("tuner", "advisor")]}

@@ -21,7 +21,7 @@ def effective_optimize_mode(config: ExperimentConfig) -> OptimizeMode:
     """Returns what every view ranks by.
 
     That is the experiment's own optimize_mode, else the one in the arguments of the tuner or the assessor,
-    else the tuner's default: "minimize" for TPE, "maximize" for all others.
+    else the tuner's default: "minimize" for TPE, TPE_legacy and Anneal, "maximize" for all others.
 
     Raises:
         InvalidConfigError: A mode is neither of the two, or two places contradict each other.

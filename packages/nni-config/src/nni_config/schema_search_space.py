@@ -22,6 +22,17 @@ def search_space_definitions() -> dict[str, Schema]:
             "propertyNames": {"not": {"enum": _RESERVED}},
             "additionalProperties": _ENTRY,
         },
+        "points": {
+            "description": "One choice, of which each option is what a trial gets.",
+            "type": "object",
+            "minProperties": 1,
+            "maxProperties": 1,
+            "additionalProperties": {
+                "type": "object",
+                "required": ["_type", "_value"],
+                "properties": {"_type": {"const": "choice"}, "_value": {"type": "array", "minItems": 1}},
+            },
+        },
         "parameterOrGroup": {
             "type": "object",
             "if": {"required": ["_type"]},

@@ -1,0 +1,1 @@
+"""What population based training is made of: members, their checkpoint directories, perturbation."""

@@ -98,6 +98,9 @@ def test_every_kind_of_note_in_the_order_recorded() -> None:
         ],
         [TunerNote(Kind.IMPORTED, 6, data=[{"parameter": {"x": 7}, "value": float("inf")}])],
         [TunerNote(Kind.PROPOSED, 0, (2,), "", {"x": "late"})],
+        [TunerNote(Kind.INTERMEDIATE_RESULT, 7, (), "trial1", {"index": 3, "value": [1]})],
+        [TunerNote(Kind.ASKED, 8, (3,))],
+        [TunerNote(Kind.INTERMEDIATE_RESULT, 9, (), "trial2", {"index": 0, "value": None})],
     )
     entries, open_calls, last = read(tuner_history(storage))
     assert entries == [
@@ -111,8 +114,10 @@ def test_every_kind_of_note_in_the_order_recorded() -> None:
         TellTrialEnd(5, "trial2", None, TrialStatus.FAILED),
         TellImportedTrials(6, ({"parameter": {"x": 7}, "value": float("inf")},)),
         proposed(2, {"x": "late"}),
+        TellIntermediateResult("trial1", 1, 3, [1], 7),
     ]
-    assert (open_calls, last) == ([], 6)
+    assert open_calls == [RequestParameters(8, (3,)), TellIntermediateResult("trial2", None, 0, None, 9)]
+    assert last == 9
 
 
 def test_answers_stand_behind_their_request_although_they_came_later() -> None:

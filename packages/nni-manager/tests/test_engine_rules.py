@@ -227,7 +227,7 @@ def test_a_trial_without_a_final_result_says_so():
 
 
 @pytest.mark.parametrize("how", [{"exit_code": 0}, {"exit_code": 1}, {"signal": 2}])
-@pytest.mark.parametrize("who", ["user", "assessor", "stop", "manager", "time"])
+@pytest.mark.parametrize("who", ["user", "assessor", "tuner", "stop", "manager", "time"])
 def test_a_trial_that_somebody_stopped_has_the_status_of_that_whatever_its_exit_code(how, who):
     story = Story(max_trial_seconds=5, has_assessor=True)
     one = story.ids(TrialStatus.WAITING)[0]
@@ -236,6 +236,11 @@ def test_a_trial_that_somebody_stopped_has_the_status_of_that_whatever_its_exit_
     event, status, actor = {
         "user": (events.CancelRequested(one, story.now), TrialStatus.USER_CANCELED, Actor.USER),
         "assessor": (events.TrialJudgedBad(one, "bad", story.now), TrialStatus.EARLY_STOPPED, Actor.ASSESSOR),
+        "tuner": (
+            events.TrialJudgedBad(one, "bad", story.now, "tuner"),
+            TrialStatus.EARLY_STOPPED,
+            Actor.TUNER,
+        ),
         "stop": (events.StopRequested(True, "stop", story.now), TrialStatus.USER_CANCELED, Actor.USER),
         "manager": (events.StopRequested(False, "term", story.now), TrialStatus.SYS_CANCELED, Actor.MANAGER),
         "time": (events.TimePassed(story.now), TrialStatus.SYS_CANCELED, Actor.LIMIT),

@@ -61,6 +61,8 @@ class Base(Tuner):
         self.calls.append(["result", parameter_id, value])
     def trial_end(self, parameter_id, success, **kwargs):
         self.calls.append(["end", parameter_id, success])
+    def receive_intermediate_result(self, parameter_id, trial_job_id, index, value):
+        self.calls.append(["intermediate", parameter_id, trial_job_id, index, value])
     def import_data(self, data):
         self.calls.append(["import", data])
 
@@ -167,29 +169,33 @@ async def test_a_custom_tuner_is_called_again_in_the_recorded_order(make: Make) 
             RequestParameters(1, (0, 1)),
             proposed(0, {"calls": 2}),
             proposed(1, {"calls": 3}),
-            final(2, 0, 0.5),
-            TellSearchSpace(3, "second"),
-            end(4, 0),
-            TellImportedTrials(5, ({"parameter": {"a": 1}, "value": [2]},)),
+            TellIntermediateResult("trial0", 0, 0, {"a": 1}, 2),
+            final(3, 0, 0.5),
+            TellSearchSpace(4, "second"),
+            end(5, 0),
+            TellImportedTrials(6, ({"parameter": {"a": 1}, "value": [2]},)),
         ),
-        open_calls=(RequestParameters(6, (2,)), final(7, 1, 9)),
-        last_number=7,
+        open_calls=(RequestParameters(7, (2,)), TellIntermediateResult("trial1", 1, 0, 8, 8), final(9, 1, 9)),
+        last_number=9,
         first_search_space="first",
     )
     assert await process.start(history) == Rebuilt(RebuildWay.REPLAYED)
-    assert (await events.get()).number == 5
-    assert (await events.get()).parameters == {"calls": 8}
-    await until_processed(events, 7)
-    told = (await ask(process, events, 8, 99))[99]["calls"]
+    assert process.hears_intermediate_results
+    assert (await events.get()).number == 6
+    assert (await events.get()).parameters == {"calls": 9}
+    await until_processed(events, 9)
+    told = (await ask(process, events, 10, 99))[99]["calls"]
     assert told == [
         ["space", "first"],
         ["ask", 0],
         ["ask", 1],
+        ["intermediate", 0, "trial0", 0, {"a": 1}],
         ["result", 0, 0.5],
         ["space", "second"],
         ["end", 0, True],
         ["import", [{"parameter": {"a": 1}, "value": [2]}]],
         ["ask", 2],
+        ["intermediate", 1, "trial1", 0, 8],
         ["result", 1, 9],
     ]
 
@@ -463,7 +469,7 @@ async def test_what_comes_right_behind_the_history_is_not_lost(
             asyncio.get_running_loop().call_soon(answer, request, self.last_number)
             return self.last_number
 
-        async def send_all(self, frames: bytes, count: int) -> bool:
+        async def send_all(self, messages: list[bytes]) -> bool:
             return True
 
         async def close(self, grace_seconds: float = 0) -> None:

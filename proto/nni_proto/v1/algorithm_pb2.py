@@ -26,7 +26,7 @@ from nni_proto.v1 import trial_pb2 as nni__proto_dot_v1_dot_trial__pb2
 from nni_proto.v1 import value_pb2 as nni__proto_dot_v1_dot_value__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1cnni_proto/v1/algorithm.proto\x12\x0cnni_proto.v1\x1a\x18nni_proto/v1/trial.proto\x1a\x18nni_proto/v1/value.proto\"\xa8\x05\n\x10\x41lgorithmRequest\x12\x0e\n\x06number\x18\x01 \x01(\x03\x12\x37\n\ninitialize\x18\x02 \x01(\x0b\x32!.nni_proto.v1.InitializeAlgorithmH\x00\x12=\n\x12request_parameters\x18\x03 \x01(\x0b\x32\x1f.nni_proto.v1.RequestParametersH\x00\x12\x35\n\x0c\x66inal_result\x18\x04 \x01(\x0b\x32\x1d.nni_proto.v1.TellFinalResultH\x00\x12\x43\n\x13intermediate_result\x18\x05 \x01(\x0b\x32$.nni_proto.v1.TellIntermediateResultH\x00\x12/\n\ttrial_end\x18\x06 \x01(\x0b\x32\x1a.nni_proto.v1.TellTrialEndH\x00\x12\x35\n\x0csearch_space\x18\x07 \x01(\x0b\x32\x1d.nni_proto.v1.TellSearchSpaceH\x00\x12\x35\n\tterminate\x18\x08 \x01(\x0b\x32 .nni_proto.v1.TerminateAlgorithmH\x00\x12;\n\x0fimported_trials\x18\t \x01(\x0b\x32 .nni_proto.v1.TellImportedTrialsH\x00\x12;\n\x11recorded_proposal\x18\n \x01(\x0b\x32\x1e.nni_proto.v1.RecordedProposalH\x00\x12\x39\n\x10recorded_refusal\x18\x0b \x01(\x0b\x32\x1d.nni_proto.v1.RecordedRefusalH\x00\x12\x31\n\x0chistory_ends\x18\x0c \x01(\x0b\x32\x19.nni_proto.v1.HistoryEndsH\x00\x42\t\n\x07request\"\x89\x03\n\x11\x41lgorithmResponse\x12\x32\n\x07propose\x18\x01 \x01(\x0b\x32\x1f.nni_proto.v1.ProposeParametersH\x00\x12\x30\n\x06refuse\x18\x02 \x01(\x0b\x32\x1e.nni_proto.v1.RefuseParametersH\x00\x12\x34\n\nstop_trial\x18\x03 \x01(\x0b\x32\x1e.nni_proto.v1.StopTrialVerdictH\x00\x12\x33\n\tprocessed\x18\x04 \x01(\x0b\x32\x1e.nni_proto.v1.RequestProcessedH\x00\x12/\n\x06\x66\x61iled\x18\x05 \x01(\x0b\x32\x1d.nni_proto.v1.AlgorithmFailedH\x00\x12\x31\n\x07refused\x18\x06 \x01(\x0b\x32\x1e.nni_proto.v1.AlgorithmRefusedH\x00\x12\x33\n\rhistory_taken\x18\x07 \x01(\x0b\x32\x1a.nni_proto.v1.HistoryTakenH\x00\x42\n\n\x08response\"\xbf\x04\n\x13InitializeAlgorithm\x12=\n\x04kind\x18\x01 \x01(\x0e\x32/.nni_proto.v1.InitializeAlgorithm.AlgorithmKind\x12\x11\n\x04name\x18\x02 \x01(\tH\x00\x88\x01\x01\x12\x17\n\nclass_name\x18\x03 \x01(\tH\x01\x88\x01\x01\x12\x1b\n\x0e\x63ode_directory\x18\x04 \x01(\tH\x02\x88\x01\x01\x12-\n\nclass_args\x18\x05 \x01(\x0b\x32\x19.nni_proto.v1.ObjectValue\x12)\n\x0csearch_space\x18\x06 \x01(\x0b\x32\x13.nni_proto.v1.Value\x12\x15\n\roptimize_mode\x18\x07 \x01(\t\x12\x41\n\x0bhistory_use\x18\x08 \x01(\x0e\x32,.nni_proto.v1.InitializeAlgorithm.HistoryUse\"f\n\rAlgorithmKind\x12\x1e\n\x1a\x41LGORITHM_KIND_UNSPECIFIED\x10\x00\x12\x18\n\x14\x41LGORITHM_KIND_TUNER\x10\x01\x12\x1b\n\x17\x41LGORITHM_KIND_ASSESSOR\x10\x02\"Y\n\nHistoryUse\x12\x1b\n\x17HISTORY_USE_UNSPECIFIED\x10\x00\x12\x16\n\x12HISTORY_USE_REPLAY\x10\x01\x12\x16\n\x12HISTORY_USE_IMPORT\x10\x02\x42\x07\n\x05_nameB\r\n\x0b_class_nameB\x11\n\x0f_code_directory\"*\n\x11RequestParameters\x12\x15\n\rparameter_ids\x18\x01 \x03(\x03\"\xb0\x01\n\x0fTellFinalResult\x12\x19\n\x0cparameter_id\x18\x01 \x01(\x03H\x00\x88\x01\x01\x12\x10\n\x08trial_id\x18\x02 \x01(\t\x12\'\n\nparameters\x18\x03 \x01(\x0b\x32\x13.nni_proto.v1.Value\x12\"\n\x05value\x18\x04 \x01(\x0b\x32\x13.nni_proto.v1.Value\x12\x12\n\ncustomized\x18\x05 \x01(\x08\x42\x0f\n\r_parameter_id\"\x89\x01\n\x16TellIntermediateResult\x12\x10\n\x08trial_id\x18\x01 \x01(\t\x12\r\n\x05index\x18\x02 \x01(\x05\x12\"\n\x05value\x18\x03 \x01(\x0b\x32\x13.nni_proto.v1.Value\x12\x19\n\x0cparameter_id\x18\x04 \x01(\x03H\x00\x88\x01\x01\x42\x0f\n\r_parameter_id\"x\n\x0cTellTrialEnd\x12\x19\n\x0cparameter_id\x18\x01 \x01(\x03H\x00\x88\x01\x01\x12\x10\n\x08trial_id\x18\x02 \x01(\t\x12*\n\x06status\x18\x03 \x01(\x0e\x32\x1a.nni_proto.v1.Trial.StatusB\x0f\n\r_parameter_id\"<\n\x0fTellSearchSpace\x12)\n\x0csearch_space\x18\x01 \x01(\x0b\x32\x13.nni_proto.v1.Value\"\xa2\x01\n\x12TellImportedTrials\x12\x36\n\x06trials\x18\x01 \x03(\x0b\x32&.nni_proto.v1.TellImportedTrials.Trial\x1aT\n\x05Trial\x12\'\n\nparameters\x18\x01 \x01(\x0b\x32\x13.nni_proto.v1.Value\x12\"\n\x05value\x18\x02 \x01(\x0b\x32\x13.nni_proto.v1.Value\"Q\n\x10RecordedProposal\x12\x14\n\x0cparameter_id\x18\x01 \x01(\x03\x12\'\n\nparameters\x18\x02 \x01(\x0b\x32\x13.nni_proto.v1.Value\"(\n\x0fRecordedRefusal\x12\x15\n\rparameter_ids\x18\x01 \x03(\x03\"\r\n\x0bHistoryEnds\"\x14\n\x12TerminateAlgorithm\"R\n\x11ProposeParameters\x12\x14\n\x0cparameter_id\x18\x01 \x01(\x03\x12\'\n\nparameters\x18\x02 \x01(\x0b\x32\x13.nni_proto.v1.Value\":\n\x10RefuseParameters\x12\x15\n\rparameter_ids\x18\x01 \x03(\x03\x12\x0f\n\x07message\x18\x02 \x01(\t\"5\n\x10StopTrialVerdict\x12\x10\n\x08trial_id\x18\x01 \x01(\t\x12\x0f\n\x07message\x18\x02 \x01(\t\"\"\n\x10RequestProcessed\x12\x0e\n\x06number\x18\x01 \x01(\x03\"5\n\x0f\x41lgorithmFailed\x12\x0f\n\x07message\x18\x01 \x01(\t\x12\x11\n\ttraceback\x18\x02 \x01(\t\"3\n\x10\x41lgorithmRefused\x12\x0e\n\x06number\x18\x01 \x01(\x03\x12\x0f\n\x07message\x18\x02 \x01(\t\"\xac\x01\n\x0cHistoryTaken\x12+\n\x03way\x18\x01 \x01(\x0e\x32\x1e.nni_proto.v1.HistoryTaken.Way\x12\x0f\n\x07message\x18\x02 \x01(\t\"^\n\x03Way\x12\x13\n\x0fWAY_UNSPECIFIED\x10\x00\x12\x0c\n\x08WAY_TOLD\x10\x01\x12\x10\n\x0cWAY_REPLAYED\x10\x02\x12\x10\n\x0cWAY_IMPORTED\x10\x03\x12\x10\n\x0cWAY_DIFFERED\x10\x04\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1cnni_proto/v1/algorithm.proto\x12\x0cnni_proto.v1\x1a\x18nni_proto/v1/trial.proto\x1a\x18nni_proto/v1/value.proto\"\xa8\x05\n\x10\x41lgorithmRequest\x12\x0e\n\x06number\x18\x01 \x01(\x03\x12\x37\n\ninitialize\x18\x02 \x01(\x0b\x32!.nni_proto.v1.InitializeAlgorithmH\x00\x12=\n\x12request_parameters\x18\x03 \x01(\x0b\x32\x1f.nni_proto.v1.RequestParametersH\x00\x12\x35\n\x0c\x66inal_result\x18\x04 \x01(\x0b\x32\x1d.nni_proto.v1.TellFinalResultH\x00\x12\x43\n\x13intermediate_result\x18\x05 \x01(\x0b\x32$.nni_proto.v1.TellIntermediateResultH\x00\x12/\n\ttrial_end\x18\x06 \x01(\x0b\x32\x1a.nni_proto.v1.TellTrialEndH\x00\x12\x35\n\x0csearch_space\x18\x07 \x01(\x0b\x32\x1d.nni_proto.v1.TellSearchSpaceH\x00\x12\x35\n\tterminate\x18\x08 \x01(\x0b\x32 .nni_proto.v1.TerminateAlgorithmH\x00\x12;\n\x0fimported_trials\x18\t \x01(\x0b\x32 .nni_proto.v1.TellImportedTrialsH\x00\x12;\n\x11recorded_proposal\x18\n \x01(\x0b\x32\x1e.nni_proto.v1.RecordedProposalH\x00\x12\x39\n\x10recorded_refusal\x18\x0b \x01(\x0b\x32\x1d.nni_proto.v1.RecordedRefusalH\x00\x12\x31\n\x0chistory_ends\x18\x0c \x01(\x0b\x32\x19.nni_proto.v1.HistoryEndsH\x00\x42\t\n\x07request\"\x89\x03\n\x11\x41lgorithmResponse\x12\x32\n\x07propose\x18\x01 \x01(\x0b\x32\x1f.nni_proto.v1.ProposeParametersH\x00\x12\x30\n\x06refuse\x18\x02 \x01(\x0b\x32\x1e.nni_proto.v1.RefuseParametersH\x00\x12\x34\n\nstop_trial\x18\x03 \x01(\x0b\x32\x1e.nni_proto.v1.StopTrialVerdictH\x00\x12\x33\n\tprocessed\x18\x04 \x01(\x0b\x32\x1e.nni_proto.v1.RequestProcessedH\x00\x12/\n\x06\x66\x61iled\x18\x05 \x01(\x0b\x32\x1d.nni_proto.v1.AlgorithmFailedH\x00\x12\x31\n\x07refused\x18\x06 \x01(\x0b\x32\x1e.nni_proto.v1.AlgorithmRefusedH\x00\x12\x33\n\rhistory_taken\x18\x07 \x01(\x0b\x32\x1a.nni_proto.v1.HistoryTakenH\x00\x42\n\n\x08response\"\xed\x04\n\x13InitializeAlgorithm\x12=\n\x04kind\x18\x01 \x01(\x0e\x32/.nni_proto.v1.InitializeAlgorithm.AlgorithmKind\x12\x11\n\x04name\x18\x02 \x01(\tH\x00\x88\x01\x01\x12\x17\n\nclass_name\x18\x03 \x01(\tH\x01\x88\x01\x01\x12\x1b\n\x0e\x63ode_directory\x18\x04 \x01(\tH\x02\x88\x01\x01\x12-\n\nclass_args\x18\x05 \x01(\x0b\x32\x19.nni_proto.v1.ObjectValue\x12)\n\x0csearch_space\x18\x06 \x01(\x0b\x32\x13.nni_proto.v1.Value\x12\x15\n\roptimize_mode\x18\x07 \x01(\t\x12\x41\n\x0bhistory_use\x18\x08 \x01(\x0e\x32,.nni_proto.v1.InitializeAlgorithm.HistoryUse\x12\x1a\n\rinstance_file\x18\t \x01(\tH\x03\x88\x01\x01\"f\n\rAlgorithmKind\x12\x1e\n\x1a\x41LGORITHM_KIND_UNSPECIFIED\x10\x00\x12\x18\n\x14\x41LGORITHM_KIND_TUNER\x10\x01\x12\x1b\n\x17\x41LGORITHM_KIND_ASSESSOR\x10\x02\"Y\n\nHistoryUse\x12\x1b\n\x17HISTORY_USE_UNSPECIFIED\x10\x00\x12\x16\n\x12HISTORY_USE_REPLAY\x10\x01\x12\x16\n\x12HISTORY_USE_IMPORT\x10\x02\x42\x07\n\x05_nameB\r\n\x0b_class_nameB\x11\n\x0f_code_directoryB\x10\n\x0e_instance_file\"*\n\x11RequestParameters\x12\x15\n\rparameter_ids\x18\x01 \x03(\x03\"\xb0\x01\n\x0fTellFinalResult\x12\x19\n\x0cparameter_id\x18\x01 \x01(\x03H\x00\x88\x01\x01\x12\x10\n\x08trial_id\x18\x02 \x01(\t\x12\'\n\nparameters\x18\x03 \x01(\x0b\x32\x13.nni_proto.v1.Value\x12\"\n\x05value\x18\x04 \x01(\x0b\x32\x13.nni_proto.v1.Value\x12\x12\n\ncustomized\x18\x05 \x01(\x08\x42\x0f\n\r_parameter_id\"\x89\x01\n\x16TellIntermediateResult\x12\x10\n\x08trial_id\x18\x01 \x01(\t\x12\r\n\x05index\x18\x02 \x01(\x05\x12\"\n\x05value\x18\x03 \x01(\x0b\x32\x13.nni_proto.v1.Value\x12\x19\n\x0cparameter_id\x18\x04 \x01(\x03H\x00\x88\x01\x01\x42\x0f\n\r_parameter_id\"x\n\x0cTellTrialEnd\x12\x19\n\x0cparameter_id\x18\x01 \x01(\x03H\x00\x88\x01\x01\x12\x10\n\x08trial_id\x18\x02 \x01(\t\x12*\n\x06status\x18\x03 \x01(\x0e\x32\x1a.nni_proto.v1.Trial.StatusB\x0f\n\r_parameter_id\"<\n\x0fTellSearchSpace\x12)\n\x0csearch_space\x18\x01 \x01(\x0b\x32\x13.nni_proto.v1.Value\"\xa2\x01\n\x12TellImportedTrials\x12\x36\n\x06trials\x18\x01 \x03(\x0b\x32&.nni_proto.v1.TellImportedTrials.Trial\x1aT\n\x05Trial\x12\'\n\nparameters\x18\x01 \x01(\x0b\x32\x13.nni_proto.v1.Value\x12\"\n\x05value\x18\x02 \x01(\x0b\x32\x13.nni_proto.v1.Value\"Q\n\x10RecordedProposal\x12\x14\n\x0cparameter_id\x18\x01 \x01(\x03\x12\'\n\nparameters\x18\x02 \x01(\x0b\x32\x13.nni_proto.v1.Value\"(\n\x0fRecordedRefusal\x12\x15\n\rparameter_ids\x18\x01 \x03(\x03\"\r\n\x0bHistoryEnds\"\x14\n\x12TerminateAlgorithm\"R\n\x11ProposeParameters\x12\x14\n\x0cparameter_id\x18\x01 \x01(\x03\x12\'\n\nparameters\x18\x02 \x01(\x0b\x32\x13.nni_proto.v1.Value\":\n\x10RefuseParameters\x12\x15\n\rparameter_ids\x18\x01 \x03(\x03\x12\x0f\n\x07message\x18\x02 \x01(\t\"5\n\x10StopTrialVerdict\x12\x10\n\x08trial_id\x18\x01 \x01(\t\x12\x0f\n\x07message\x18\x02 \x01(\t\"F\n\x10RequestProcessed\x12\x0e\n\x06number\x18\x01 \x01(\x03\x12\"\n\x1ahears_intermediate_results\x18\x02 \x01(\x08\"5\n\x0f\x41lgorithmFailed\x12\x0f\n\x07message\x18\x01 \x01(\t\x12\x11\n\ttraceback\x18\x02 \x01(\t\"3\n\x10\x41lgorithmRefused\x12\x0e\n\x06number\x18\x01 \x01(\x03\x12\x0f\n\x07message\x18\x02 \x01(\t\"\xac\x01\n\x0cHistoryTaken\x12+\n\x03way\x18\x01 \x01(\x0e\x32\x1e.nni_proto.v1.HistoryTaken.Way\x12\x0f\n\x07message\x18\x02 \x01(\t\"^\n\x03Way\x12\x13\n\x0fWAY_UNSPECIFIED\x10\x00\x12\x0c\n\x08WAY_TOLD\x10\x01\x12\x10\n\x0cWAY_REPLAYED\x10\x02\x12\x10\n\x0cWAY_IMPORTED\x10\x03\x12\x10\n\x0cWAY_DIFFERED\x10\x04\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -38,47 +38,47 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_ALGORITHMRESPONSE']._serialized_start=782
   _globals['_ALGORITHMRESPONSE']._serialized_end=1175
   _globals['_INITIALIZEALGORITHM']._serialized_start=1178
-  _globals['_INITIALIZEALGORITHM']._serialized_end=1753
-  _globals['_INITIALIZEALGORITHM_ALGORITHMKIND']._serialized_start=1517
-  _globals['_INITIALIZEALGORITHM_ALGORITHMKIND']._serialized_end=1619
-  _globals['_INITIALIZEALGORITHM_HISTORYUSE']._serialized_start=1621
-  _globals['_INITIALIZEALGORITHM_HISTORYUSE']._serialized_end=1710
-  _globals['_REQUESTPARAMETERS']._serialized_start=1755
-  _globals['_REQUESTPARAMETERS']._serialized_end=1797
-  _globals['_TELLFINALRESULT']._serialized_start=1800
-  _globals['_TELLFINALRESULT']._serialized_end=1976
-  _globals['_TELLINTERMEDIATERESULT']._serialized_start=1979
-  _globals['_TELLINTERMEDIATERESULT']._serialized_end=2116
-  _globals['_TELLTRIALEND']._serialized_start=2118
-  _globals['_TELLTRIALEND']._serialized_end=2238
-  _globals['_TELLSEARCHSPACE']._serialized_start=2240
-  _globals['_TELLSEARCHSPACE']._serialized_end=2300
-  _globals['_TELLIMPORTEDTRIALS']._serialized_start=2303
-  _globals['_TELLIMPORTEDTRIALS']._serialized_end=2465
-  _globals['_TELLIMPORTEDTRIALS_TRIAL']._serialized_start=2381
-  _globals['_TELLIMPORTEDTRIALS_TRIAL']._serialized_end=2465
-  _globals['_RECORDEDPROPOSAL']._serialized_start=2467
-  _globals['_RECORDEDPROPOSAL']._serialized_end=2548
-  _globals['_RECORDEDREFUSAL']._serialized_start=2550
-  _globals['_RECORDEDREFUSAL']._serialized_end=2590
-  _globals['_HISTORYENDS']._serialized_start=2592
-  _globals['_HISTORYENDS']._serialized_end=2605
-  _globals['_TERMINATEALGORITHM']._serialized_start=2607
-  _globals['_TERMINATEALGORITHM']._serialized_end=2627
-  _globals['_PROPOSEPARAMETERS']._serialized_start=2629
-  _globals['_PROPOSEPARAMETERS']._serialized_end=2711
-  _globals['_REFUSEPARAMETERS']._serialized_start=2713
-  _globals['_REFUSEPARAMETERS']._serialized_end=2771
-  _globals['_STOPTRIALVERDICT']._serialized_start=2773
-  _globals['_STOPTRIALVERDICT']._serialized_end=2826
-  _globals['_REQUESTPROCESSED']._serialized_start=2828
-  _globals['_REQUESTPROCESSED']._serialized_end=2862
-  _globals['_ALGORITHMFAILED']._serialized_start=2864
-  _globals['_ALGORITHMFAILED']._serialized_end=2917
-  _globals['_ALGORITHMREFUSED']._serialized_start=2919
-  _globals['_ALGORITHMREFUSED']._serialized_end=2970
-  _globals['_HISTORYTAKEN']._serialized_start=2973
-  _globals['_HISTORYTAKEN']._serialized_end=3145
-  _globals['_HISTORYTAKEN_WAY']._serialized_start=3051
-  _globals['_HISTORYTAKEN_WAY']._serialized_end=3145
+  _globals['_INITIALIZEALGORITHM']._serialized_end=1799
+  _globals['_INITIALIZEALGORITHM_ALGORITHMKIND']._serialized_start=1545
+  _globals['_INITIALIZEALGORITHM_ALGORITHMKIND']._serialized_end=1647
+  _globals['_INITIALIZEALGORITHM_HISTORYUSE']._serialized_start=1649
+  _globals['_INITIALIZEALGORITHM_HISTORYUSE']._serialized_end=1738
+  _globals['_REQUESTPARAMETERS']._serialized_start=1801
+  _globals['_REQUESTPARAMETERS']._serialized_end=1843
+  _globals['_TELLFINALRESULT']._serialized_start=1846
+  _globals['_TELLFINALRESULT']._serialized_end=2022
+  _globals['_TELLINTERMEDIATERESULT']._serialized_start=2025
+  _globals['_TELLINTERMEDIATERESULT']._serialized_end=2162
+  _globals['_TELLTRIALEND']._serialized_start=2164
+  _globals['_TELLTRIALEND']._serialized_end=2284
+  _globals['_TELLSEARCHSPACE']._serialized_start=2286
+  _globals['_TELLSEARCHSPACE']._serialized_end=2346
+  _globals['_TELLIMPORTEDTRIALS']._serialized_start=2349
+  _globals['_TELLIMPORTEDTRIALS']._serialized_end=2511
+  _globals['_TELLIMPORTEDTRIALS_TRIAL']._serialized_start=2427
+  _globals['_TELLIMPORTEDTRIALS_TRIAL']._serialized_end=2511
+  _globals['_RECORDEDPROPOSAL']._serialized_start=2513
+  _globals['_RECORDEDPROPOSAL']._serialized_end=2594
+  _globals['_RECORDEDREFUSAL']._serialized_start=2596
+  _globals['_RECORDEDREFUSAL']._serialized_end=2636
+  _globals['_HISTORYENDS']._serialized_start=2638
+  _globals['_HISTORYENDS']._serialized_end=2651
+  _globals['_TERMINATEALGORITHM']._serialized_start=2653
+  _globals['_TERMINATEALGORITHM']._serialized_end=2673
+  _globals['_PROPOSEPARAMETERS']._serialized_start=2675
+  _globals['_PROPOSEPARAMETERS']._serialized_end=2757
+  _globals['_REFUSEPARAMETERS']._serialized_start=2759
+  _globals['_REFUSEPARAMETERS']._serialized_end=2817
+  _globals['_STOPTRIALVERDICT']._serialized_start=2819
+  _globals['_STOPTRIALVERDICT']._serialized_end=2872
+  _globals['_REQUESTPROCESSED']._serialized_start=2874
+  _globals['_REQUESTPROCESSED']._serialized_end=2944
+  _globals['_ALGORITHMFAILED']._serialized_start=2946
+  _globals['_ALGORITHMFAILED']._serialized_end=2999
+  _globals['_ALGORITHMREFUSED']._serialized_start=3001
+  _globals['_ALGORITHMREFUSED']._serialized_end=3052
+  _globals['_HISTORYTAKEN']._serialized_start=3055
+  _globals['_HISTORYTAKEN']._serialized_end=3227
+  _globals['_HISTORYTAKEN_WAY']._serialized_start=3133
+  _globals['_HISTORYTAKEN_WAY']._serialized_end=3227
 # @@protoc_insertion_point(module_scope)

@@ -25,7 +25,8 @@ DESCRIPTOR: google.protobuf.descriptor.FileDescriptor
 class AlgorithmRequest(google.protobuf.message.Message):
     """The manager talks to a tuner or an assessor in one ordered conversation. A
     Python algorithm gets these messages on a socket, each behind its length as four
-    bytes, most significant first.
+    bytes, most significant first. One that is served elsewhere, in any language, gets
+    them in AlgorithmService's Converse.
 
     AlgorithmRequest is what the manager tells an algorithm.
     """
@@ -234,6 +235,7 @@ class InitializeAlgorithm(google.protobuf.message.Message):
     SEARCH_SPACE_FIELD_NUMBER: builtins.int
     OPTIMIZE_MODE_FIELD_NUMBER: builtins.int
     HISTORY_USE_FIELD_NUMBER: builtins.int
+    INSTANCE_FILE_FIELD_NUMBER: builtins.int
     kind: global___InitializeAlgorithm.AlgorithmKind.ValueType
     """Tuner or assessor."""
     name: builtins.str
@@ -247,6 +249,10 @@ class InitializeAlgorithm(google.protobuf.message.Message):
     history_use: global___InitializeAlgorithm.HistoryUse.ValueType
     """Whether the algorithm is made anew, and how. Until the history ends nothing is
     answered but HistoryTaken, AlgorithmRefused and AlgorithmFailed.
+    """
+    instance_file: builtins.str
+    """The file of a pickled instance that is the algorithm, absolute. Then nothing is made
+    of class_name and class_args.
     """
     @property
     def class_args(self) -> nni_proto.v1.value_pb2.ObjectValue:
@@ -267,13 +273,16 @@ class InitializeAlgorithm(google.protobuf.message.Message):
         search_space: nni_proto.v1.value_pb2.Value | None = ...,
         optimize_mode: builtins.str = ...,
         history_use: global___InitializeAlgorithm.HistoryUse.ValueType = ...,
+        instance_file: builtins.str | None = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["_class_name", b"_class_name", "_code_directory", b"_code_directory", "_name", b"_name", "class_args", b"class_args", "class_name", b"class_name", "code_directory", b"code_directory", "name", b"name", "search_space", b"search_space"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["_class_name", b"_class_name", "_code_directory", b"_code_directory", "_name", b"_name", "class_args", b"class_args", "class_name", b"class_name", "code_directory", b"code_directory", "history_use", b"history_use", "kind", b"kind", "name", b"name", "optimize_mode", b"optimize_mode", "search_space", b"search_space"]) -> None: ...
+    def HasField(self, field_name: typing.Literal["_class_name", b"_class_name", "_code_directory", b"_code_directory", "_instance_file", b"_instance_file", "_name", b"_name", "class_args", b"class_args", "class_name", b"class_name", "code_directory", b"code_directory", "instance_file", b"instance_file", "name", b"name", "search_space", b"search_space"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["_class_name", b"_class_name", "_code_directory", b"_code_directory", "_instance_file", b"_instance_file", "_name", b"_name", "class_args", b"class_args", "class_name", b"class_name", "code_directory", b"code_directory", "history_use", b"history_use", "instance_file", b"instance_file", "kind", b"kind", "name", b"name", "optimize_mode", b"optimize_mode", "search_space", b"search_space"]) -> None: ...
     @typing.overload
     def WhichOneof(self, oneof_group: typing.Literal["_class_name", b"_class_name"]) -> typing.Literal["class_name"] | None: ...
     @typing.overload
     def WhichOneof(self, oneof_group: typing.Literal["_code_directory", b"_code_directory"]) -> typing.Literal["code_directory"] | None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_instance_file", b"_instance_file"]) -> typing.Literal["instance_file"] | None: ...
     @typing.overload
     def WhichOneof(self, oneof_group: typing.Literal["_name", b"_name"]) -> typing.Literal["name"] | None: ...
 
@@ -341,7 +350,9 @@ global___TellFinalResult = TellFinalResult
 
 @typing.final
 class TellIntermediateResult(google.protobuf.message.Message):
-    """TellIntermediateResult tells a trial's intermediate result."""
+    """TellIntermediateResult tells a trial's intermediate result: an assessor, and a tuner
+    that hears them. The index 0 again is of another attempt of the trial.
+    """
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
@@ -616,14 +627,18 @@ class RequestProcessed(google.protobuf.message.Message):
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
     NUMBER_FIELD_NUMBER: builtins.int
+    HEARS_INTERMEDIATE_RESULTS_FIELD_NUMBER: builtins.int
     number: builtins.int
     """The message's number."""
+    hears_intermediate_results: builtins.bool
+    """For the first message of a tuner: whether it is to be told intermediate results."""
     def __init__(
         self,
         *,
         number: builtins.int = ...,
+        hears_intermediate_results: builtins.bool = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["number", b"number"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["hears_intermediate_results", b"hears_intermediate_results", "number", b"number"]) -> None: ...
 
 global___RequestProcessed = RequestProcessed
 

@@ -20,6 +20,11 @@ class Tuner(Recoverable):
     `update_search_space`, and whatever else it needs. The manager calls one method at a time, always in the
     same thread, `update_search_space` first. An exception that leaves a method ends the experiment as ERROR
     and is shown with its traceback.
+
+    A subclass that has a method `receive_intermediate_result(parameter_id, trial_job_id, index, value)` is
+    also told every intermediate result, in the order reported: the id of the trial's parameters, the trial's
+    id, the result's index from 0, and the result, any JSON value. A trial that is begun again after its
+    machine failed counts from 0 again. Results that come after a trial's end are not told.
     """
 
     _accept_customized = False

@@ -15,9 +15,9 @@ from nni_manager.engine.statuses import Actor, MetricKind, TrialStatus
 _STATUS_WHEN_CANCELED_BY = {
     Actor.USER: TrialStatus.USER_CANCELED,
     Actor.ASSESSOR: TrialStatus.EARLY_STOPPED,
+    Actor.TUNER: TrialStatus.EARLY_STOPPED,
     Actor.LIMIT: TrialStatus.SYS_CANCELED,
     Actor.MANAGER: TrialStatus.SYS_CANCELED,
-    Actor.TUNER: TrialStatus.SYS_CANCELED,
 }
 
 

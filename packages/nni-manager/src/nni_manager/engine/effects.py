@@ -149,15 +149,23 @@ class TellImportedTrials:
 
 @dataclass(frozen=True, slots=True)
 class TellIntermediateResult:
-    """Tell the assessor an intermediate result."""
+    """Tell the assessor, or with a number the tuner, an intermediate result."""
 
     trial_id: str
     parameter_id: int | None
     index: int
     value: Any
+    number: int = 0
 
 
-TunerCall = RequestParameters | TellFinalResult | TellTrialEnd | TellSearchSpace | TellImportedTrials
+TunerCall = (
+    RequestParameters
+    | TellFinalResult
+    | TellIntermediateResult
+    | TellTrialEnd
+    | TellSearchSpace
+    | TellImportedTrials
+)
 """What the tuner is told. Numbers rise by one from call to call, from 1."""
 
 AssessorCall = TellIntermediateResult | TellTrialEnd

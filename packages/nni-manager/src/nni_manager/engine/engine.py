@@ -46,6 +46,7 @@ class Engine:
         limits: Limits,
         *,
         has_assessor: bool = False,
+        tuner_hears_results: bool = False,
         initial_parameters: Sequence[dict[str, Any]] | None = None,
     ) -> None:
         """Makes the engine of an experiment that has not started.
@@ -54,10 +55,17 @@ class Engine:
             experiment: The experiment, INITIALIZED.
             limits: The limits it runs under.
             has_assessor: Whether intermediate results are told to an assessor.
+            tuner_hears_results: Whether they are told to the tuner.
             initial_parameters: What is tried first; None for what the configuration has.
         """
         initial = initial_parameters_of(experiment) if initial_parameters is None else initial_parameters
-        self.state = State(experiment, limits, has_assessor=has_assessor, initial_parameters=tuple(initial))
+        self.state = State(
+            experiment,
+            limits,
+            has_assessor=has_assessor,
+            tuner_hears_results=tuner_hears_results,
+            initial_parameters=tuple(initial),
+        )
         self._alive_until = experiment.created_at
 
     @classmethod
@@ -67,6 +75,7 @@ class Engine:
         limits: Limits,
         *,
         has_assessor: bool = False,
+        tuner_hears_results: bool = False,
         initial_parameters: Sequence[dict[str, Any]] | None = None,
     ) -> Engine:
         """Makes the engine of an experiment that an earlier engine left; `resume` goes on with it.
@@ -75,10 +84,15 @@ class Engine:
             restored: What the record has of it.
             limits: The limits it is to run under.
             has_assessor: Whether intermediate results are told to an assessor.
+            tuner_hears_results: Whether they are told to the tuner.
             initial_parameters: What is tried first; None for what the configuration has.
         """
         engine = cls(
-            restored.experiment, limits, has_assessor=has_assessor, initial_parameters=initial_parameters
+            restored.experiment,
+            limits,
+            has_assessor=has_assessor,
+            tuner_hears_results=tuner_hears_results,
+            initial_parameters=initial_parameters,
         )
         restore(engine.state, restored)
         engine._alive_until = restored.alive_until
@@ -169,7 +183,8 @@ def _algorithm_failed(state: State, step: Step, event: events.AlgorithmFailed) -
 def _trial_judged_bad(state: State, step: Step, event: events.TrialJudgedBad) -> None:
     trial = state.active.get(event.trial_id)
     if trial is not None:
-        cancel_trial(state, step, trial, EndReason(Actor.ASSESSOR, event.message), event.at)
+        actor = Actor.TUNER if event.algorithm == "tuner" else Actor.ASSESSOR
+        cancel_trial(state, step, trial, EndReason(actor, event.message), event.at)
 
 
 def _cancel_requested(state: State, step: Step, event: events.CancelRequested) -> None:

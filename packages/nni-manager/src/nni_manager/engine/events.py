@@ -145,11 +145,12 @@ class AlgorithmFailed:
 
 @dataclass(frozen=True, slots=True)
 class TrialJudgedBad:
-    """The assessor says that a trial is to be stopped."""
+    """The assessor, or the tuner, says that a trial is to be stopped."""
 
     trial_id: str
     message: str
     at: float
+    algorithm: str = "assessor"
 
 
 @dataclass(frozen=True, slots=True)

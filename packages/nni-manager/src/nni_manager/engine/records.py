@@ -97,6 +97,8 @@ class TunerNote:
     REFUSED: the tuner had no parameters for `parameter_ids`; it still owes them.
     WITHDRAWN: `parameter_ids` that were open are not expected any more.
     FINAL_RESULT: the first final result of `trial_id` was told by call `number`.
+    INTERMEDIATE_RESULT: the result {"index": ..., "value": ...} in `data` of `trial_id` was told by call
+        `number`. There are none for a tuner that does not want to hear them.
     TRIAL_END: the end of `trial_id` was told by call `number`.
     SEARCH_SPACE: the search space in `data` was told by call `number`. Just before it a note with number 0
         has the one that held until then. Calls of higher numbers that stand before it were told after it.

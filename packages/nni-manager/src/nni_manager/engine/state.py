@@ -16,6 +16,7 @@ from nni_manager.engine.effects import (
     SaveMetrics,
     SaveTrial,
     SaveTunerNotes,
+    TellIntermediateResult,
     ToAssessor,
     ToTuner,
     TunerCall,
@@ -42,6 +43,7 @@ class State:
         experiment: The experiment as it is stored.
         limits: The limits it runs under.
         has_assessor: Whether intermediate results are told to an assessor.
+        tuner_hears_results: Whether intermediate results are told to the tuner.
         active: The trials that have not ended, by id, in the order created.
         waiting: The ids of those that wait for a free slot, the first to start first.
         submitted_count: How many of the active trials hold a slot.
@@ -60,6 +62,7 @@ class State:
     experiment: ExperimentRecord
     limits: Limits
     has_assessor: bool = False
+    tuner_hears_results: bool = False
     active: dict[str, ActiveTrial] = field(default_factory=dict)
     waiting: deque[str] = field(default_factory=deque)
     submitted_count: int = 0
@@ -197,12 +200,22 @@ class Step:
         if self._state.is_open:
             requests.last_told = call.number
             self.act(ToTuner(call))
-            requests.may_ask = requests.may_ask or not isinstance(call, RequestParameters)
+            if not isinstance(call, (RequestParameters, TellIntermediateResult)):
+                requests.may_ask = True
 
     def tell_assessor(self, call: AssessorCall) -> None:
         """Tells the assessor something, if there is one."""
         if self._state.has_assessor:
             self.act(ToAssessor(call))
+
+    def tell_intermediate_result(self, result: TellIntermediateResult) -> None:
+        """Tells the assessor, if there is one, and the tuner, if it wants to know, an intermediate result.
+
+        A tuner that has refused is not asked again because of it: it may propose what it owes by itself.
+        """
+        self.tell_assessor(result)
+        if self._state.tuner_hears_results:
+            self.tell_tuner(lambda number: replace(result, number=number))
 
     def set_status(self, status: ExperimentStatus, reason: EndReason | None) -> None:
         """Changes the experiment's status and why it has it."""

@@ -56,7 +56,7 @@ def trial_reported(state: State, step: Step, event: events.TrialReported) -> Non
     step.save_metrics(SaveMetrics(event.trial_id, event.attempt, metrics, numbers, event.end_offset))
     for metric in metrics:
         if metric.kind is MetricKind.INTERMEDIATE:
-            step.tell_assessor(
+            step.tell_intermediate_result(
                 TellIntermediateResult(event.trial_id, trial.record.parameter_id, metric.index, metric.value)
             )
         elif not trial.record.has_final_result:

@@ -6,6 +6,7 @@ from nni_manager.engine.effects import (
     RequestParameters,
     TellFinalResult,
     TellImportedTrials,
+    TellIntermediateResult,
     TellSearchSpace,
     TellTrialEnd,
     TunerCall,
@@ -21,6 +22,11 @@ def note_of(call: TunerCall) -> TunerNote:
             return TunerNote(TunerNoteKind.ASKED, call.number, call.parameter_ids)
         case TellFinalResult():
             return TunerNote(TunerNoteKind.FINAL_RESULT, call.number, trial_id=call.trial_id)
+        case TellIntermediateResult():
+            data = {"index": call.index, "value": call.value}
+            return TunerNote(
+                TunerNoteKind.INTERMEDIATE_RESULT, call.number, trial_id=call.trial_id, data=data
+            )
         case TellTrialEnd():
             return TunerNote(TunerNoteKind.TRIAL_END, call.number, trial_id=call.trial_id)
         case TellSearchSpace():

@@ -69,6 +69,11 @@ class KeptAlgorithm:
         self._reading: asyncio.Future[History] | None = None
         self._restarting: asyncio.Task[None] | None = None
 
+    @property
+    def hears_intermediate_results(self) -> bool:
+        """Whether it is a tuner that is to be told intermediate results; known once it was made."""
+        return self._algorithm is not None and self._algorithm.hears_intermediate_results
+
     async def start(self, history: History = NO_HISTORY) -> Rebuilt | None:
         """Makes the algorithm, and makes it again if it dies meanwhile.
 

@@ -134,7 +134,7 @@ class _Arranger:
                 ids = tuple(id_ for id_ in call.parameter_ids if id_ in held.open_ids)
                 if ids:
                     yield RequestParameters(call.number, ids)
-            elif not isinstance(call, (ParametersProposed, ParametersRefused, TellIntermediateResult)):
+            elif not isinstance(call, (ParametersProposed, ParametersRefused)):
                 yield call
 
     def _answer(self, stored: StoredTunerNote) -> None:
@@ -175,6 +175,9 @@ def _call_of(stored: StoredTunerNote) -> TunerCall | None:
         return TellImportedTrials(note.number, tuple(note.data))
     if trial is None or not note.number:
         return None
+    if note.kind is TunerNoteKind.INTERMEDIATE_RESULT:
+        index, value = note.data["index"], note.data["value"]
+        return TellIntermediateResult(trial.trial_id, trial.parameter_id, index, value, note.number)
     if note.kind is TunerNoteKind.FINAL_RESULT:
         return _final_result(note.number, trial)
     return TellTrialEnd(note.number, trial.trial_id, trial.parameter_id, trial.status)

@@ -71,6 +71,7 @@ class OpenExperiment:
             self.runner.record,
             limits_from_config(self.config),
             has_assessor=self.config.assessor is not None,
+            tuner_hears_results=self._running.tuner_hears_results,
         )
         await self.runner.start(engine, engine.start(time.time()), performer)
         self._running.record_origin()
@@ -110,6 +111,7 @@ class OpenExperiment:
             restored,
             limits_from_config(config),
             has_assessor=config.assessor is not None,
+            tuner_hears_results=self._running.tuner_hears_results,
             initial_parameters=config.initial_parameters or (),
         )
         await self.runner.start(engine, engine.resume(time.time(), config.to_dict()), performer)

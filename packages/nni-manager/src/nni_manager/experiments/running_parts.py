@@ -55,6 +55,11 @@ class RunningParts:
         """Proposes parameters; None before `open`."""
         return self._tuner
 
+    @property
+    def tuner_hears_results(self) -> bool:
+        """Whether the tuner is to be told intermediate results; known after `open`."""
+        return self._tuner is not None and self._tuner.hears_intermediate_results
+
     async def open(self, config: ExperimentConfig, *, new_code: bool = False) -> Performer:
         """Makes the parts and starts them, the algorithms with what the record has of their history.
 

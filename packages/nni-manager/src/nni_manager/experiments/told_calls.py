@@ -57,9 +57,11 @@ class ToldCalls:
             yield entry
 
     def _is_known(self, call: Call, place: tuple[int, int]) -> bool:
-        if isinstance(call, TellIntermediateResult):
-            return place <= self._in_history.last.get(call.trial_id, (0, -1))
-        return self._is_tuner and call.number <= self._last_number
+        if self._is_tuner:
+            return call.number <= self._last_number
+        return isinstance(call, TellIntermediateResult) and place <= self._in_history.last.get(
+            call.trial_id, (0, -1)
+        )
 
 
 class _Noting:

@@ -35,6 +35,7 @@ class Story:
         *,
         grid: int | None = None,
         has_assessor: bool = False,
+        tuner_hears_results: bool = False,
         tuner_is_asleep: bool = False,
         config: dict[str, Any] | None = None,
         **limits: Any,
@@ -44,6 +45,7 @@ class Story:
         Args:
             grid: After how many proposals the tuner has no more, None for never.
             has_assessor: Whether there is an assessor.
+            tuner_hears_results: Whether the tuner is told intermediate results.
             tuner_is_asleep: Whether the tuner does not answer.
             config: The configuration.
             limits: The limits; two trials at a time if nothing else is said.
@@ -56,9 +58,15 @@ class Story:
         self.actions: list[Action] = []
         self._proposed = 0
         self._has_assessor = has_assessor
+        self._tuner_hears_results = tuner_hears_results
         record = ExperimentRecord("e1", ExperimentStatus.INITIALIZED, config or {}, "maximize", self.now)
         self.storage.commit([SaveExperiment(record)])
-        self.engine = Engine(record, Limits(**{"trial_concurrency": 2, **limits}), has_assessor=has_assessor)
+        self.engine = Engine(
+            record,
+            Limits(**{"trial_concurrency": 2, **limits}),
+            has_assessor=has_assessor,
+            tuner_hears_results=tuner_hears_results,
+        )
         self._absorb(self.engine.start(self.now))
 
     @property
@@ -149,7 +157,12 @@ class Story:
         alive_until, self.now = self.now, self.now + seconds
         restored = replace(restored_experiment(self.storage), alive_until=alive_until)
         limits_now = replace(self.engine.state.limits, **limits)
-        self.engine = Engine.restore(restored, limits_now, has_assessor=self._has_assessor)
+        self.engine = Engine.restore(
+            restored,
+            limits_now,
+            has_assessor=self._has_assessor,
+            tuner_hears_results=self._tuner_hears_results,
+        )
         self.actions = []
         self._absorb(self.engine.resume(self.now, config))
         if not restored.unanswered:

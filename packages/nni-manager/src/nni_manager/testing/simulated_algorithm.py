@@ -29,7 +29,10 @@ class SimulatedAlgorithm:
         history: What happened before it was made.
         told: Every call since, in order.
         closed: Whether it was ended.
+        hears_intermediate_results: Whether it is to be told intermediate results.
     """
+
+    hears_intermediate_results = False
 
     def __init__(
         self,

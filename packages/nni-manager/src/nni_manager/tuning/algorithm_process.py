@@ -59,12 +59,18 @@ class AlgorithmProcess:
         self._is_running = False
         self._is_closed = False
         self._has_worked = False
+        self._hears_intermediate_results = False
         self._failure: AlgorithmError | None = None
 
     @property
     def pid(self) -> int | None:
         """The process that is its present life, None before there is one."""
         return None if self._connection is None else self._connection.pid
+
+    @property
+    def hears_intermediate_results(self) -> bool:
+        """Whether it is a tuner that is to be told intermediate results; known once `start` has returned."""
+        return self._hears_intermediate_results
 
     async def start(self, history: History = NO_HISTORY) -> Rebuilt | None:
         """Makes the algorithm, gives it the search space and its history, however long its own code takes.
@@ -160,7 +166,7 @@ class AlgorithmProcess:
         # In a thread: the entries may be read from the record, and making messages takes its time.
         while (piece := await asyncio.to_thread(next_piece, entries, connection.last_number)) is not None:
             self._space_changes.told_before(piece)
-            if not await connection.send_all(piece.frames, piece.count) or self._history_taken is not None:
+            if not await connection.send_all(piece.messages) or self._history_taken is not None:
                 break
         if self._history_taken is None:
             await self._ask(history_ends_request())
@@ -208,6 +214,7 @@ class AlgorithmProcess:
         elif kind == "refused":
             self._space_changes.refused(response.refused.number, response.refused.message)
         elif kind == "processed":
+            self._hears_intermediate_results |= response.processed.hears_intermediate_results
             self._take_processed(response.processed.number)
         elif kind == "history_taken":
             self._history_taken = response.history_taken
@@ -215,7 +222,7 @@ class AlgorithmProcess:
                 self._finish()
             self._release_waiters()
         else:
-            self._tell_manager(event_of(response))
+            self._tell_manager(event_of(response, self._settings.kind))
 
     def _take_processed(self, number: int) -> None:
         self._has_worked = self._is_running

@@ -51,7 +51,10 @@ class AssessorDispatcher:
 
     Attributes:
         send: Sends a response.
+        hears_intermediate_results: False: it is told them all the same.
     """
+
+    hears_intermediate_results = False
 
     def __init__(self, assessor: Any, send: Callable[[AlgorithmResponse], None]) -> None:
         self.send = send

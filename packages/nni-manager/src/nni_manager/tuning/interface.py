@@ -180,6 +180,10 @@ class AlgorithmDeathError(AlgorithmError):
 class Algorithm(Protocol):
     """A tuner or an assessor."""
 
+    @property
+    def hears_intermediate_results(self) -> bool:
+        """Whether it is a tuner that is to be told intermediate results; known once `start` has returned."""
+
     async def start(self, history: History = NO_HISTORY) -> Rebuilt | None:
         """Makes the algorithm, gives it the search space, and lets it get to where its history ends.
 

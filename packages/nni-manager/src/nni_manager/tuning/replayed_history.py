@@ -23,7 +23,8 @@ _logger = logging.getLogger(__name__)
 class ReplayedHistory:
     """Calls a tuner again as the one before was called, and compares its proposals, by their ids.
 
-    What it proposes and nobody recorded (the manager ended before it could) is handed in after the replay.
+    What it proposes and nobody recorded (the manager ended before it could) is handed in after the replay,
+    and so are its verdicts on trials that have not ended.
     """
 
     def __init__(self, dispatcher: TunerDispatcher) -> None:
@@ -32,6 +33,7 @@ class ReplayedHistory:
         self._changed = threading.Condition()
         self._recorded: dict[int, Value] = {}
         self._proposed: dict[int, AlgorithmResponse] = {}
+        self._verdicts: dict[str, AlgorithmResponse] = {}
         self._difference = ""
         self._count = 0
         dispatcher.send = self._take_answer
@@ -50,6 +52,8 @@ class ReplayedHistory:
                 _logger.exception("The tuner failed in the replay.")
                 return f"{(kind or 'call').replace('_', ' ')}: {type(error).__name__}: {error}"
         with self._changed:
+            if kind == "trial_end":
+                self._verdicts.pop(request.trial_end.trial_id, None)
             return self._difference
 
     def end(self) -> list[AlgorithmResponse]:
@@ -65,7 +69,8 @@ class ReplayedHistory:
             self._dispatcher.answered.update(self._proposed)
             self._dispatcher.send = self._send
             _logger.info("The history was replayed, %s entries.", self._count)
-            return [responses.history_taken(HistoryTaken.WAY_REPLAYED), *self._proposed.values()]
+            taken = responses.history_taken(HistoryTaken.WAY_REPLAYED)
+            return [taken, *self._proposed.values(), *self._verdicts.values()]
 
     def _take_answer(self, response: AlgorithmResponse) -> None:
         """Gets what the tuner answers, from any thread."""
@@ -77,6 +82,9 @@ class ReplayedHistory:
                 if parameter_id in self._recorded:
                     self._compare(parameter_id, self._recorded.pop(parameter_id))
                 self._changed.notify_all()
+        elif kind == "stop_trial":
+            with self._changed:
+                self._verdicts[response.stop_trial.trial_id] = response
         elif kind == "refused":
             self._send(response)
 

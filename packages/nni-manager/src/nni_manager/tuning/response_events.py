@@ -10,8 +10,14 @@ from nni_proto.v1.algorithm_pb2 import AlgorithmResponse
 from nni_manager.engine.events import ParametersProposed, ParametersRefused, TrialJudgedBad
 
 
-def event_of(response: AlgorithmResponse) -> ParametersProposed | ParametersRefused | TrialJudgedBad:
+def event_of(
+    response: AlgorithmResponse, algorithm: str
+) -> ParametersProposed | ParametersRefused | TrialJudgedBad:
     """Returns the event of a proposal, a refusal or a verdict.
+
+    Args:
+        response: The response.
+        algorithm: Whose it is: "tuner" or "assessor".
 
     Raises:
         ValueError: The response is none of these, or holds a malformed value.
@@ -25,5 +31,6 @@ def event_of(response: AlgorithmResponse) -> ParametersProposed | ParametersRefu
     if kind == "refuse":
         return ParametersRefused(tuple(response.refuse.parameter_ids), response.refuse.message)
     if kind == "stop_trial":
-        return TrialJudgedBad(response.stop_trial.trial_id, response.stop_trial.message, time.time())
+        verdict = response.stop_trial
+        return TrialJudgedBad(verdict.trial_id, verdict.message, time.time(), algorithm)
     raise ValueError(f"the response {kind} is not known")

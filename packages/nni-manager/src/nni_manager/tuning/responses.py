@@ -41,9 +41,15 @@ def stop_trial(trial_id: str, message: str) -> AlgorithmResponse:
     return AlgorithmResponse(stop_trial=StopTrialVerdict(trial_id=trial_id, message=message))
 
 
-def processed(number: int) -> AlgorithmResponse:
-    """Returns the note that a request has been dealt with."""
-    return AlgorithmResponse(processed=RequestProcessed(number=number))
+def processed(number: int, *, hears_intermediate_results: bool = False) -> AlgorithmResponse:
+    """Returns the note that a request has been dealt with.
+
+    Args:
+        number: The request's number.
+        hears_intermediate_results: For the first one of a tuner: whether it is to be told these.
+    """
+    message = RequestProcessed(number=number, hears_intermediate_results=hears_intermediate_results)
+    return AlgorithmResponse(processed=message)
 
 
 def failed(message: str, traceback: str = "") -> AlgorithmResponse:

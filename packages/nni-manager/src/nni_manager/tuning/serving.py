@@ -36,7 +36,8 @@ def serve(channel: Channel) -> int:
         algorithm = make_algorithm(request.initialize)
         dispatcher = _dispatcher(request.initialize, algorithm, channel)
         history = _history(request.initialize, algorithm, dispatcher)
-        channel.send(responses.processed(request.number))
+        hears = dispatcher.hears_intermediate_results
+        channel.send(responses.processed(request.number, hears_intermediate_results=hears))
         if history is not None and not _take_history(history, channel):
             return 0
         while (request := channel.receive()) is not None and not request.HasField("terminate"):

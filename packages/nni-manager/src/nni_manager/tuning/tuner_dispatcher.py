@@ -15,6 +15,7 @@ from nni_proto.v1.algorithm_pb2 import (
     RequestParameters,
     TellFinalResult,
     TellImportedTrials,
+    TellIntermediateResult,
     TellSearchSpace,
     TellTrialEnd,
 )
@@ -44,6 +45,11 @@ class TunerDispatcher:
         self._asked_for: set[int] = set()
         self._lock = threading.Lock()
 
+    @property
+    def hears_intermediate_results(self) -> bool:
+        """Whether the tuner is to be told intermediate results."""
+        return callable(getattr(self._tuner, "receive_intermediate_result", None))
+
     def handle(self, request: AlgorithmRequest) -> None:
         """Deals with a request. Whatever the tuner raises passes through."""
         kind = request.WhichOneof("request")
@@ -51,6 +57,8 @@ class TunerDispatcher:
             self._generate(request.request_parameters)
         elif kind == "final_result":
             self._take_result(request.final_result)
+        elif kind == "intermediate_result":
+            self._take_intermediate_result(request.intermediate_result)
         elif kind == "trial_end":
             self._take_end(request.trial_end)
         elif kind == "search_space":
@@ -109,6 +117,15 @@ class TunerDispatcher:
             trial_job_id=request.trial_id,
         )
 
+    def _take_intermediate_result(self, request: TellIntermediateResult) -> None:
+        parameter_id = _parameter_id(request)
+        if parameter_id in self.imported or (parameter_id is None and not self._accepts_customized):
+            return
+        # In a history there may be some that an earlier tuner wanted, with other code.
+        if self.hears_intermediate_results:
+            value = values.from_message(request.value)
+            self._tuner.receive_intermediate_result(parameter_id, request.trial_id, request.index, value)
+
     def _take_end(self, request: TellTrialEnd) -> None:
         parameter_id = _parameter_id(request)
         if parameter_id is None and not self._accepts_customized:
@@ -144,5 +161,5 @@ def imported_records(request: TellImportedTrials) -> list[dict[str, Any]]:
     ]
 
 
-def _parameter_id(request: TellFinalResult | TellTrialEnd) -> int | None:
+def _parameter_id(request: TellFinalResult | TellIntermediateResult | TellTrialEnd) -> int | None:
     return request.parameter_id if request.HasField("parameter_id") else None

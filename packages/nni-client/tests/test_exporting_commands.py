@@ -107,7 +107,9 @@ def old(home):
 
 def test_a_running_one_is_exported(nnictl, running, tmp_path):
     file = tmp_path / "out.json"
-    assert nnictl("experiment", "export", "-f", file) == f"Exported 2 results of experiment new1 to {file}\n"
+    assert nnictl("experiment", "export", "-f", file) == (
+        f"Exported 2 results of experiment new1 to {file}; 1 trial without a final result left out\n"
+    )
     first, second = from_json(file.read_text(encoding="utf-8"))
     assert repr(first.value) == "{'default': nan, 'größe': '✓'}"
     assert (first.parameter, first.status, first.source, first.intermediate) == (

@@ -49,15 +49,29 @@ class ExportedTrial:
     intermediate: list[Any] | None = None
 
 
-def exported_trials(session: Session, name: str, with_intermediates: bool = False) -> list[ExportedTrial]:
-    """Returns an experiment's trials that have a final result, in the order of their numbers.
+@dataclass
+class Export:
+    """What an experiment has to export.
+
+    Attributes:
+        trials: Its trials that have a final result, in the order of their numbers.
+        left_out_count: How many trials have none.
+    """
+
+    trials: list[ExportedTrial]
+    left_out_count: int = 0
+
+
+def exported_trials(session: Session, name: str, with_intermediates: bool = False) -> Export:
+    """Returns what an experiment has to export.
 
     Args:
         session: The way to its manager.
         name: The experiment's resource name.
         with_intermediates: Whether to return their intermediate results, those of a trial's last attempt.
     """
-    trials = [trial for trial in _trials(session, name) if trial.HasField("final_result")]
+    found = list(_trials(session, name))
+    trials = [trial for trial in found if trial.HasField("final_result")]
     exported = {trial.name: _exported(trial) for trial in trials}
     if with_intermediates:
         attempts = {trial.name: trial.attempt for trial in trials}
@@ -67,21 +81,22 @@ def exported_trials(session: Session, name: str, with_intermediates: bool = Fals
             values = exported[trial].intermediate if trial in exported else None
             if values is not None and attempts[trial] == attempt:
                 values.append(value)
-    return list(exported.values())
+    return Export(list(exported.values()), len(found) - len(trials))
 
 
-def exported_old_trials(experiment: OldExperiment, with_intermediates: bool = False) -> list[ExportedTrial]:
-    """Returns the trials of an experiment of NNI that have a final result, in the order of their numbers.
+def exported_old_trials(experiment: OldExperiment, with_intermediates: bool = False) -> Export:
+    """Returns what an experiment of NNI has to export.
 
     Args:
         experiment: The experiment.
         with_intermediates: Whether to return their intermediate results.
     """
-    return [
+    trials = [
         _exported_old(trial, experiment.metrics.get(trial.trialJobId, []) if with_intermediates else None)
         for trial in experiment.trials
         if trial.finalMetricData and trial.hyperParameters
     ]
+    return Export(trials, len(experiment.trials) - len(trials))
 
 
 def _exported(trial: Trial) -> ExportedTrial:

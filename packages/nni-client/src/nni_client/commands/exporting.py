@@ -12,7 +12,7 @@ from nni_proto.resource_names import experiment_name
 
 from nni_client.commands.selection import find, open_session
 from nni_client.csv_form import to_csv
-from nni_client.exported_trials import ExportedTrial, exported_old_trials, exported_trials
+from nni_client.exported_trials import Export, ExportedTrial, exported_old_trials, exported_trials
 from nni_client.json_form import to_json
 from nni_client.old_records import read_old_experiment
 
@@ -43,15 +43,15 @@ def export_one(experiment_id: str | None, directory: Path | None, file: Path, fo
         OSError: The file cannot be written.
     """
     folder = find(experiment_id, directory)
-    trials = read_exported(folder, form.with_intermediates)
-    if not trials:
+    export = read_exported(folder, form.with_intermediates)
+    if not export.trials:
         raise RuntimeError(
             f"Experiment {folder.experiment_id} has no results to export: none of its trials has reported a "
             f"final result. Nothing was written."
         )
     target = file / f"{folder.experiment_id}.{form.file_type or 'json'}" if file.is_dir() else file
-    _write(target, trials, form)
-    print(f"Exported {_results(len(trials))} of experiment {folder.experiment_id} to {target}")
+    _write(target, export.trials, form)
+    print(_done(folder, export, target))
 
 
 def export_all(directory: Path | None, target: Path, form: Form) -> int:
@@ -77,22 +77,22 @@ def export_all(directory: Path | None, target: Path, form: Form) -> int:
     failed = 0
     for folder in folders:
         try:
-            trials = read_exported(folder, form.with_intermediates)
-            if not trials:
+            export = read_exported(folder, form.with_intermediates)
+            if not export.trials:
                 print(f"Experiment {folder.experiment_id} has no results; nothing was written for it")
                 continue
             file = target / f"{folder.experiment_id}.{form.file_type or 'json'}"
-            _write(file, trials, form)
+            _write(file, export.trials, form)
         except (RuntimeError, OSError) as error:
             print(f"ERROR: experiment {folder.experiment_id}: {error}", file=sys.stderr)
             failed = 1
             continue
-        print(f"Exported {_results(len(trials))} of experiment {folder.experiment_id} to {file}")
+        print(_done(folder, export, file))
     return failed
 
 
-def read_exported(folder: FolderSummary, with_intermediates: bool = False) -> list[ExportedTrial]:
-    """Returns the trials of an experiment that have a final result, whoever made it, whether it runs or not.
+def read_exported(folder: FolderSummary, with_intermediates: bool = False) -> Export:
+    """Returns what an experiment has to export, whoever made it, whether it runs or not.
 
     Args:
         folder: The experiment.
@@ -104,7 +104,7 @@ def read_exported(folder: FolderSummary, with_intermediates: bool = False) -> li
     if folder.kind is FolderKind.OLD:
         return exported_old_trials(read_old_experiment(folder.path), with_intermediates)
     if not folder.has_record and not folder.is_running:
-        return []
+        return Export([])
     with open_session(folder) as session:
         return exported_trials(session, experiment_name(folder.experiment_id), with_intermediates)
 
@@ -139,6 +139,14 @@ def _refuse_same_ids(folders: list[FolderSummary]) -> None:
                 f"Two experiments have the id {folder.experiment_id}: {other.path} and {folder.path}; "
                 "--experiments-dir names one folder of experiments"
             )
+
+
+def _done(folder: FolderSummary, export: Export, file: Path) -> str:
+    done = f"Exported {_results(len(export.trials))} of experiment {folder.experiment_id} to {file}"
+    count = export.left_out_count
+    if not count:
+        return done
+    return f"{done}; {count} trial{'' if count == 1 else 's'} without a final result left out"
 
 
 def _results(count: int) -> str:

@@ -47,7 +47,7 @@ def import_from(experiment_id: str | None, source: str) -> None:
     folder = find(path.resolve().name, path.resolve()) if is_folder else find(source)
     if folder.path.resolve() == Path(record.directory).resolve():
         raise ValueError(f"Experiment {record.experiment_id} knows its own results; --from names another one")
-    _import(record, read_exported(folder), f"experiment {folder.experiment_id}")
+    _import(record, read_exported(folder).trials, f"experiment {folder.experiment_id}")
 
 
 def _import(record: ManagerRecord, found: Sequence[ExportedTrial], source: str) -> None:

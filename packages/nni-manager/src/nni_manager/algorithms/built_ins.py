@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from typing import Any
 
 from nni_manager.algorithms.argument_checks import Check, boolean, number, one_of, table, text
+from nni_manager.algorithms.hpo_utils.validation import points_problems, search_space_problems
+from nni_manager.algorithms.successive_halving import checks as successive_halving
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,8 @@ class BuiltIn:
         packages: What it imports that is not installed with the manager, by the names of the modules.
         extra: The extra of nni-manager that installs them.
         notice: What a person who chose it is to know, "" for nothing.
+        space_problems: Returns what is wrong with a search space for it.
+        combination_problems: Returns what is wrong with arguments that are right each by itself.
     """
 
     name: str
@@ -38,6 +42,8 @@ class BuiltIn:
     packages: tuple[str, ...] = ()
     extra: str = ""
     notice: str = ""
+    space_problems: Callable[[Any], list[str]] = search_space_problems
+    combination_problems: Callable[[Mapping[str, Any]], list[str]] = lambda _: []
 
     def load(self) -> type[Any]:
         """Returns its class."""
@@ -140,7 +146,14 @@ BUILT_INS = (
     ),
     BuiltIn("Random", "tuner", f"{_TUNERS}.random.RandomTuner", _COMMON),
     BuiltIn("GridSearch", "tuner", f"{_TUNERS}.grid_search.GridSearchTuner", _COMMON),
-    BuiltIn("Batch", "tuner", f"{_TUNERS}.batch.BatchTuner", _COMMON, aliases=("BatchTuner",)),
+    BuiltIn(
+        "Batch",
+        "tuner",
+        f"{_TUNERS}.batch.BatchTuner",
+        _COMMON,
+        aliases=("BatchTuner",),
+        space_problems=points_problems,
+    ),
     BuiltIn(
         "Evolution",
         "tuner",
@@ -183,7 +196,13 @@ BUILT_INS = (
         packages=("sklearn", "scipy"),
         extra="DNGO",
     ),
-    BuiltIn("Hyperband", "tuner", f"{_TUNERS}.hyperband.Hyperband", {**_COMMON, **_HYPERBAND_ARGUMENTS}),
+    BuiltIn(
+        "Hyperband",
+        "tuner",
+        f"{_TUNERS}.hyperband.Hyperband",
+        {**_COMMON, **_HYPERBAND_ARGUMENTS},
+        space_problems=successive_halving.space_problems,
+    ),
     BuiltIn(
         "BOHB",
         "tuner",
@@ -191,6 +210,8 @@ BUILT_INS = (
         {**_COMMON, **_BOHB_ARGUMENTS},
         packages=("statsmodels",),
         extra="BOHB",
+        space_problems=successive_halving.space_problems,
+        combination_problems=successive_halving.bohb_problems,
     ),
     BuiltIn(
         "Optuna",

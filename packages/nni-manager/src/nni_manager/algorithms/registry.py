@@ -11,7 +11,6 @@ from nni_config.registered_algorithms import AlgoMeta, RegistryError, find_regis
 
 from nni_manager.algorithms.argument_checks import argument_problems
 from nni_manager.algorithms.built_ins import BUILT_INS, ELSEWHERE, BuiltIn
-from nni_manager.algorithms.hpo_utils.validation import search_space_problems
 from nni_manager.algorithms.registered import argument_problems as registered_argument_problems
 
 
@@ -37,9 +36,12 @@ def check_algorithm(
     if registered is not None:
         return registered_argument_problems(registered, class_args)
     place = f"{kind} {built_in.name}"
-    problems = [] if kind != "tuner" else search_space_problems(search_space)
+    problems = [] if kind != "tuner" else built_in.space_problems(search_space)
     problems += [f"{place}: {text}" for text in _missing(built_in)]
-    return problems + argument_problems(place, built_in.arguments, class_args or {})
+    found = argument_problems(place, built_in.arguments, class_args or {})
+    return problems + (
+        found or [f"{place}: {text}" for text in built_in.combination_problems(class_args or {})]
+    )
 
 
 def find_algorithm(kind: str, name: str) -> BuiltIn:

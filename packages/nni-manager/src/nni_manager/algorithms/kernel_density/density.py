@@ -1,0 +1,61 @@
+"""A kernel density estimate of points, some of whose coordinates are options of a choice."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+
+import numpy as np
+from statsmodels.nonparametric.kernel_density import KDEMultivariate
+from statsmodels.nonparametric.kernels import aitchison_aitken, gaussian
+
+from nni_manager.algorithms.parzen.dimensions import Array, Dimension
+
+
+class Density:
+    """The mean of one kernel per point, a product over the coordinates.
+
+    Numbers have normal kernels and choices those of Aitchison and Aitken, 1976; the widths are those of the
+    normal reference rule. statsmodels takes the number of options from the points; here it is that of the
+    choice, and the width of a choice is at most that at which all options are equally likely.
+
+    Args:
+        rows: The points, more than there are columns.
+        columns: What the columns are.
+        min_bandwidth: The least width.
+
+    Attributes:
+        rows: The points.
+        bandwidths: The width of each column.
+    """
+
+    def __init__(self, rows: Array, columns: Sequence[Dimension], min_bandwidth: float) -> None:
+        self.rows = rows
+        self._option_counts = [column.option_count for column in columns]
+        types = "".join("u" if count else "c" for count in self._option_counts)
+        with warnings.catch_warnings():
+            # Releases differ in what they say of random numbers, of which this rule needs none.
+            warnings.simplefilter("ignore", FutureWarning)
+            estimated = KDEMultivariate(rows, types, bw="normal_reference").bw
+        most = [(count - 1) / count if count else np.inf for count in self._option_counts]
+        self.bandwidths: Array = np.minimum(np.maximum(estimated, min_bandwidth), most)
+
+    def log_density(self, points: Array) -> Array:
+        """Returns the logarithm of the density at each point."""
+        logs = np.zeros((len(points), len(self.rows)))
+        # Kernels that are 0 far away have no logarithm.
+        with np.errstate(divide="ignore"):
+            for index, count in enumerate(self._option_counts):
+                if count == 1:
+                    continue
+                width, centers, numbers = self.bandwidths[index], self.rows[:, index], points[:, index]
+                if not count:
+                    logs += np.log(gaussian(width, centers, numbers[:, np.newaxis]) / width)
+                    continue
+                options, places = np.unique(numbers, return_inverse=True)
+                kernels = [aitchison_aitken(width, centers, option, num_levels=count) for option in options]
+                logs += np.log(np.array(kernels))[places]
+            highest = np.maximum(logs.max(axis=1), np.finfo(float).min)
+            sums = np.exp(logs - highest[:, np.newaxis]).mean(axis=1)
+            result: Array = highest + np.log(sums)
+        return result

@@ -1,0 +1,1 @@
+"""Brackets of successive halving, and what the tuners that run them have in common."""

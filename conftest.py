@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from unittest import mock
 
+import grpc
 import pytest
+from hypothesis import settings
 
 _SECONDS_TO_END = 5.0
+
+# No test is timed: how fast an example runs depends on what else the machine does.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
+
+# Some tests fork. Once gRPC is at work in this process its fork handlers would break such children, so it
+# starts here, without them; processes that tests start are not to inherit that.
+with mock.patch.dict(os.environ, {"GRPC_ENABLE_FORK_SUPPORT": "0"}):
+    grpc.insecure_channel("127.0.0.1:1").close()
 
 
 @pytest.fixture(autouse=True)

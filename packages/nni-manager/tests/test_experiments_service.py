@@ -189,11 +189,14 @@ async def test_a_watch_hears_of_the_end_also_while_it_is_being_stored(tmp_path):
     await bench.service.close(by_user=False, message="test over")
 
 
-async def test_canceling_stopping_and_late_results(make_bench):
+async def test_canceling_stopping_and_late_results(make_bench, caplog):
+    caplog.set_level("INFO", "nni_manager")
     bench = make_bench(behaviour=None)
     await bench.run(trial_concurrency=3)
     first, second, third = await bench.until_running(3)
     bench.training.report(first, 0.5)
+    bench.training.report(third, 1.5)
+    bench.training.report(third, 2.5)
     bench.training.end(first)
     await bench.service.cancel_trial("e1", second)
     await bench.until(lambda _, trials, __: second in trials and trials[second].status.is_final)
@@ -211,6 +214,9 @@ async def test_canceling_stopping_and_late_results(make_bench):
         (7, 1, True),
     ]
     assert (await bench.service.trial("e1", first)).stored.record.final_result == 0.5
+    assert f"trial {first} reported 1 results after its end: they are stored" in caplog.text
+    assert f"trial {third} reported another final result, 2.5; the first one counts" in caplog.text
+    assert f"trial {first} reported another" not in caplog.text
     final = await bench.service.stop("e1")
     assert final.record.status is ExperimentStatus.STOPPED and final.record.end_reason.actor is Actor.USER
     assert final.trial_counts[TrialStatus.USER_CANCELED] == sum(final.trial_counts.values()) - 1

@@ -13,7 +13,7 @@ from nni_manager.engine.effects import AcknowledgeReports, SaveExperiment, SaveM
 from nni_manager.engine.engine import Engine, StepResult
 from nni_manager.engine.events import AlgorithmFailed, Event, Report, TimePassed, TrialReported
 from nni_manager.engine.records import ExperimentRecord
-from nni_manager.engine.statuses import ExperimentStatus
+from nni_manager.engine.statuses import ExperimentStatus, MetricKind
 from nni_manager.experiments import crash_points
 from nni_manager.experiments.event_queue import EventQueue, QueuedEvent
 from nni_manager.experiments.folder import ExperimentFolder
@@ -201,7 +201,9 @@ class ExperimentRunner:
     async def _carry_out(self, steps: list[StepResult]) -> dict[int, int]:
         """Stores, then acts. Returns how many late results were stored for each step, by its id()."""
         had_ended = self.has_ended
-        await self._commit([write for step in steps for write in step.writes])
+        writes = [write for step in steps for write in step.writes]
+        await self._commit(writes)
+        _log_ignored_results(writes)
         late_counts: dict[int, int] = {}
         for step in steps:
             for event in step.late_reports:
@@ -222,6 +224,12 @@ class ExperimentRunner:
         crash_points.before("late-results")
         await self._commit([write])
         crash_points.after("late-results")
+        if write.metrics:
+            _LOG.info(
+                "trial %s reported %s results after its end: they are stored and change nothing else",
+                event.trial_id,
+                len(write.metrics),
+            )
         if event.end_offset is not None:
             self._performer.act(AcknowledgeReports(event.trial_id, event.attempt, event.end_offset))
         return len(write.metrics)
@@ -263,3 +271,16 @@ class ExperimentRunner:
         crash_points.after(*stored)
         self._summary.stored(writes)
         return revision, self._folder.exists()
+
+
+def _log_ignored_results(writes: list[Write]) -> None:
+    for write in writes:
+        if not isinstance(write, SaveMetrics):
+            continue
+        for metric in write.metrics:
+            if metric.kind is MetricKind.FINAL and metric.index > 0:
+                _LOG.info(
+                    "trial %s reported another final result, %r; the first one counts, this one is stored",
+                    metric.trial_id,
+                    metric.value,
+                )

@@ -12,7 +12,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from nni_manager.algorithms.registry import built_in_algorithms
 from nni_manager.algorithms.tuner import Tuner
+from nni_manager.algorithms.tuners.bohb import BOHB
 from nni_manager.algorithms.tuners.grid_search import GridSearchTuner
+from nni_manager.algorithms.tuners.hyperband import Hyperband
 from nni_manager.algorithms.tuners.random import RandomTuner
 from nni_manager.algorithms.tuners.tpe import TpeTuner
 from nni_manager.engine.effects import (
@@ -243,6 +245,54 @@ class TestTpeWithoutStartup(TunerContract, RebuildContract):
             return TpeTuner(mode, seed=7, tpe_args={"n_startup_jobs": 2, "constant_liar_type": "best"})
 
         return made
+
+
+class BudgetTests:
+    """What holds in place of tests of a finite space where parameters come again with other budgets."""
+
+    def test_a_finite_space_is_proposed_once_with_pending_trials(self, make: MakeTuner) -> None:
+        tuner = make("minimize")
+        tuner.update_search_space(FINITE)
+        proposed: list[Any] = []
+        while fresh := tuner.generate_multiple_parameters(list(range(len(proposed), len(proposed) + 7))):
+            proposed += fresh
+        budgets = {parameters["TRIAL_BUDGET"] for parameters in proposed}
+        names = {json.dumps(parameters, sort_keys=True) for parameters in proposed}
+        assert len(proposed) == len(names) == 9 * len(budgets)
+
+    def test_what_a_user_tried_in_a_finite_space_is_not_tried_again(self, make: MakeTuner) -> None:
+        tuner = make("minimize")
+        tuner.update_search_space(FINITE)
+        first, second = tuner.generate_multiple_parameters([0, 1])
+        other = make("minimize")
+        other.update_search_space(FINITE)
+        other.receive_trial_result(None, first, 1.0, customized=True)  # type: ignore[arg-type]
+        other.import_data([{"parameter": second, "value": 1.0}])
+        rest = other.generate_multiple_parameters(list(range(100)))
+        assert first not in rest
+        assert second not in rest
+        same_budget = [it for it in rest if it["TRIAL_BUDGET"] == first["TRIAL_BUDGET"]]
+        assert len(same_budget) == 7
+
+
+class TestHyperband(BudgetTests, TunerContract, RebuildContract):
+    tuner = Hyperband
+
+    @pytest.fixture
+    def make(self) -> MakeTuner:
+        return lambda mode: Hyperband(mode, R=27, seed=7)
+
+
+class TestBohb(BudgetTests, TunerContract, RebuildContract):
+    tuner = BOHB
+
+    @pytest.fixture
+    def make(self) -> MakeTuner:
+        return lambda mode: BOHB(mode, max_budget=9, num_samples=8, top_n_percent=50, seed=7)
+
+
+ELSEWHERE = {BatchTuner: "its search space is a list of points: test_algorithms_batch.py holds it to the same"}
+"""Tuners to which these search spaces mean nothing."""
 
 
 def test_every_built_in_tuner_is_held_to_these_contracts() -> None:

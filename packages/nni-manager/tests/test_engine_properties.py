@@ -475,7 +475,7 @@ class World(RuleBasedStateMachine):
             if trial.cancel_reason is not None and process is not None:
                 assert process.is_canceled, "a trial that is to stop was not told so"
         if self.status in ENDED:
-            assert not state.active and not state.requests.unanswered and not state.requests.owed
+            assert not state.active and not state.requests.unanswered
             assert state.experiment.ended_at is not None and state.experiment.running_since is None
         else:
             assert (state.experiment.running_since is None) == state.experiment.paused
@@ -509,11 +509,16 @@ class World(RuleBasedStateMachine):
         assert numbers == sorted(set(numbers)), "calls are noted twice or out of order"
         asked = [one for note in notes if note.kind is TunerNoteKind.ASKED for one in note.parameter_ids]
         assert asked == list(range(self.state.experiment.next_parameter_id)), "an id was asked for twice"
-        closing = (TunerNoteKind.PROPOSED, TunerNoteKind.WITHDRAWN)
-        closed = Counter(one for note in notes if note.kind in closing for one in note.parameter_ids)
+        withdrawn = [
+            one for note in notes if note.kind is TunerNoteKind.WITHDRAWN for one in note.parameter_ids
+        ]
+        proposals = [note for note in notes if note.kind is TunerNoteKind.PROPOSED]
+        closed = Counter([*withdrawn, *(note.parameter_ids[0] for note in proposals if note.trial_id)])
+        held = [note.parameter_ids[0] for note in proposals if not note.trial_id]
         requests = self.state.requests
-        open_ids = requests.unanswered | requests.owed
-        assert not requests.unanswered & requests.owed
+        assert set(held) - closed.keys() == requests.held.keys() and len(held) == len(set(held))
+        open_ids = requests.unanswered | requests.owed | requests.held.keys()
+        assert len(open_ids) == len(requests.unanswered) + len(requests.owed) + len(requests.held)
         assert set(closed.values()) <= {1}, "an id ended twice"
         assert closed.keys() | open_ids == set(asked) and not closed.keys() & open_ids, "an id has no end"
         created = {n.trial_id: n for n in notes if n.kind is TunerNoteKind.PROPOSED and n.trial_id}

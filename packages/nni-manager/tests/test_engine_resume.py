@@ -137,7 +137,7 @@ def test_a_space_that_was_explored_is_asked_again_after_a_resume():
     story.end(0)
     story.end(1)
     assert story.status is ExperimentStatus.DONE and story.experiment.end_reason.actor is Actor.TUNER
-    assert restored_experiment(story.storage).owed == ()
+    assert restored_experiment(story.storage).owed == (2, 3)
     story.restart()
     assert story.status is ExperimentStatus.DONE and story.experiment.end_reason.actor is Actor.TUNER
     story.grid = 3
@@ -307,14 +307,19 @@ def test_what_is_open_at_the_end_of_a_history():
 
     refused = TunerNote(TunerNoteKind.REFUSED, 0, (2, 3))
     end = TunerNote(TunerNoteKind.TRIAL_END, 5, (), "t")
-    assert open_requests([]) == ((), (), 0, None)
-    assert open_requests([asked(1, 0, 1, 2, 3), proposed(1)]) == ((0, 2, 3), (), 1, None)
-    assert open_requests([asked(1, 0, 1, 2, 3), proposed(0), refused, end]) == ((1,), (2, 3), 5, None)
+    assert open_requests([]) == ((), (), 0, None, {})
+    assert open_requests([asked(1, 0, 1, 2, 3), proposed(1)]) == ((0, 2, 3), (), 1, None, {})
+    assert open_requests([asked(1, 0, 1, 2, 3), proposed(0), refused, end]) == ((1,), (2, 3), 5, None, {})
     late = [asked(1, 1, 2, 3), refused, proposed(2), TunerNote(TunerNoteKind.WITHDRAWN, 0, (1,))]
-    assert open_requests(late) == ((), (3,), 1, None)
+    assert open_requests(late) == ((), (3,), 1, None, {})
     first = [asked(1, 4, data={"initial": 0})]
-    assert open_requests(first) == ((4,), (), 1, 4)
-    assert open_requests([*first, proposed(4), asked(2, 5)]) == ((5,), (), 2, None)
+    assert open_requests(first) == ((4,), (), 1, 4, {})
+    assert open_requests([*first, proposed(4), asked(2, 5)]) == ((5,), (), 2, None, {})
+    held = [
+        asked(1, 0, 1),
+        *(TunerNote(TunerNoteKind.PROPOSED, 0, (one,), data={"x": one}) for one in (0, 1)),
+    ]
+    assert open_requests([*held, proposed(0)]) == ((), (), 1, None, {1: {"x": 1}})
 
 
 def test_a_record_without_an_experiment_cannot_go_on():

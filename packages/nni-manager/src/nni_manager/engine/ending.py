@@ -70,7 +70,7 @@ def settle(state: State, step: Step, at: float) -> None:
     """Brings the status in line with the limits and the tuner, and ends what has nothing left to wait for."""
     if state.end_status is not None:
         if not state.active:
-            _end(state, step, state.end_status, state.experiment.end_reason, at, refused=False)
+            _end(state, step, state.end_status, state.experiment.end_reason, at)
         return
     if not state.is_open:
         return
@@ -86,7 +86,7 @@ def settle(state: State, step: Step, at: float) -> None:
         step.set_status(ExperimentStatus.RUNNING, None)
     nothing_to_come = limit is not None or not state.requests.may_ask
     if nothing_to_come and not state.active and state.requests.tuner_is_idle:
-        _end(state, step, ExperimentStatus.DONE, state.experiment.end_reason, at, refused=True)
+        _end(state, step, ExperimentStatus.DONE, state.experiment.end_reason, at)
 
 
 def _apply_time_limit(state: State, step: Step, reason: EndReason, at: float) -> None:
@@ -96,10 +96,8 @@ def _apply_time_limit(state: State, step: Step, reason: EndReason, at: float) ->
             cancel_trial(state, step, trial, reason, at)
 
 
-def _end(
-    state: State, step: Step, status: ExperimentStatus, reason: EndReason | None, at: float, *, refused: bool
-) -> None:
-    withdrawn = state.requests.close(refused=refused)
+def _end(state: State, step: Step, status: ExperimentStatus, reason: EndReason | None, at: float) -> None:
+    withdrawn = state.requests.withdraw()
     if withdrawn:
         step.note(TunerNote(TunerNoteKind.WITHDRAWN, 0, withdrawn))
     give_back_initial(state, step, withdrawn)

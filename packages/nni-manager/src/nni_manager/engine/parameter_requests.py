@@ -4,19 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Any
 
 
 @dataclass(slots=True)
 class ParameterRequests:
-    """Every id that the tuner was asked for ends as exactly one of created, refused or withdrawn.
+    """Every id that the tuner was asked for becomes a trial, is withdrawn, or stays owed or held.
 
     Attributes:
         unanswered: Ids that the tuner has not answered yet.
-        owed: Ids that it has refused for now; it may still propose parameters for them.
+        owed: Ids that it has refused for now; it may still propose parameters for them, also when the
+            experiment has ended and goes on.
+        held: Parameters by id that came when no trial might be created. The tuner counts on them, so they
+            become trials once some may be created.
         may_ask: Whether asking again can help: the tuner has heard something new since it last refused.
         exhausted: Whether the tuner's last answer was a refusal.
         created_count: How many ids became trials.
-        refused_count: How many ids were refused for good.
         withdrawn_count: How many ids were taken back because no trial may start any more.
         last_number: The last number that was given to a call to the tuner.
         last_told: The number of the last call that the tuner was told, or is being told beside the engine.
@@ -26,10 +29,10 @@ class ParameterRequests:
 
     unanswered: set[int] = field(default_factory=set)
     owed: set[int] = field(default_factory=set)
+    held: dict[int, Any] = field(default_factory=dict)
     may_ask: bool = True
     exhausted: bool = False
     created_count: int = 0
-    refused_count: int = 0
     withdrawn_count: int = 0
     last_number: int = 0
     last_told: int = 0
@@ -74,18 +77,9 @@ class ParameterRequests:
             self.exhausted = True
         return refused
 
-    def close(self, *, refused: bool) -> tuple[int, ...]:
-        """Ends every open id: those owed as refused or withdrawn, the unanswered ones as withdrawn.
-
-        Returns:
-            The ids that were open.
-        """
-        ended = tuple(sorted(self.owed | self.unanswered))
-        if refused:
-            self.refused_count += len(self.owed)
-        else:
-            self.withdrawn_count += len(self.owed)
-        self.withdrawn_count += len(self.unanswered)
-        self.owed.clear()
+    def withdraw(self) -> tuple[int, ...]:
+        """Takes back the ids that the tuner has not answered, and returns them."""
+        withdrawn = tuple(sorted(self.unanswered))
+        self.withdrawn_count += len(withdrawn)
         self.unanswered.clear()
-        return ended
+        return withdrawn

@@ -93,9 +93,10 @@ class TunerNote:
     ASKED: `parameter_ids` were asked for by call `number`. `data` is {"initial": index} where the tuner is to
         complete those initial parameters, None otherwise.
     PROPOSED: parameters came under the one id in `parameter_ids`. `trial_id` is the trial made of them, ""
-        when none was made; `data` has the parameters then, and where the trial has others than were proposed.
+        when none might be created; `data` has the parameters then, and where the trial has others than were
+        proposed. Once a trial is made of them all the same, another note with it follows.
     REFUSED: the tuner had no parameters for `parameter_ids`; it still owes them.
-    WITHDRAWN: `parameter_ids` that were open are not expected any more.
+    WITHDRAWN: the experiment ended, and `parameter_ids`, which had no answer, are not expected any more.
     FINAL_RESULT: the first final result of `trial_id` was told by call `number`.
     INTERMEDIATE_RESULT: the result {"index": ..., "value": ...} in `data` of `trial_id` was told by call
         `number`. There are none for a tuner that does not want to hear them.

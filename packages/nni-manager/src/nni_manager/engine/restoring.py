@@ -50,6 +50,7 @@ class RestoredExperiment:
         last_number: The number of the last call to the tuner.
         alive_until: The last moment at which the earlier manager is known to have run.
         initial_request: The unanswered id under which the tuner completes initial parameters, None if none.
+        held: Proposed parameters by id that no trial was made of yet.
     """
 
     experiment: ExperimentRecord
@@ -62,6 +63,7 @@ class RestoredExperiment:
     last_number: int
     alive_until: float
     initial_request: int | None = None
+    held: Mapping[int, Any] = field(default_factory=dict)
 
 
 class OpenRequests(NamedTuple):
@@ -72,18 +74,21 @@ class OpenRequests(NamedTuple):
         owed: The ids that it refused for now, rising.
         last_number: The number of the last call, 0 when there was none.
         initial_request: The unanswered id under which the tuner completes initial parameters, None if none.
+        held: Proposed parameters by id that no trial was made of.
     """
 
     unanswered: tuple[int, ...]
     owed: tuple[int, ...]
     last_number: int
     initial_request: int | None
+    held: dict[int, Any]
 
 
 def open_requests(notes: Iterable[TunerNote]) -> OpenRequests:
     """Returns what is open at the end of the tuner's history."""
     unanswered: dict[int, bool] = {}
     owed: set[int] = set()
+    held: dict[int, Any] = {}
     last_number = 0
     for note in notes:
         last_number = max(last_number, note.number)
@@ -92,11 +97,14 @@ def open_requests(notes: Iterable[TunerNote]) -> OpenRequests:
             continue
         for parameter_id in note.parameter_ids:
             owed.discard(parameter_id)
+            held.pop(parameter_id, None)
+            if note.kind is TunerNoteKind.PROPOSED and not note.trial_id:
+                held[parameter_id] = note.data
             if unanswered.pop(parameter_id, None) is not None and note.kind is TunerNoteKind.REFUSED:
                 owed.add(parameter_id)
     initial = [parameter_id for parameter_id, is_initial in unanswered.items() if is_initial]
     return OpenRequests(
-        tuple(sorted(unanswered)), tuple(sorted(owed)), last_number, initial[-1] if initial else None
+        tuple(sorted(unanswered)), tuple(sorted(owed)), last_number, initial[-1] if initial else None, held
     )
 
 
@@ -131,6 +139,7 @@ def restore(state: State, restored: RestoredExperiment) -> None:
     requests = state.requests
     requests.unanswered.update(restored.unanswered)
     requests.owed.update(restored.owed)
+    requests.held.update(restored.held)
     requests.last_number = requests.last_told = restored.last_number
     # Open calls are told again by who makes the tuner anew, and are heard of under their numbers.
     requests.last_processed = 0 if restored.unanswered else restored.last_number

@@ -22,9 +22,13 @@ def fill_slots(state: State, step: Step, at: float) -> None:
     if state.why_no_trial(at) is not None:
         return
     _begin_initial(state, step, at)
+    _take_held(state, step, at)
     _submit_waiting(state, step)
     if state.initial_request is None and next_initial(state) is None and state.requests.may_ask:
-        _ask_tuner(state, step, state.room)
+        # Whether a tuner that has refused has more is found out with one id, since each that it refuses is
+        # owed from then on.
+        most = 1 - len(state.requests.unanswered) if state.requests.exhausted else state.room
+        _ask_tuner(state, step, min(state.room, most))
 
 
 def _submit_waiting(state: State, step: Step) -> None:
@@ -50,6 +54,19 @@ def _begin_initial(state: State, step: Step, at: float) -> None:
         step.change_experiment(initial_count=state.experiment.initial_count + 1)
 
 
+def _take_held(state: State, step: Step, at: float) -> None:
+    """Makes trials of parameters that came when none might be created, in the order asked for."""
+    while state.requests.held and state.room > 0:
+        parameter_id = min(state.requests.held)
+        parameters = state.requests.held.pop(parameter_id)
+        state.requests.created_count += 1
+        source = ParameterSource.ALGORITHM
+        record = create_trial(
+            state, step, at, parameter_id=parameter_id, source=source, parameters=parameters
+        )
+        step.note(TunerNote(TunerNoteKind.PROPOSED, 0, (parameter_id,), record.trial_id))
+
+
 def _ask_tuner(state: State, step: Step, wanted: int, data: Any = None) -> None:
     if wanted <= 0:
         return
@@ -61,12 +78,12 @@ def _ask_tuner(state: State, step: Step, wanted: int, data: Any = None) -> None:
 
 
 def take_proposal(state: State, step: Step, event: ParametersProposed) -> None:
-    """Makes a trial of proposed parameters, unless none may be created any more."""
+    """Makes a trial of proposed parameters; while none may be created they are kept."""
     ids = (event.parameter_id,)
     if not state.requests.answer(event.parameter_id):
         return
     if state.why_no_trial(event.at) is not None:
-        state.requests.withdrawn_count += 1
+        state.requests.held[event.parameter_id] = event.parameters
         give_back_initial(state, step, ids)
         step.note(TunerNote(TunerNoteKind.PROPOSED, 0, ids, data=event.parameters))
         return

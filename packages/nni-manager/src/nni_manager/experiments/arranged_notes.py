@@ -98,6 +98,7 @@ class _Arranger:
     def __init__(self, late_changes: Mapping[int, TellSearchSpace]) -> None:
         self._held: deque[_Held] = deque()
         self._requests: dict[int, _Held] = {}
+        self._without_trial: set[int] = set()
         self._late_changes = late_changes
         self._late_numbers = deque(sorted(late_changes))
 
@@ -141,6 +142,11 @@ class _Arranger:
         note = stored.note
         answer: HistoryEntry | None = None
         if note.kind is TunerNoteKind.PROPOSED:
+            parameter_id = note.parameter_ids[0]
+            if parameter_id in self._without_trial:
+                return  # the trial that was made of it later
+            if stored.trial is None:
+                self._without_trial.add(parameter_id)
             answer = ParametersProposed(note.parameter_ids[0], _proposed(stored), 0.0)
         elif note.kind is TunerNoteKind.REFUSED:
             answer = ParametersRefused(note.parameter_ids, "")

@@ -37,6 +37,7 @@ def restored_experiment(storage: Storage) -> RestoredExperiment:
         last_number=requests.last_number,
         alive_until=experiment.created_at if committed_at is None else committed_at,
         initial_request=requests.initial_request,
+        held=requests.held,
     )
 
 

@@ -204,11 +204,11 @@ def test_contradicting_fields_of_algorithms(
     assert path in problems_of(valid_config)
 
 
-def test_an_instance_of_a_tuner_is_refused_clearly(valid_config: ExperimentConfig) -> None:
+def test_what_is_no_algorithm_is_refused_clearly(valid_config: ExperimentConfig) -> None:
     class MyTuner:
         pass
 
-    with pytest.raises(ValueError, match=r"an instance of a class .*MyTuner.* CustomAlgorithmConfig"):
+    with pytest.raises(ValueError, match=r"an instance of .*MyTuner is no algorithm, .*CustomAlgorithmConf"):
         valid_config.tuner = MyTuner()
     with pytest.raises(ValueError, match="'TPE' is not an algorithm; allowed is AlgorithmConfig"):
         valid_config.tuner = "TPE"

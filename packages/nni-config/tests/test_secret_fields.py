@@ -43,6 +43,19 @@ def remote(**machine):
     return RemoteConfig(machine_list=[RemoteMachineConfig(host="a", user="b", **machine)])
 
 
+def test_an_algorithm_has_a_secret_only_where_it_is_served(tmp_path, monkeypatch):
+    given = config(tmp_path)
+    assert secret_fields(given) == []
+    given.tuner = {"endpoint": "127.0.0.1:5000"}
+    assert [field.environment_variable for field in secret_fields(given)] == ["NNI_SECRET_TUNER_TOKEN"]
+    assert take_secrets_from_environment(given, {"NNI_SECRET_TUNER_TOKEN": "abc"})
+    assert given.tuner.token == "abc"
+    assert "abc" not in repr(given) and "abc" not in str(given.to_dict())
+    # It need not be set, so that it is not said to be what lacks where something else is wrong.
+    given.tuner = {"endpoint": "127.0.0.1:5000", "caFile": "/no/such"}
+    assert missing_secrets(given) == []
+
+
 def test_every_secret_is_found_with_its_variable(tmp_path):
     services = [SafeConfig(), remote()]
     found = {

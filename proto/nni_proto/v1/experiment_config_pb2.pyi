@@ -250,12 +250,30 @@ class AlgorithmConfig(google.protobuf.message.Message):
     CLASS_NAME_FIELD_NUMBER: builtins.int
     CODE_DIRECTORY_FIELD_NUMBER: builtins.int
     CLASS_ARGS_FIELD_NUMBER: builtins.int
+    INSTANCE_FILE_FIELD_NUMBER: builtins.int
+    ENDPOINT_FIELD_NUMBER: builtins.int
+    TOKEN_FIELD_NUMBER: builtins.int
+    CA_FILE_FIELD_NUMBER: builtins.int
     name: builtins.str
     """The name of a built-in or registered algorithm."""
     class_name: builtins.str
     """The class of a custom algorithm, "module.Class"."""
     code_directory: builtins.str
     """The folder that class_name is imported from, absolute."""
+    instance_file: builtins.str
+    """The file in the experiment's folder that holds the algorithm as a pickled instance of
+    class_name.
+    """
+    endpoint: builtins.str
+    """"host:port" where the algorithm is served, as AlgorithmService says."""
+    token: builtins.str
+    """What the manager shows there. A secret: it is sent to the manager, and never in an
+    answer.
+    """
+    ca_file: builtins.str
+    """A file of certificates (PEM), absolute: the connection is TLS, and they verify the
+    server.
+    """
     @property
     def class_args(self) -> nni_proto.v1.value_pb2.ObjectValue:
         """Arguments for the algorithm, by name."""
@@ -267,15 +285,27 @@ class AlgorithmConfig(google.protobuf.message.Message):
         class_name: builtins.str | None = ...,
         code_directory: builtins.str | None = ...,
         class_args: nni_proto.v1.value_pb2.ObjectValue | None = ...,
+        instance_file: builtins.str | None = ...,
+        endpoint: builtins.str | None = ...,
+        token: builtins.str | None = ...,
+        ca_file: builtins.str | None = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["_class_name", b"_class_name", "_code_directory", b"_code_directory", "_name", b"_name", "class_args", b"class_args", "class_name", b"class_name", "code_directory", b"code_directory", "name", b"name"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["_class_name", b"_class_name", "_code_directory", b"_code_directory", "_name", b"_name", "class_args", b"class_args", "class_name", b"class_name", "code_directory", b"code_directory", "name", b"name"]) -> None: ...
+    def HasField(self, field_name: typing.Literal["_ca_file", b"_ca_file", "_class_name", b"_class_name", "_code_directory", b"_code_directory", "_endpoint", b"_endpoint", "_instance_file", b"_instance_file", "_name", b"_name", "_token", b"_token", "ca_file", b"ca_file", "class_args", b"class_args", "class_name", b"class_name", "code_directory", b"code_directory", "endpoint", b"endpoint", "instance_file", b"instance_file", "name", b"name", "token", b"token"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["_ca_file", b"_ca_file", "_class_name", b"_class_name", "_code_directory", b"_code_directory", "_endpoint", b"_endpoint", "_instance_file", b"_instance_file", "_name", b"_name", "_token", b"_token", "ca_file", b"ca_file", "class_args", b"class_args", "class_name", b"class_name", "code_directory", b"code_directory", "endpoint", b"endpoint", "instance_file", b"instance_file", "name", b"name", "token", b"token"]) -> None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_ca_file", b"_ca_file"]) -> typing.Literal["ca_file"] | None: ...
     @typing.overload
     def WhichOneof(self, oneof_group: typing.Literal["_class_name", b"_class_name"]) -> typing.Literal["class_name"] | None: ...
     @typing.overload
     def WhichOneof(self, oneof_group: typing.Literal["_code_directory", b"_code_directory"]) -> typing.Literal["code_directory"] | None: ...
     @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_endpoint", b"_endpoint"]) -> typing.Literal["endpoint"] | None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_instance_file", b"_instance_file"]) -> typing.Literal["instance_file"] | None: ...
+    @typing.overload
     def WhichOneof(self, oneof_group: typing.Literal["_name", b"_name"]) -> typing.Literal["name"] | None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_token", b"_token"]) -> typing.Literal["token"] | None: ...
 
 global___AlgorithmConfig = AlgorithmConfig
 

@@ -186,6 +186,18 @@ class ConfigBase(BaseModel):
             problems += error.problems
         raise error_of(problems)
 
+    def _secret_use(self, name: str) -> bool | None:
+        """Returns what a field for a secret is good for: None for nothing, False if it need not be set.
+
+        True says that it may be what a configuration lacks with which something is wrong.
+        """
+        return True
+
+    @classmethod
+    def _from_object(cls, value: Any) -> ConfigBase | None:
+        """Returns the configuration that an object of another class means, None if it means none."""
+        return None
+
     @classmethod
     def _refusal_of(cls, value: Any) -> str:
         """Returns why something that is no dict is not accepted where this class is expected."""

@@ -52,6 +52,29 @@ def check_host(config: ConfigBase, name: str, report: Report) -> None:
         report.add(f"{short(host)} {problem}; allowed is the name or the address of a machine", name)
 
 
+def check_endpoint(config: ConfigBase, name: str, report: Report) -> None:
+    """Reports a text that is set and is not where a process of some machine listens."""
+    endpoint = getattr(config, name)
+    if endpoint is None or report.has_problem(name):
+        return
+    host, _, port = endpoint.rpartition(":")
+    is_bracketed = host.startswith("[") and host.endswith("]")
+    is_port = port.isascii() and port.isdigit() and 0 < int(port[:6]) < 65536
+    is_host = (is_bracketed or ":" not in host) and not host_problem(host[1:-1] if is_bracketed else host)
+    if not is_port or not is_host:
+        allowed = 'allowed is "host:port", such as "127.0.0.1:5000" or "[::1]:5000"'
+        report.add(f"{short(endpoint)} is not an endpoint; {allowed}", name)
+
+
+def is_loopback(endpoint: str) -> bool:
+    """Returns whether a "host:port" is on this machine for certain."""
+    host = endpoint.rpartition(":")[0].removeprefix("[").removesuffix("]")
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
 def host_problem(host: str) -> str | None:
     """Returns what is wrong with the name or address of a machine, or None."""
     try:

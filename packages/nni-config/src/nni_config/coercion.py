@@ -65,6 +65,9 @@ def nested(config_class: type[ConfigBase], value: Any) -> ConfigBase:
         return value
     if isinstance(value, dict):
         return config_class._from_mapping(value)
+    config = config_class._from_object(value)
+    if config is not None:
+        return config
     raise InvalidConfigError([Problem((), config_class._refusal_of(value))])
 
 

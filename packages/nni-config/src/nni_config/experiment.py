@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 from os import PathLike as OsPathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_args
 
 from pydantic import ConfigDict, PrivateAttr
 from typing_extensions import Self
 
 from nni_config.algorithm import AlgorithmConfig, canonical_algorithm
+from nni_config.algorithms import AlgorithmKind
 from nni_config.base import ConfigBase
 from nni_config.experiment_checks import check_experiment, experiment_warnings
 from nni_config.fields import (
@@ -26,6 +27,7 @@ from nni_config.fields import (
 )
 from nni_config.names import comparable
 from nni_config.open_types import MaybeNone, TrainingServices
+from nni_config.optimize_mode import take_modes_of_instances
 from nni_config.origin import Origin
 from nni_config.paths import absolute_path, default_experiments_directory
 from nni_config.plain import NotPlainError, plain_value
@@ -233,6 +235,12 @@ class ExperimentConfig(ConfigBase):
             else:
                 self.tuner = self.advisor
             self.advisor = None
+        kinds: tuple[AlgorithmKind, ...] = get_args(AlgorithmKind)
+        for kind in kinds:
+            algorithm = getattr(self, kind)
+            if algorithm is not None:
+                algorithm.name_instance_file(kind)
+        take_modes_of_instances(self, report)
 
     def _load_search_space(self, report: Report) -> None:
         """Reads the search space's file, unless the search space was read from it before."""

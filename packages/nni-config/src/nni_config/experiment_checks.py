@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from nni_config.algorithms import find_algorithm, is_misspelt
-from nni_config.checks import check_host
+from nni_config.checks import check_host, is_loopback
 from nni_config.initial_parameters import initial_parameters_problems
 from nni_config.optimize_mode import check_optimize_mode
 from nni_config.platforms import PLATFORMS
@@ -49,7 +49,7 @@ def experiment_warnings(config: ExperimentConfig) -> list[str]:
     if config._replaces_search_space:
         warnings.append("search_space: search_space_file is set too, and wins")
     warnings += [*_address_warnings(config), *_placeholder_warnings(config)]
-    warnings += _initial_warnings(config)
+    warnings += [*_initial_warnings(config), *_endpoint_warnings(config)]
     if _has_standard_space(config):
         return warnings
     problems = search_space_problems(config.search_space) if _looks_standard(config.search_space) else []
@@ -97,6 +97,16 @@ def _placeholder_warnings(config: ExperimentConfig) -> Iterator[str]:
             yield str(Problem((name, *path), f"{text!r} looks like a placeholder that is not filled in"))
 
 
+def _endpoint_warnings(config: ExperimentConfig) -> Iterator[str]:
+    for name in ("tuner", "assessor"):
+        algorithm = getattr(config, name)
+        if algorithm is None or algorithm.token is None or algorithm.ca_file is not None:
+            continue
+        if not is_loopback(algorithm.endpoint or ""):
+            where = f"it goes to {algorithm.endpoint} unencrypted"
+            yield f"{name}.token: {where}; with ca_file the connection is TLS"
+
+
 def _guessed_address() -> str:
     from nni_config.utils import get_ipv4_address
 
@@ -108,12 +118,12 @@ def _guessed_address() -> str:
 
 def _check_algorithms(config: ExperimentConfig, report: Report) -> None:
     if config.tuner is not None:
-        config.tuner.check_name("tuner", report.at("tuner"))
+        config.tuner.check_kind("tuner", report.at("tuner"))
     elif not report.has_problem("tuner"):
         # From the class on these are NNI's own words, which scripts may look for.
         report.add('ExperimentConfig: tuner must be set; allowed is for example the name "TPE"', "tuner")
     if config.assessor is not None:
-        config.assessor.check_name("assessor", report.at("assessor"))
+        config.assessor.check_kind("assessor", report.at("assessor"))
 
 
 def _check_training_services(config: ExperimentConfig, report: Report) -> None:
@@ -153,7 +163,8 @@ def _has_standard_space(config: ExperimentConfig) -> bool:
 def _is_probably_standard(config: ExperimentConfig, report: Report) -> bool:
     """Returns whether the space is most likely for a built-in tuner, where the tuner given is wrong."""
     tuner = config.tuner
-    is_own = (tuner is not None and tuner.class_name is not None) or report.has_problem("tuner", "class_name")
+    is_chosen = tuner is not None and (tuner.class_name is not None or tuner.endpoint is not None)
+    is_own = is_chosen or report.has_problem("tuner", "class_name")
     return not is_own and _looks_standard(config.search_space)
 
 

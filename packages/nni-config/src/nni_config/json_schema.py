@@ -211,19 +211,22 @@ def _algorithm(kind: AlgorithmKind, is_needed: bool) -> Schema:
     properties["className"]["anyOf"][0]["pattern"] = r"^[^\s.\d][^\s.]*(\.[^\s.\d][^\s.]*)+$"
     mode = {"optimize_mode": {"description": "Which results are better.", "enum": ["maximize", "minimize"]}}
     arguments = {"properties": mode, "additionalProperties": {"$ref": "#/$defs/argument"}}
-    by_name = {"className": {"type": "null"}, "codeDirectory": {"type": "null"}}
+    by_name = _nulls("className", "codeDirectory", "instanceFile", "endpoint", "token", "caFile")
     built_in = {
         **_present("name"),
         "properties": {"name": _not_null_and_none_of(added), **by_name, "classArgs": arguments},
     }
     registered = {"required": ["name"], "properties": {"name": _name_of(added), **by_name}}
-    empty = {"properties": {"name": {"type": "null"}, "className": {"type": "null"}, "classArgs": _EMPTY}}
-    own = {
-        **_present("className"),
-        "properties": {"className": {"not": {"type": "null"}}, "name": {"type": "null"}},
-    }
-    choices = [built_in, *([registered] if added else []), own, *([] if is_needed else [empty])]
+    nothing = _nulls("name", "className", "endpoint")
+    empty = {"properties": {**nothing, "classArgs": _EMPTY}}
+    own = _present("className", _nulls("name", "endpoint", "token", "caFile"))
+    served = _present("endpoint", _nulls("name", "className", "codeDirectory", "instanceFile"))
+    choices = [built_in, *([registered] if added else []), own, served, *([] if is_needed else [empty])]
     return {**schema, "oneOf": choices}
+
+
+def _nulls(*names: str) -> Schema:
+    return {name: {"type": "null"} for name in names}
 
 
 def _added_names(kind: AlgorithmKind) -> list[str]:
@@ -242,14 +245,15 @@ def _not_null_and_none_of(names: list[str]) -> Schema:
 _EMPTY: Schema = {"anyOf": [{"type": "null"}, {"type": "object", "maxProperties": 0}]}
 
 
-def _present(name: str) -> Schema:
-    return {"required": [name], "properties": {name: {"not": {"type": "null"}}}}
+def _present(name: str, others: Schema | None = None) -> Schema:
+    return {"required": [name], "properties": {name: {"not": {"type": "null"}}, **(others or {})}}
 
 
 _ABSENT_TUNER: Schema = {"properties": {"tuner": {"type": "null"}}}
+_CHOICES = [_present("name"), _present("className"), _present("endpoint")]
 _CHOSEN_ADVISOR: Schema = {
     "required": ["advisor"],
-    "properties": {"advisor": {"type": "object", "anyOf": [_present("name"), _present("className")]}},
+    "properties": {"advisor": {"type": "object", "anyOf": _CHOICES}},
 }
 
 

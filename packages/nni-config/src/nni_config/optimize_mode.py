@@ -59,6 +59,26 @@ def check_optimize_mode(config: ExperimentConfig, report: Report) -> None:
             report.add(f"{mode!r} contradicts {where}, which is {first[1]!r}; allowed is one mode", *path)
 
 
+def take_modes_of_instances(config: ExperimentConfig, report: Report) -> None:
+    """Gives the experiment the mode that an instance was made with, which no argument in it tells.
+
+    Args:
+        config: The configuration; it is changed.
+        report: Gets a mode that contradicts the experiment's.
+    """
+    for name in ("tuner", "assessor"):
+        algorithm = getattr(config, name)
+        instance = None if algorithm is None else algorithm.instance
+        mode = None if instance is None else instance.optimize_mode
+        if mode is None:
+            continue
+        if config.optimize_mode is None:
+            config.optimize_mode = mode
+        elif config.optimize_mode != mode:
+            message = f"the instance has optimize_mode {mode!r}, which contradicts {config.optimize_mode!r}"
+            report.add(f"{message}; allowed is one mode", name)
+
+
 def _written_modes(config: ExperimentConfig) -> Iterator[tuple[Steps, Any]]:
     if config.optimize_mode is not None:
         yield ("optimize_mode",), config.optimize_mode

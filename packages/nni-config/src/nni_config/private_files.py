@@ -32,8 +32,12 @@ def runtime_directory() -> Path:
     return directory
 
 
-def write_private_file(path: Path, text: str) -> None:
+def write_private_file(path: Path, content: str | bytes) -> None:
     """Writes a file that only its owner can read, whole or not at all.
+
+    Args:
+        path: The file.
+        content: What it is to hold; text is written as UTF-8.
 
     Raises:
         OSError: It cannot be written.
@@ -41,8 +45,8 @@ def write_private_file(path: Path, text: str) -> None:
     # mkstemp makes the file with mode 0600.
     descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(text)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content.encode() if isinstance(content, str) else content)
         Path(temporary).replace(path)
     except BaseException:
         Path(temporary).unlink()

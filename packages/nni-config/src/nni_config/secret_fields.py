@@ -23,11 +23,13 @@ class SecretField:
         owner: The configuration that has the field.
         path: The way to the field from the whole configuration.
         is_required: Whether it must be set.
+        may_be_missed: Whether it may be what a configuration lacks with which something is wrong.
     """
 
     owner: ConfigBase
     path: Steps
     is_required: bool
+    may_be_missed: bool = True
 
     @property
     def text(self) -> str:
@@ -104,15 +106,17 @@ def missing_secrets(config: ConfigBase) -> list[SecretField]:
         config.validate()
     except InvalidConfigError as error:
         wrong = {it.path[:-1] for it in error.problems if it.path and it.path not in paths}
-    return [field for field in unset if field.is_required or field.path[:-1] in wrong]
+    return [
+        field for field in unset if field.is_required or (field.may_be_missed and field.path[:-1] in wrong)
+    ]
 
 
 def _secret_fields(config: ConfigBase, path: Steps) -> list[SecretField]:
     fields = type(config).model_fields
     found = [
-        SecretField(config, (*path, name), is_required(fields[name]))
+        SecretField(config, (*path, name), is_required(fields[name]), use)
         for name, kind in field_kinds(type(config)).items()
-        if kind.is_secret
+        if kind.is_secret and (use := config._secret_use(name)) is not None
     ]
     for step, child in config._children():
         found += _secret_fields(child, (*path, *step))

@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from nni_config import ExperimentConfig, InvalidConfigError, Problem
+from nni_config.algorithm_instances import FOLDER
 from nni_config.private_files import write_private_file
 
 _MAIN = "__main__."
 _MODULE = "main_classes"
-_FOLDER = "classes"
 
 _TEXT = '''\
 """The classes of a script or a notebook that this experiment uses. Written for it; changes are lost."""
@@ -53,7 +53,7 @@ class MainClasses:
             OSError: It cannot be written.
         """
         if self._pickled:
-            directory = self.folder / _FOLDER
+            directory = self.folder / FOLDER
             directory.mkdir(mode=0o700, exist_ok=True)
             pickled = base64.b64encode(self._pickled).decode()
             text = _TEXT.format(directories=self._directories, pickled=pickled)
@@ -76,7 +76,7 @@ def main_classes(config: ExperimentConfig, folder: Path) -> MainClasses:
     for kind in ("tuner", "assessor"):
         algorithm = getattr(config, kind)
         class_name = None if algorithm is None else algorithm.class_name
-        if class_name is None or not class_name.startswith(_MAIN):
+        if class_name is None or not class_name.startswith(_MAIN) or algorithm.instance_file is not None:
             continue
         name = class_name.removeprefix(_MAIN)
         value = getattr(sys.modules["__main__"], name, None)
@@ -87,7 +87,7 @@ def main_classes(config: ExperimentConfig, folder: Path) -> MainClasses:
         found[name] = value
         directories.append(str(algorithm.code_directory))
         algorithm.class_name = f"{_MODULE}.{name}"
-        algorithm.code_directory = str(folder / _FOLDER)
+        algorithm.code_directory = str(folder / FOLDER)
     if problems:
         raise InvalidConfigError(problems)
     pickled = _pickled(found) if found else b""

@@ -21,6 +21,7 @@ from nni_proto.v1.experiment_service_pb2 import (
     StartExperimentRequest,
 )
 
+from nni_client.algorithm_instances import PickledInstances, pickled_instances
 from nni_client.connection import Connection, Session, load_grpc
 from nni_client.errors import (
     InvalidArgumentError,
@@ -99,11 +100,13 @@ def start_experiment(
         KeyboardInterrupt: Ctrl-C was pressed.
     """
     classes = main_classes(config, command.log_directory.parent)
+    instances = pickled_instances(config, command.log_directory.parent)
     message = config_to_message(config)
     name = experiment_name(command.experiment_id)
 
     def begin(session: Session) -> None:
         classes.write()
+        instances.write()
         create = CreateExperimentRequest(
             request_id=str(uuid.uuid4()), experiment_id=command.experiment_id, config=message
         )
@@ -138,6 +141,9 @@ def resume_experiment(
     """
     name = experiment_name(command.experiment_id)
     classes = None if config is None else main_classes(config, command.log_directory.parent)
+    instances = (
+        PickledInstances() if config is None else pickled_instances(config, command.log_directory.parent)
+    )
     request = ResumeExperimentRequest(name=name, config=None if config is None else config_to_message(config))
     limit = options.call_timeout or seconds_from_environment(CALL_TIMEOUT, RESUME_TIMEOUT)
 
@@ -151,6 +157,7 @@ def resume_experiment(
             hint = f"\n{_MISSING_SECRETS}" if missing_secrets(recorded) else ""
         if classes is not None:
             classes.write()
+        instances.write()
         try:
             session.call(RESUME_EXPERIMENT, request, limit)
         except InvalidConfigError as error:

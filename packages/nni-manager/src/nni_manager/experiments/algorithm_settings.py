@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from nni_config import AlgorithmConfig, ExperimentConfig
 from nni_config.registered_algorithms import find_registered
 
@@ -39,6 +41,7 @@ def algorithm_settings(
     if registered is not None:  # which is from here on a class of the user's like any other
         class_name = registered.class_name
         class_args = {**(registered.class_args or {}), **(class_args or {})}
+    instance_file = algorithm.instance_file
     if kind == "tuner" and seed is not None:
         class_args = {**(class_args or {}), "seed": seed}
     return AlgorithmSettings(
@@ -53,4 +56,8 @@ def algorithm_settings(
         checkpoint_directory=folder.checkpoint_directory,
         environment=environment,
         log_level=config.log_level or ("debug" if config.debug else "info"),
+        instance_file=None if instance_file is None else folder.classes_directory / instance_file,
+        endpoint=algorithm.endpoint,
+        token=algorithm.token,
+        ca_file=None if algorithm.ca_file is None else Path(algorithm.ca_file),
     )

@@ -8,6 +8,8 @@ import secrets
 from dataclasses import dataclass
 from pathlib import Path
 
+from nni_config.algorithm_instances import FOLDER
+
 from nni_manager.experiments.errors import (
     ExperimentAlreadyExistsError,
     ExperimentNotFoundError,
@@ -51,6 +53,11 @@ class ExperimentFolder:
     def code_directory(self) -> Path:
         """The copy of the code that trials run in, with snapshot_code."""
         return self.path / "code"
+
+    @property
+    def classes_directory(self) -> Path:
+        """Classes and pickled instances of a script or a notebook that are tuner or assessor."""
+        return self.path / FOLDER
 
     def exists(self) -> bool:
         """Whether there is an experiment in it."""

@@ -6,6 +6,7 @@ import asyncio
 import signal
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -28,6 +29,9 @@ from nni_manager.storage.sqlite import open_sqlite_storage
 from nni_manager.training.interface import Emit, TrainingService, TrainingServiceError
 from nni_manager.training.local import LocalTrainingService
 from nni_manager.tuning.algorithm_process import AlgorithmProcess
+from nni_manager.tuning.interface import AlgorithmSettings
+from nni_manager.tuning.interface import Emit as AlgorithmEmit
+from nni_manager.tuning.served_connection import Servers
 
 _GRACE_SECONDS = 5.0
 
@@ -79,10 +83,14 @@ def make_application(surroundings: Surroundings) -> Application:
     parts = Parts(
         open_storage=open_sqlite_storage,
         make_training_service=_make_training_service,
-        make_algorithm=AlgorithmProcess,
+        make_algorithm=partial(_make_algorithm, Servers()),
         trial_environment=surroundings.trial_environment,
     )
     return ExperimentService(surroundings.experiments_directory, parts, _recorded(surroundings, parts))
+
+
+def _make_algorithm(servers: Servers, settings: AlgorithmSettings, emit: AlgorithmEmit) -> AlgorithmProcess:
+    return AlgorithmProcess(settings, emit, None if settings.endpoint is None else servers.connect)
 
 
 def _recorded(surroundings: Surroundings, parts: Parts) -> OpenExperiment | None:

@@ -12,7 +12,8 @@ from nni_proto.v1.algorithm_pb2 import AlgorithmRequest, AlgorithmResponse, Hist
 
 from nni_manager.engine.effects import AssessorCall, TellSearchSpace, TunerCall
 from nni_manager.engine.events import AlgorithmFailed, TunerProcessed
-from nni_manager.tuning.connection import SECONDS_TO_EXIT, Connection, Ending, connect
+from nni_manager.tuning.connection import connect
+from nni_manager.tuning.conversation import SECONDS_TO_EXIT, Connect, Conversation, Ending
 from nni_manager.tuning.history_frames import next_piece
 from nni_manager.tuning.interface import (
     NO_HISTORY,
@@ -45,12 +46,15 @@ class AlgorithmProcess:
     Args:
         settings: Which algorithm, and with what.
         emit: Gets what it answers, in the event loop's thread.
+        connect_to: Makes each life of it; None for a process of our own.
     """
 
-    def __init__(self, settings: AlgorithmSettings, emit: Emit) -> None:
+    def __init__(self, settings: AlgorithmSettings, emit: Emit, connect_to: Connect | None = None) -> None:
         self._settings = settings
         self._emit = emit
-        self._connection: Connection | None = None
+        self._connect = connect_to or connect
+        self._connecting: asyncio.Future[Conversation] | None = None
+        self._connection: Conversation | None = None
         self._call_numbers: dict[int, int] = {}
         self._waiters: dict[int, asyncio.Future[None]] = {}
         self._space_changes = SpaceChanges()
@@ -64,7 +68,7 @@ class AlgorithmProcess:
 
     @property
     def pid(self) -> int | None:
-        """The process that is its present life, None before there is one."""
+        """The process that is its present life, None before there is one, and when it is not ours."""
         return None if self._connection is None else self._connection.pid
 
     @property
@@ -138,6 +142,8 @@ class AlgorithmProcess:
         """Ends the algorithm: asks, waits, kills. Emits nothing any more."""
         self._is_running = False
         self._is_closed = True
+        if self._connecting is not None and self._settings.endpoint is not None:
+            self._connecting.cancel()
         if self._connection is not None:
             await self._connection.close(grace_seconds)
 
@@ -179,11 +185,11 @@ class AlgorithmProcess:
 
     async def _make(
         self, use: InitializeAlgorithm.HistoryUse.ValueType, settings: AlgorithmSettings
-    ) -> Connection:
+    ) -> Conversation:
         kind = settings.kind
         try:
             request = initialize_request(settings, use)
-            connection = await connect(settings, self._take, self._ended)
+            connection = await self._connected(settings)
         except (OSError, TypeError, ValueError) as error:
             raise AlgorithmError(f"the {kind} cannot be started: {error}", str(error)) from error
         self._connection = connection
@@ -192,6 +198,21 @@ class AlgorithmProcess:
             raise AlgorithmError(f"the {kind} was ended while it started")
         await self._ask(request)
         return connection
+
+    async def _connected(self, settings: AlgorithmSettings) -> Conversation:
+        """Makes a life of the algorithm; gives up when `close` is called meanwhile."""
+        connecting = self._connecting = asyncio.ensure_future(
+            self._connect(settings, self._take, self._ended)
+        )
+        try:
+            return await connecting
+        except asyncio.CancelledError:
+            if self._is_closed and connecting.cancelled():
+                raise AlgorithmError(f"the {settings.kind} was ended while it started") from None
+            connecting.cancel()
+            raise
+        finally:
+            self._connecting = None
 
     async def _ask(self, request: AlgorithmRequest) -> None:
         if self._failure is not None:

@@ -7,36 +7,18 @@ import contextlib
 import logging
 import socket
 from asyncio.subprocess import Process
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 from google.protobuf.message import DecodeError
 from nni_proto.v1.algorithm_pb2 import AlgorithmRequest, AlgorithmResponse
 
 from nni_manager.tuning.child import exit_cause, kill_session, last_lines, start_child
-from nni_manager.tuning.framing import HEADER_SIZE, body_size, frame
+from nni_manager.tuning.conversation import SECONDS_TO_EXIT, Ended, Ending, Take
+from nni_manager.tuning.framing import HEADER_SIZE, body_size, frame, framed
 from nni_manager.tuning.interface import AlgorithmSettings
 from nni_manager.tuning.requests import terminate_request
 
 _logger = logging.getLogger(__name__)
-
-SECONDS_TO_EXIT = 5.0
-
-
-@dataclass(frozen=True, slots=True)
-class Ending:
-    """How a process ended, or why it cannot be talked to any more.
-
-    Attributes:
-        message: How, in words.
-        last_lines: What its log ends with, "" when that explains nothing.
-        cause: "signal 9" or "exit code 3", "" when it did not end by itself.
-    """
-
-    message: str
-    last_lines: str = ""
-    cause: str = ""
 
 
 class Connection:
@@ -51,8 +33,8 @@ class Connection:
         process: Process,
         streams: tuple[asyncio.StreamReader, asyncio.StreamWriter],
         log: tuple[Path, int],
-        take: Callable[[AlgorithmResponse], None],
-        ended: Callable[[Ending], None],
+        take: Take,
+        ended: Ended,
     ) -> None:
         """Use `connect` instead."""
         self.last_number = 0
@@ -82,20 +64,19 @@ class Connection:
             self._writer.write(data)
         return self.last_number
 
-    async def send_all(self, frames: bytes, count: int) -> bool:
+    async def send_all(self, messages: list[bytes]) -> bool:
         """Sends messages that have their numbers, and returns once the process has room for more.
 
         Args:
-            frames: The messages as they go on the socket.
-            count: How many they are.
+            messages: The messages as bytes.
 
         Returns:
             False when the process has ended.
         """
-        self.last_number += count
+        self.last_number += len(messages)
         if not self._can_send:
             return False
-        self._writer.write(frames)
+        self._writer.write(b"".join(map(framed, messages)))
         try:
             await self._writer.drain()
         except ConnectionError:
@@ -154,11 +135,7 @@ class Connection:
             self._ended(Ending(f"it sent what is not the protocol: {error}"))
 
 
-async def connect(
-    settings: AlgorithmSettings,
-    take: Callable[[AlgorithmResponse], None],
-    ended: Callable[[Ending], None],
-) -> Connection:
+async def connect(settings: AlgorithmSettings, take: Take, ended: Ended) -> Connection:
     """Starts a process and returns the connection to it.
 
     Args:

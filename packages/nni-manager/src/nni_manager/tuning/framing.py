@@ -19,8 +19,8 @@ class Message(Protocol):
         """Returns the message as bytes."""
 
 
-def frame(message: Message) -> bytes:
-    """Returns a message as it goes on the socket.
+def body_of(message: Message) -> bytes:
+    """Returns a message as bytes.
 
     Raises:
         ValueError: The message is too large.
@@ -28,7 +28,21 @@ def frame(message: Message) -> bytes:
     body = message.SerializeToString()
     if len(body) > MAX_MESSAGE_SIZE:
         raise ValueError(f"a message of {len(body)} bytes is larger than the {MAX_MESSAGE_SIZE} allowed")
+    return body
+
+
+def framed(body: bytes) -> bytes:
+    """Returns a message's bytes as they go on the socket."""
     return _HEADER.pack(len(body)) + body
+
+
+def frame(message: Message) -> bytes:
+    """Returns a message as it goes on the socket.
+
+    Raises:
+        ValueError: The message is too large.
+    """
+    return framed(body_of(message))
 
 
 def body_size(header: bytes) -> int:

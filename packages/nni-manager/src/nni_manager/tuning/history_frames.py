@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 
 from nni_manager.engine.effects import TellSearchSpace
-from nni_manager.tuning.framing import frame
+from nni_manager.tuning.framing import body_of
 from nni_manager.tuning.interface import HistoryEntry
 from nni_manager.tuning.requests import request_of
 
@@ -22,14 +22,12 @@ class Piece:
     """Some messages of a history.
 
     Attributes:
-        frames: The messages as they go on the socket.
-        count: How many they are.
+        messages: The messages as bytes.
         space_changes: The number of the call of each change of the search space, by the message's number.
         untold_space_changes: Why changes of the search space cannot be told, by the number of the call.
     """
 
-    frames: bytes = b""
-    count: int = 0
+    messages: list[bytes] = field(default_factory=list)
     space_changes: dict[int, int] = field(default_factory=dict)
     untold_space_changes: dict[int, str] = field(default_factory=dict)
 
@@ -42,22 +40,19 @@ def next_piece(entries: Iterator[HistoryEntry], last_number: int) -> Piece | Non
         last_number: The number of the message before.
     """
     piece = Piece()
-    frames = []
     has_entries = False
     for entry in islice(entries, _ENTRIES):
         has_entries = True
-        number = last_number + piece.count + 1
+        number = last_number + len(piece.messages) + 1
         try:
             request = request_of(entry)
             request.number = number
-            frames.append(frame(request))
+            piece.messages.append(body_of(request))
         except (TypeError, ValueError) as error:
             _logger.warning("An entry of the history cannot be told and is left out: %s", error)
             if isinstance(entry, TellSearchSpace):
                 piece.untold_space_changes[entry.number] = str(error)
             continue
-        piece.count += 1
         if isinstance(entry, TellSearchSpace):
             piece.space_changes[number] = entry.number
-    piece.frames = b"".join(frames)
     return piece if has_entries else None

@@ -76,6 +76,10 @@ class AlgorithmSettings:
         checkpoint_directory: Where it may keep files.
         environment: What is added to its environment.
         log_level: The level of its log: "debug", "info", "warning", "error" or "critical".
+        instance_file: The file of a pickled instance, which is the algorithm then.
+        endpoint: The "host:port" at which another process serves it, None for a process of ours.
+        token: What is shown to the process at the endpoint.
+        ca_file: The certificates (PEM) that verify that process, None for a connection without TLS.
     """
 
     kind: str
@@ -89,6 +93,10 @@ class AlgorithmSettings:
     checkpoint_directory: Path
     environment: dict[str, str] = field(default_factory=dict)
     log_level: str = "info"
+    instance_file: Path | None = None
+    endpoint: str | None = None
+    token: str | None = field(default=None, repr=False)
+    ca_file: Path | None = None
 
 
 HistoryEntry = TunerCall | AssessorCall | ParametersProposed | ParametersRefused

@@ -5,20 +5,20 @@ from __future__ import annotations
 import importlib
 import inspect
 import sys
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from nni_proto import values
 from nni_proto.v1 import algorithm_pb2
 
+from nni_manager.tuning.errors import CannotMakeError
+from nni_manager.tuning.instances import load_instance
+
 _METHODS = {
     "tuner": ("generate_multiple_parameters", "receive_trial_result", "trial_end", "update_search_space"),
     "assessor": ("assess_trial", "trial_end"),
 }
-
-
-class CannotMakeError(Exception):
-    """The algorithm cannot be made as it is configured; the text says why."""
 
 
 def make_algorithm(request: algorithm_pb2.InitializeAlgorithm) -> Any:
@@ -31,16 +31,28 @@ def make_algorithm(request: algorithm_pb2.InitializeAlgorithm) -> Any:
     is_tuner = request.kind == algorithm_pb2.InitializeAlgorithm.ALGORITHM_KIND_TUNER
     kind = "tuner" if is_tuner else "assessor"
     class_args = values.object_from_message(request.class_args)
+    if request.instance_file:
+        return _checked(load_instance(Path(request.instance_file)), kind, request.class_name)
     if not request.class_name:
         return _make_built_in(kind, request, class_args)
     if request.code_directory:
         sys.path.insert(0, request.code_directory)
     algorithm = _construct(_find_class(request.class_name, request.code_directory), class_args)
+    return _checked(algorithm, kind, request.class_name)
+
+
+def _checked(algorithm: Any, kind: str, class_name: str) -> Any:
+    from nni_manager.algorithms.advisor.base import MsgDispatcherBase
+
+    if isinstance(algorithm, MsgDispatcherBase):
+        if kind == "tuner":
+            return algorithm
+        raise CannotMakeError(f"{class_name} is an advisor, which is set as tuner or advisor, not as {kind}")
     missing = [name for name in _METHODS[kind] if not callable(getattr(algorithm, name, None))]
     if missing:
         base = f"nni.{kind}.{kind.capitalize()}"
         raise CannotMakeError(
-            f"{request.class_name} is no {kind}: it has no method {missing[0]}; it should subclass {base}"
+            f"{class_name} is no {kind}: it has no method {missing[0]}; it should subclass {base}"
         )
     return algorithm
 

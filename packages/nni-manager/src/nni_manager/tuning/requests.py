@@ -49,6 +49,7 @@ def initialize_request(
         search_space=values.to_message(settings.search_space),
         optimize_mode=settings.optimize_mode,
         history_use=history_use,
+        instance_file=None if settings.instance_file is None else str(settings.instance_file.absolute()),
     )
     return AlgorithmRequest(initialize=message)
 

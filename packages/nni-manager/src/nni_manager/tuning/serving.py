@@ -11,7 +11,8 @@ from nni_proto.v1.algorithm_pb2 import AlgorithmRequest, AlgorithmResponse, Hist
 
 from nni_manager.tuning import responses
 from nni_manager.tuning.channel import Channel
-from nni_manager.tuning.making import CannotMakeError, make_algorithm
+from nni_manager.tuning.errors import CannotMakeError
+from nni_manager.tuning.making import make_algorithm
 
 _BUILT_IN = "nni_manager.algorithms."
 
@@ -88,9 +89,18 @@ def _dispatcher(request: InitializeAlgorithm, algorithm: Any, channel: Channel) 
         from nni_manager.tuning.assessor_dispatcher import AssessorDispatcher
 
         return AssessorDispatcher(algorithm, channel.send)
+    from nni_manager.algorithms.advisor.base import MsgDispatcherBase
+
+    search_space = values.from_message(request.search_space)
+    if isinstance(algorithm, MsgDispatcherBase):
+        from nni_manager.tuning.advisor_dispatcher import AdvisorDispatcher
+
+        dispatcher = AdvisorDispatcher(algorithm, channel.send)
+        dispatcher.initialize(search_space)
+        return dispatcher
     from nni_manager.tuning.tuner_dispatcher import TunerDispatcher
 
-    algorithm.update_search_space(values.from_message(request.search_space))
+    algorithm.update_search_space(search_space)
     return TunerDispatcher(algorithm, channel.send)
 
 
@@ -104,7 +114,7 @@ def _history(request: InitializeAlgorithm, algorithm: Any, dispatcher: Any) -> _
     if request.history_use == InitializeAlgorithm.HISTORY_USE_IMPORT:
         from nni_manager.tuning.imported_history import ImportedHistory
 
-        return ImportedHistory(algorithm, dispatcher)
+        return ImportedHistory(dispatcher)
     # A user's subclass of a built-in tuner has a state of its own that only a replay brings back.
     if type(algorithm).__module__.startswith(_BUILT_IN) and hasattr(algorithm, "restore_proposal"):
         from nni_manager.tuning.told_history import ToldHistory

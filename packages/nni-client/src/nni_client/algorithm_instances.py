@@ -1,0 +1,132 @@
+"""Tuners and assessors that are instances: `config.tuner = MyTuner()`.
+
+They are pickled before anything starts, into the experiment's folder, where each new process of the algorithm
+takes a fresh copy: a resume, and a process that died, begin with what was assigned.
+"""
+
+from __future__ import annotations
+
+import io
+import pickle
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from nni_config import ExperimentConfig, InvalidConfigError, Problem
+from nni_config.algorithm_instances import FOLDER
+from nni_config.private_files import write_private_file
+
+_DEPTH = 5
+"""How many attributes deep the one that cannot be pickled is looked for."""
+
+
+@dataclass(frozen=True)
+class PickledInstances:
+    """The pickled instances of an experiment.
+
+    Attributes:
+        files: What is to be written where.
+    """
+
+    files: dict[Path, bytes] = field(default_factory=dict)
+
+    def write(self) -> None:
+        """Writes the files.
+
+        Raises:
+            OSError: One cannot be written.
+        """
+        for path, content in self.files.items():
+            path.parent.mkdir(mode=0o700, exist_ok=True)
+            write_private_file(path, content)
+
+
+def pickled_instances(config: ExperimentConfig, folder: Path) -> PickledInstances:
+    """Pickles the algorithms of a configuration that are instances.
+
+    Args:
+        config: The configuration in its canonical form.
+        folder: The experiment's folder.
+
+    Raises:
+        InvalidConfigError: One cannot be pickled; the text names the attribute. Or a configuration from a
+            record names an instance that the folder does not have.
+    """
+    files = {}
+    problems = []
+    for kind in ("tuner", "assessor"):
+        algorithm = getattr(config, kind)
+        if algorithm is None or algorithm.instance_file is None:
+            continue
+        path = folder / FOLDER / algorithm.instance_file
+        if algorithm.instance is None:
+            if not path.is_file():
+                problems.append(Problem((kind, "instance_file"), _without_instance(kind, path)))
+            continue
+        try:
+            files[path] = _pickled(algorithm.instance.value)
+        except InvalidConfigError as error:
+            problems += [problem.below(kind) for problem in error.problems]
+    if problems:
+        raise InvalidConfigError(problems)
+    return PickledInstances(files)
+
+
+def _without_instance(kind: str, path: Path) -> str:
+    return (
+        f"there is no {path}: the {kind} was an instance in Python, which no configuration file holds; "
+        "assign one in Python again, or name the class: class_name, code_directory and class_args"
+    )
+
+
+def _pickled(instance: Any) -> bytes:
+    """Returns the folders that this process imports from, and the instance, as two pickles."""
+    import cloudpickle
+
+    directories = [str(Path(entry).absolute()) for entry in sys.path if Path(entry).is_dir()]
+    content = io.BytesIO()
+    pickle.dump(directories, content)
+    try:
+        cloudpickle.dump(instance, content)
+    except Exception as error:  # whatever the objects in it raise when they are pickled
+        name = type(instance).__name__
+        attribute = next(_unpicklable(instance, f"its attribute {name}"), "something that it uses")
+        message = (
+            f"the instance of {name} cannot be sent to the process of the algorithm, since {attribute} "
+            f"cannot be pickled: {error}. Make it later, in update_search_space for one, or leave it out of "
+            "what __getstate__ returns"
+        )
+        raise InvalidConfigError([Problem((), message)]) from error
+    return content.getvalue()
+
+
+def _unpicklable(value: Any, path: str, depth: int = _DEPTH) -> Iterator[str]:
+    """Yields the ways to the innermost attributes that cannot be pickled, each with its type."""
+    if depth == 0:
+        return
+    for name, part in _parts(value):
+        if _is_picklable(part):
+            continue
+        way = f"{path}{name}"
+        yield from _unpicklable(part, way, depth - 1)
+        yield f"{way} ({type(part).__module__}.{type(part).__qualname__})"
+
+
+def _parts(value: Any) -> list[tuple[str, Any]]:
+    if isinstance(value, dict):
+        return [(f"[{key!r}]", part) for key, part in value.items()]
+    if isinstance(value, (list, tuple)):
+        return [(f"[{index}]", part) for index, part in enumerate(value)]
+    return [(f".{name}", part) for name, part in getattr(value, "__dict__", {}).items()]
+
+
+def _is_picklable(value: Any) -> bool:
+    import cloudpickle
+
+    try:
+        cloudpickle.dumps(value)
+    except Exception:  # see _pickled
+        return False
+    return True

@@ -1,0 +1,1 @@
+"""Compares the tuners with each other, with random search and with Optuna."""

@@ -1,6 +1,7 @@
 """One meaning of the search space: what a trial gets from each `_type` is the same for every built-in tuner.
 
-The tuners are those of the registry; a new one is tested as soon as it is there.
+The tuners are those of the registry; a new one is tested as soon as it is there. Batch alone is left out:
+its search space is a list of points and not parameters to combine (test_algorithms_batch.py).
 """
 
 from __future__ import annotations
@@ -14,12 +15,17 @@ from typing import Any
 
 import pytest
 from nni import NoMoreTrialError
+from nni_manager.algorithms.hpo_utils.validation import points_problems
 from nni_manager.algorithms.registry import BuiltIn, built_in_algorithms, check_algorithm
 from nni_manager.algorithms.tuner import Tuner
 from nni_manager.testing.search_spaces import without_added
 from nni_proto import values
 
-TUNERS = {built_in.name: built_in for built_in in built_in_algorithms("tuner")}
+TUNERS = {
+    built_in.name: built_in
+    for built_in in built_in_algorithms("tuner")
+    if built_in.space_problems is not points_problems
+}
 LETTERS = {"_type": "choice", "_value": ["a", "b"]}
 LIMIT = 150
 """How many parameters are drawn where they never end."""
@@ -124,7 +130,7 @@ def is_unsupported(built_in: BuiltIn, space: dict[str, Any]) -> bool:
 def tuner_for(built_in: BuiltIn, space: dict[str, Any]) -> Tuner:
     arguments = {"seed": 5} if "seed" in built_in.arguments else {}
     assert check_algorithm("tuner", built_in.name, arguments, space) == []
-    tuner: Tuner = built_in.load()(**arguments)
+    tuner: Tuner = built_in.load()(**built_in.fixed_arguments, **arguments)
     tuner.update_search_space(space)
     return tuner
 

@@ -12,9 +12,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from nni_manager.algorithms.registry import built_in_algorithms
 from nni_manager.algorithms.tuner import Tuner
+from nni_manager.algorithms.tuners.batch import BatchTuner
 from nni_manager.algorithms.tuners.bohb import BOHB
+from nni_manager.algorithms.tuners.evolution import EvolutionTuner
 from nni_manager.algorithms.tuners.grid_search import GridSearchTuner
 from nni_manager.algorithms.tuners.hyperband import Hyperband
+from nni_manager.algorithms.tuners.hyperopt import HyperoptTuner
 from nni_manager.algorithms.tuners.random import RandomTuner
 from nni_manager.algorithms.tuners.tpe import TpeTuner
 from nni_manager.engine.effects import (
@@ -247,6 +250,48 @@ class TestTpeWithoutStartup(TunerContract, RebuildContract):
         return made
 
 
+class TestTpeLegacy(TunerContract, RebuildContract):
+    tuner = HyperoptTuner
+
+    @pytest.fixture
+    def make(self) -> MakeTuner:
+        return lambda mode: HyperoptTuner("tpe", mode, seed=7)
+
+
+class TestAnneal(TunerContract, RebuildContract):
+    tuner = HyperoptTuner
+
+    @pytest.fixture
+    def make(self) -> MakeTuner:
+        return lambda mode: HyperoptTuner("anneal", mode, seed=7)
+
+
+class TestAnnealWithLiars(TunerContract, RebuildContract):
+    tuner = HyperoptTuner
+
+    @pytest.fixture
+    def make(self) -> MakeTuner:
+        return lambda mode: HyperoptTuner("anneal", mode, True, "mean", seed=7)
+
+
+class TestEvolution(TunerContract, RebuildContract):
+    tuner = EvolutionTuner
+
+    @pytest.fixture
+    def make(self) -> MakeTuner:
+        return lambda mode: EvolutionTuner(mode, seed=7)
+
+
+class TestEvolutionOfFew(TunerContract, RebuildContract):
+    """More trials run at once than are alive."""
+
+    tuner = EvolutionTuner
+
+    @pytest.fixture
+    def make(self) -> MakeTuner:
+        return lambda mode: EvolutionTuner(mode, population_size=3, seed=7)
+
+
 class BudgetTests:
     """What holds in place of tests of a finite space where parameters come again with other budgets."""
 
@@ -291,10 +336,10 @@ class TestBohb(BudgetTests, TunerContract, RebuildContract):
         return lambda mode: BOHB(mode, max_budget=9, num_samples=8, top_n_percent=50, seed=7)
 
 
-ELSEWHERE = {BatchTuner: "its search space is a list of points: test_algorithms_batch.py holds it to the same"}
+ELSEWHERE = {BatchTuner: "its search space is a list of points: test_algorithms_batch.py has its contract"}
 """Tuners to which these search spaces mean nothing."""
 
 
 def test_every_built_in_tuner_is_held_to_these_contracts() -> None:
     held = {contract.tuner for contract in RebuildContract.__subclasses__()}
-    assert held == {built_in.load() for built_in in built_in_algorithms("tuner")}
+    assert held | ELSEWHERE.keys() == {built_in.load() for built_in in built_in_algorithms("tuner")}

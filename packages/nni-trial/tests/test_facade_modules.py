@@ -53,6 +53,9 @@ EVERY_FACADE = {
     "nni.algorithms.hpo.pbt_tuner": ["PBTTuner"],
     "nni.algorithms.hpo.random_tuner": ["RandomTuner"],
     "nni.algorithms.hpo.gridsearch_tuner": ["GridSearchTuner"],
+    "nni.algorithms.hpo.batch_tuner": ["BatchTuner"],
+    "nni.algorithms.hpo.evolution_tuner": ["EvolutionTuner"],
+    "nni.algorithms.hpo.hyperopt_tuner": ["HyperoptTuner", "json2space", "json2parameter", "json2vals"],
 }
 
 

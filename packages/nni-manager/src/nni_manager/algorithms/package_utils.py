@@ -165,7 +165,7 @@ def _meta_of(built_in: BuiltIn) -> AlgoMeta:
         alias=built_in.aliases[0] if built_in.aliases else None,
         class_name=built_in.class_path,
         accept_class_args=True,
-        class_args=None,
+        class_args=dict(built_in.fixed_arguments) or None,
         validator_class_name=None,
         algo_type=built_in.kind,
         is_advisor=False,

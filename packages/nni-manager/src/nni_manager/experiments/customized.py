@@ -8,6 +8,7 @@ from typing import Any
 from nni_config import ExperimentConfig
 from nni_config.initial_parameters import initial_parameters_problems
 from nni_config.names import short
+from nni_config.space_of_points import takes_points
 
 from nni_manager.experiments.errors import InvalidArgumentError
 
@@ -51,6 +52,8 @@ def checked_import(config: ExperimentConfig, trials: Sequence[dict[str, Any]]) -
 def _misfits(config: ExperimentConfig, parameters: Any) -> list[str]:
     """Returns where parameters do not fit, each beginning with the way there."""
     space = config.search_space
+    if config.tuner is not None and takes_points(config.tuner.name):
+        return []  # what is no option of its search space does not concern the tuner
     if not _is_built_in(config) or not isinstance(space, dict):
         return []
     if not isinstance(parameters, dict):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from pathlib import Path
 
@@ -11,11 +12,14 @@ from nni_manager.engine.effects import SaveExperiment
 from nni_manager.engine.records import ExperimentOrigin, ExperimentRecord
 from nni_manager.engine.statuses import ExperimentStatus
 from nni_manager.experiments import errors
+from nni_manager.experiments.creating import algorithm_notices
 from nni_manager.experiments.folder import ExperimentFolder, check_owner, make_folder
 from nni_manager.experiments.open_experiment import OpenExperiment
 from nni_manager.experiments.parts import Parts
 from nni_manager.origin.seed import tuner_seed
 from nni_manager.storage.interface import NewerRecordError, StorageError
+
+_LOG = logging.getLogger(__name__)
 
 
 def record_experiment(
@@ -44,6 +48,7 @@ def record_experiment(
         optimize_mode=effective_optimize_mode(config),
         created_at=time.time(),
         create_request_id=request_id,
+        warnings=algorithm_notices(config),
         origin=ExperimentOrigin(seed=tuner_seed(config.tuner)),
     )
     try:
@@ -51,6 +56,8 @@ def record_experiment(
         storage.commit([SaveExperiment(record)])
     except StorageError as error:
         raise errors.StorageFailedError(str(error)) from error
+    for notice in record.warnings:
+        _LOG.warning("%s", notice)
     return OpenExperiment(record, config, folder, storage, parts)
 
 

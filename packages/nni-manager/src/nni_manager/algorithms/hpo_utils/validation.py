@@ -6,7 +6,7 @@ import logging
 from collections.abc import Collection
 from typing import Any
 
-from nni_config import check_search_space
+from nni_config import check_search_space, space_of_points
 
 _logger = logging.getLogger(__name__)
 
@@ -43,3 +43,8 @@ def search_space_problems(search_space: Any, types: Collection[str] | None = Non
         types: The allowed types, all by default.
     """
     return [f"search space: {problem}" for problem in check_search_space(search_space, types)]
+
+
+def points_problems(search_space: Any) -> list[str]:
+    """Returns what is wrong with a search space that is to be one choice of whole points."""
+    return [f"search space: {problem}" for problem in space_of_points.points_problems(search_space)]

@@ -18,6 +18,7 @@ from nni_manager.algorithms.tuners.evolution import EvolutionTuner
 from nni_manager.algorithms.tuners.grid_search import GridSearchTuner
 from nni_manager.algorithms.tuners.hyperband import Hyperband
 from nni_manager.algorithms.tuners.hyperopt import HyperoptTuner
+from nni_manager.algorithms.tuners.optuna import OptunaTuner
 from nni_manager.algorithms.tuners.random import RandomTuner
 from nni_manager.algorithms.tuners.tpe import TpeTuner
 from nni_manager.engine.effects import (
@@ -126,20 +127,26 @@ class Search:
 
 
 class RebuildContract:
-    """Tests of a tuner that is made anew. A subclass provides the fixture `make` and names the class."""
+    """Tests of a tuner that is made anew. A subclass provides the fixture `make` and names the class.
+
+    Attributes:
+        tuner: The class.
+        steps: How much happens in a run; less where a suggestion takes long.
+    """
 
     tuner: type[Tuner]
+    steps = 150
 
     @pytest.mark.parametrize("seed", range(2))
     @pytest.mark.parametrize("name", ["mixed", "nested", "choice", "qloguniform", "normal"])
     def test_after_five_deaths_the_next_suggestions_are_those_of_an_undisturbed_run(
         self, make: MakeTuner, name: str, seed: int
     ) -> None:
-        deaths = random.Random(seed).sample(range(150), 5)
+        deaths = random.Random(seed).sample(range(self.steps), 5)
         runs = []
         for dies in (False, True):
             search, rng = Search(make, SPACES[name]), random.Random(seed)
-            for number in range(150):
+            for number in range(self.steps):
                 search.step(rng)
                 if dies and number in deaths:
                     search.rebuild()
@@ -149,15 +156,15 @@ class RebuildContract:
                 search.ask(1)
             runs.append(search.suggestions)
         assert json.dumps(runs[0]) == json.dumps(runs[1])
-        assert len(runs[0]) > 60
+        assert len(runs[0]) > 0.4 * self.steps
 
     def test_a_change_of_the_search_space_is_part_of_the_history(self, make: MakeTuner) -> None:
         runs = []
         for dies in (False, True):
             search, rng = Search(make, SPACES["mixed"]), random.Random(1)
-            for number in range(120):
+            for number in range(self.steps):
                 search.step(rng)
-                if number == 60:
+                if number == self.steps // 2:
                     search.change({**SPACES["mixed"], "layers": {"_type": "randint", "_value": [5, 20]}})
                 if dies and number % 25 == 0:
                     search.rebuild()
@@ -334,6 +341,43 @@ class TestBohb(BudgetTests, TunerContract, RebuildContract):
     @pytest.fixture
     def make(self) -> MakeTuner:
         return lambda mode: BOHB(mode, max_budget=9, num_samples=8, top_n_percent=50, seed=7)
+
+
+class OptunaContract(TunerContract, RebuildContract):
+    """The contract for one of Optuna's samplers, that starts to model after a few results."""
+
+    tuner = OptunaTuner
+    sampler = "TPESampler"
+    sampler_args: dict[str, Any] = {}
+    steps = 50
+    proposals = 25
+
+    @pytest.fixture
+    def make(self) -> MakeTuner:
+        return lambda mode: OptunaTuner(self.sampler, self.sampler_args, mode, seed=7)
+
+
+class TestOptunaTpe(OptunaContract):
+    sampler_args = {"n_startup_trials": 3}
+
+
+class TestOptunaRandom(OptunaContract):
+    sampler = "RandomSampler"
+
+
+class TestOptunaCmaEs(OptunaContract):
+    sampler = "CmaEsSampler"
+    sampler_args = {"n_startup_trials": 3, "popsize": 4}
+
+
+class TestOptunaNsgaII(OptunaContract):
+    sampler = "NSGAIISampler"
+    sampler_args = {"population_size": 4}
+
+
+class TestOptunaQmc(OptunaContract):
+    sampler = "QMCSampler"
+    sampler_args = {"scramble": True}
 
 
 ELSEWHERE = {BatchTuner: "its search space is a list of points: test_algorithms_batch.py has its contract"}

@@ -10,6 +10,7 @@ from typing import Any
 
 from nni_manager.algorithms.argument_checks import Check, boolean, number, one_of, table, text
 from nni_manager.algorithms.hpo_utils.validation import points_problems, search_space_problems
+from nni_manager.algorithms.optuna_bridge import samplers as optuna_samplers
 from nni_manager.algorithms.successive_halving import checks as successive_halving
 
 
@@ -220,10 +221,11 @@ BUILT_INS = (
         {
             **_COMMON,
             "sampler": text(),
-            "sampler_args": lambda value: "" if isinstance(value, dict) else "an object",
+            "sampler_args": optuna_samplers.is_object,
         },
         packages=("optuna",),
         extra="Optuna",
+        combination_problems=optuna_samplers.combination_problems,
     ),
     BuiltIn(
         "Medianstop",

@@ -35,7 +35,13 @@ _NO_ID: Any = None
 
 
 class TunerContract:
-    """Tests of a tuner. A subclass provides the fixture `make`."""
+    """Tests of a tuner. A subclass provides the fixture `make`.
+
+    Attributes:
+        proposals: How many are asked for in each search space; fewer where one takes long.
+    """
+
+    proposals = 60
 
     @pytest.fixture
     def make(self) -> MakeTuner:
@@ -47,7 +53,7 @@ class TunerContract:
     def test_every_proposal_is_in_the_space(self, make: MakeTuner, space: dict[str, Any], mode: str) -> None:
         tuner = make(mode)
         tuner.update_search_space(space)
-        for parameter_id in range(60):
+        for parameter_id in range(self.proposals):
             for parameters in tuner.generate_multiple_parameters([parameter_id]):
                 assert parameter_problems(without_added(parameters), space) == []
                 assert json.loads(json.dumps(parameters)) == parameters

@@ -1,0 +1,1 @@
+"""What the Optuna tuner is made of."""

@@ -162,7 +162,7 @@ def test_what_a_trial_is_ranked_by() -> None:
     # 3 failed after intermediate results, 4 after its final one, which is kept.
     tell(3, "d", 0, 5.0)
     tuner.receive_trial_result(4, first[4], 0.65)
-    # 5 reported nothing, 6 and 7 are the worst, 8 is still running, with two results of which the first counts.
+    # 5 reported nothing, 6 and 7 are the worst, 8 is still running; the first of its two results counts.
     tuner.receive_trial_result(6, first[6], math.nan)
     tuner.receive_trial_result(7, first[7], -math.inf)
     tuner.receive_trial_result(8, first[8], 0.1)

@@ -50,6 +50,8 @@ EVERY_FACADE = {
     ],
     "nni.runtime.config": ["get_builtin_config_file", "get_config_directory", "get_config_file"],
     "nni.algorithms.hpo.tpe_tuner": ["TpeTuner", "TpeArguments"],
+    "nni.algorithms.hpo.bohb_advisor": ["BOHB"],
+    "nni.algorithms.hpo.hyperband_advisor": ["Hyperband"],
     "nni.algorithms.hpo.pbt_tuner": ["PBTTuner"],
     "nni.algorithms.hpo.random_tuner": ["RandomTuner"],
     "nni.algorithms.hpo.gridsearch_tuner": ["GridSearchTuner"],

@@ -11,13 +11,16 @@ from statsmodels.nonparametric.kernels import aitchison_aitken, gaussian
 
 from nni_manager.algorithms.parzen.dimensions import Array, Dimension
 
+_REFERENCE = 1.06
+
 
 class Density:
     """The mean of one kernel per point, a product over the coordinates.
 
     Numbers have normal kernels and choices those of Aitchison and Aitken, 1976; the widths are those of the
-    normal reference rule. statsmodels takes the number of options from the points; here it is that of the
-    choice, and the width of a choice is at most that at which all options are equally likely.
+    normal reference rule. For choices of more than two options this is not all as in statsmodels: the number
+    of options is that of the choice, not of those among the points, and the deviation of the options does not
+    depend on their order: sqrt((1 - sum of p^2) / 2), which for two options is the usual one.
 
     Args:
         rows: The points, more than there are columns.
@@ -37,6 +40,11 @@ class Density:
             # Releases differ in what they say of random numbers, of which this rule needs none.
             warnings.simplefilter("ignore", FutureWarning)
             estimated = KDEMultivariate(rows, types, bw="normal_reference").bw
+        for index in np.flatnonzero(self._option_counts):
+            shares = np.unique(rows[:, index], return_counts=True)[1] / len(rows)
+            deviation = np.sqrt(max(1 - np.sum(shares**2), 0) / 2)
+            estimated[index] = _REFERENCE * deviation * len(rows) ** (-1 / (4 + rows.shape[1]))
+        # Where all options are equally likely.
         most = [(count - 1) / count if count else np.inf for count in self._option_counts]
         self.bandwidths: Array = np.minimum(np.maximum(estimated, min_bandwidth), most)
 

@@ -72,11 +72,12 @@ def _check(entry: Any, report: Report) -> None:
 
 
 def _check_values(entry: dict[str, Any], report: Report) -> None:
-    if entry["algoType"] == "advisor" or entry.get("isAdvisor"):
-        key = "algoType" if entry["algoType"] == "advisor" else "isAdvisor"
-        report.add("advisors do not run in this version; allowed are tuner and assessor", key)
-    elif entry["algoType"] not in ("tuner", "assessor"):
-        report.add(f"{short(entry['algoType'])} is not allowed; allowed are tuner and assessor", "algoType")
+    if entry["algoType"] not in ("tuner", "assessor", "advisor"):
+        report.add(
+            f"{short(entry['algoType'])} is not allowed; allowed are tuner, assessor and advisor", "algoType"
+        )
+    elif entry["algoType"] == "assessor" and entry.get("isAdvisor"):
+        report.add("an assessor is no advisor; allowed is true with algoType advisor or tuner", "isAdvisor")
     for key in ("className", "classArgsValidator"):
         class_name = entry.get(key)
         if class_name is not None and not all(map(str.isidentifier, ["a", *class_name.split(".")])):

@@ -25,6 +25,8 @@ _HOMES = {
     "get_sequence_id": "nni.trial",
     "Experiment": "nni.experiment",
     "ClassArgsValidator": "nni.utils",
+    "dump": "nni.common.serializer",
+    "load": "nni.common.serializer",
 }
 
 # Modules that `import nni` brings in NNI, so that scripts use them without an import of their own.

@@ -18,6 +18,7 @@ import os
 import sys
 from typing import Any
 
+from nni_manager.algorithms.advisor.base import MsgDispatcherBase
 from nni_manager.algorithms.package_utils import AlgoMeta, get_all_algo_meta, load_class
 from nni_manager.algorithms.registry import check_algorithm
 
@@ -51,12 +52,8 @@ def class_problems(meta: AlgoMeta) -> list[str]:
         algorithm_class = load_class(meta.class_name)
     except Exception as error:
         return [_not_imported(meta.class_name, error)]
-    missing = [name for name in _METHODS[meta.algo_type] if not hasattr(algorithm_class, name)]
-    problems = []
-    if missing:
-        base = f"nni.{meta.algo_type}.{meta.algo_type.capitalize()}"
-        what = f"it has no method {missing[0]}; it should subclass {base}"
-        problems.append(f"{meta.class_name} is no {meta.algo_type}: {what}")
+    problem = _class_problem(meta, algorithm_class)
+    problems = [f"{meta.class_name} {problem}"] if problem else []
     if meta.validator_class_name is not None:
         try:
             validator_class = load_class(meta.validator_class_name)
@@ -66,6 +63,19 @@ def class_problems(meta: AlgoMeta) -> list[str]:
             what = "it has no method validate_class_args; it should subclass nni.ClassArgsValidator"
             problems.append(f"{meta.validator_class_name} is no validator: {what}")
     return problems
+
+
+def _class_problem(meta: AlgoMeta, algorithm_class: type[Any]) -> str:
+    if issubclass(algorithm_class, MsgDispatcherBase):
+        return "" if meta.algo_type == "tuner" else "is an advisor; allowed are algoType advisor and tuner"
+    if meta.is_advisor:
+        base = "nni.runtime.msg_dispatcher_base.MsgDispatcherBase"
+        return f"is no advisor: it should subclass {base}"
+    missing = [name for name in _METHODS[meta.algo_type] if not hasattr(algorithm_class, name)]
+    if not missing:
+        return ""
+    base = f"nni.{meta.algo_type}.{meta.algo_type.capitalize()}"
+    return f"is no {meta.algo_type}: it has no method {missing[0]}; it should subclass {base}"
 
 
 def validator_problems(meta: AlgoMeta, arguments: dict[str, Any]) -> list[str]:

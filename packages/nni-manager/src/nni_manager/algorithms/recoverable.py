@@ -55,9 +55,9 @@ class Recoverable:
         self.recovered_max_param_id = max(parameters, default=0)
         return self.recovered_max_param_id
 
-    def is_created_in_previous_exp(self, param_id: int | None) -> bool:
-        """Returns whether a parameter id is of an earlier life; False for None."""
-        return param_id is not None and param_id <= self.recovered_max_param_id
+    def is_created_in_previous_exp(self, param_id: Any) -> bool:
+        """Returns whether a parameter id is of an earlier life; False for None and for what is no number."""
+        return isinstance(param_id, int) and param_id <= self.recovered_max_param_id
 
     def get_previous_param(self, param_id: int) -> Any:
         """Returns the parameters of an earlier life by their id, None when unknown."""

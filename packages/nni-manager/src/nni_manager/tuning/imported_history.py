@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from nni_proto import values
 from nni_proto.v1.algorithm_pb2 import AlgorithmRequest, AlgorithmResponse, HistoryTaken
@@ -11,18 +11,20 @@ from nni_proto.v1.algorithm_pb2 import AlgorithmRequest, AlgorithmResponse, Hist
 from nni_manager.tuning import responses
 from nni_manager.tuning.tuner_dispatcher import TunerDispatcher, imported_records, record_of
 
+if TYPE_CHECKING:
+    from nni_manager.tuning.advisor_dispatcher import AdvisorDispatcher
+
 _logger = logging.getLogger(__name__)
 
 
 class ImportedHistory:
-    """Collects the results and hands them to `import_data` at the end.
+    """Collects the trials and results and hands them over at the end.
 
     Trials that go on are known to the dispatcher alone: it imports the result of one later, and does not tell
     its end.
     """
 
-    def __init__(self, tuner: Any, dispatcher: TunerDispatcher) -> None:
-        self._tuner = tuner
+    def __init__(self, dispatcher: TunerDispatcher | AdvisorDispatcher) -> None:
         self._dispatcher = dispatcher
         self._results: list[dict[str, Any]] = []
         self._proposals: list[dict[str, Any]] = []
@@ -48,9 +50,6 @@ class ImportedHistory:
 
     def end(self) -> list[AlgorithmResponse]:
         """Ends the history and returns what is answered. Whatever the tuner raises passes through."""
-        recover = getattr(self._tuner, "recover_parameter_id", None)
-        if callable(recover):
-            recover(self._proposals)
-        self._tuner.import_data(self._results)
+        self._dispatcher.go_on_from(self._proposals, self._results)
         _logger.info("A fresh tuner imported %s results.", len(self._results))
         return [responses.history_taken(HistoryTaken.WAY_IMPORTED)]

@@ -5,14 +5,17 @@ from __future__ import annotations
 import json
 import logging
 import threading
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from nni_proto import values
 from nni_proto.v1.algorithm_pb2 import AlgorithmRequest, AlgorithmResponse, HistoryTaken
 from nni_proto.v1.value_pb2 import Value
 
 from nni_manager.tuning import responses
-from nni_manager.tuning.tuner_dispatcher import TunerDispatcher
+
+if TYPE_CHECKING:
+    from nni_manager.tuning.advisor_dispatcher import AdvisorDispatcher
+    from nni_manager.tuning.tuner_dispatcher import TunerDispatcher
 
 _SECONDS_FOR_CALLBACKS = 10.0
 _LONGEST_TEXT = 200
@@ -27,7 +30,7 @@ class ReplayedHistory:
     and so are its verdicts on trials that have not ended.
     """
 
-    def __init__(self, dispatcher: TunerDispatcher) -> None:
+    def __init__(self, dispatcher: TunerDispatcher | AdvisorDispatcher) -> None:
         self._dispatcher = dispatcher
         self._send = dispatcher.send
         self._changed = threading.Condition()
@@ -36,6 +39,7 @@ class ReplayedHistory:
         self._verdicts: dict[str, AlgorithmResponse] = {}
         self._difference = ""
         self._count = 0
+        self._is_over = False
         dispatcher.send = self._take_answer
 
     def take(self, request: AlgorithmRequest) -> str:
@@ -66,16 +70,21 @@ class ReplayedHistory:
                 self._difference = f"parameters of id {min(self._recorded)}: none came"
             if self._difference:
                 return [responses.history_taken(HistoryTaken.WAY_DIFFERED, self._difference)]
-            self._dispatcher.answered.update(self._proposed)
+            unrecorded = self._dispatcher.end_history(self._proposed)
             self._dispatcher.send = self._send
+            self._is_over = True
             _logger.info("The history was replayed, %s entries.", self._count)
             taken = responses.history_taken(HistoryTaken.WAY_REPLAYED)
-            return [taken, *self._proposed.values(), *self._verdicts.values()]
+            return [taken, *unrecorded, *self._verdicts.values()]
 
     def _take_answer(self, response: AlgorithmResponse) -> None:
         """Gets what the tuner answers, from any thread."""
         kind = response.WhichOneof("response")
-        if kind == "propose":
+        with self._changed:
+            is_over = self._is_over
+        if is_over or kind in ("refused", "failed"):
+            self._send(response)
+        elif kind == "propose":
             with self._changed:
                 parameter_id = response.propose.parameter_id
                 self._proposed[parameter_id] = response
@@ -85,8 +94,6 @@ class ReplayedHistory:
         elif kind == "stop_trial":
             with self._changed:
                 self._verdicts[response.stop_trial.trial_id] = response
-        elif kind == "refused":
-            self._send(response)
 
     def _compare(self, parameter_id: int, recorded: Value) -> None:
         response = self._proposed.pop(parameter_id, None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from nni import NoMoreTrialError
@@ -33,16 +33,15 @@ class TunerDispatcher:
 
     Attributes:
         send: Sends a response.
-        answered: Ids that are answered already, and are not to be asked for again.
         imported: Ids of trials that the tuner knows by `import_data` alone, and that have not ended.
     """
 
     def __init__(self, tuner: Any, send: Callable[[AlgorithmResponse], None]) -> None:
         self.send = send
-        self.answered: set[int] = set()
         self.imported: set[int] = set()
         self._tuner = tuner
         self._asked_for: set[int] = set()
+        self._answered: set[int] = set()
         self._lock = threading.Lock()
 
     @property
@@ -68,8 +67,39 @@ class TunerDispatcher:
         else:
             _logger.warning("A tuner was told %s, which means nothing to it.", kind)
 
+    def go_on_from(self, proposals: list[dict[str, Any]], results: list[dict[str, Any]]) -> None:
+        """Lets a fresh tuner know what happened before it was made anew.
+
+        Args:
+            proposals: The trials: {"parameter_id": ..., "parameters": ...}.
+            results: {"parameter": ..., "value": ...}.
+        """
+        recover = getattr(self._tuner, "recover_parameter_id", None)
+        if callable(recover):
+            recover(proposals)
+        self._tuner.import_data(results)
+
+    def end_history(self, unrecorded: Mapping[int, AlgorithmResponse]) -> list[AlgorithmResponse]:
+        """Ends a replay.
+
+        Args:
+            unrecorded: The proposals that nobody recorded, by their ids, which are asked for again.
+
+        Returns:
+            What is to be handed in of them.
+        """
+        self._answered.update(unrecorded)
+        return list(unrecorded.values())
+
+    def restore_refusal(self, parameter_ids: Sequence[int]) -> None:
+        """Lets a tuner that hands in parameters later know which ids it owes."""
+        restore = getattr(self._tuner, "restore_refusal", None)
+        if restore is not None:
+            self._asked_for.update(parameter_ids)
+            restore(list(parameter_ids), self._propose)
+
     def _generate(self, request: RequestParameters) -> None:
-        parameter_ids = [id_ for id_ in request.parameter_ids if id_ not in self.answered]
+        parameter_ids = [id_ for id_ in request.parameter_ids if id_ not in self._answered]
         if not parameter_ids:
             return
         with self._lock:
@@ -105,7 +135,7 @@ class TunerDispatcher:
         if request.customized and not self._accepts_customized:
             _logger.info("The tuner does not take results of parameters that a user chose.")
             return
-        parameter_id = _parameter_id(request)
+        parameter_id = parameter_id_of(request)
         if parameter_id in self.imported:
             self._tuner.import_data([record_of(request)])
             return
@@ -118,7 +148,7 @@ class TunerDispatcher:
         )
 
     def _take_intermediate_result(self, request: TellIntermediateResult) -> None:
-        parameter_id = _parameter_id(request)
+        parameter_id = parameter_id_of(request)
         if parameter_id in self.imported or (parameter_id is None and not self._accepts_customized):
             return
         # In a history there may be some that an earlier tuner wanted, with other code.
@@ -127,7 +157,7 @@ class TunerDispatcher:
             self._tuner.receive_intermediate_result(parameter_id, request.trial_id, request.index, value)
 
     def _take_end(self, request: TellTrialEnd) -> None:
-        parameter_id = _parameter_id(request)
+        parameter_id = parameter_id_of(request)
         if parameter_id is None and not self._accepts_customized:
             return
         if parameter_id in self.imported:
@@ -161,5 +191,6 @@ def imported_records(request: TellImportedTrials) -> list[dict[str, Any]]:
     ]
 
 
-def _parameter_id(request: TellFinalResult | TellIntermediateResult | TellTrialEnd) -> int | None:
+def parameter_id_of(request: TellFinalResult | TellIntermediateResult | TellTrialEnd) -> int | None:
+    """Returns the id of the parameters that a message is about, None when they are not an algorithm's."""
     return request.parameter_id if request.HasField("parameter_id") else None

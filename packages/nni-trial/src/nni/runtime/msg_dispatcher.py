@@ -1,0 +1,12 @@
+"""An advisor made of a tuner and an assessor."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from nni._facade import forward
+
+if TYPE_CHECKING:
+    from nni_manager.algorithms.advisor.msg_dispatcher import MsgDispatcher as MsgDispatcher
+
+__getattr__, __dir__ = forward(__name__, "nni_manager.algorithms.advisor.msg_dispatcher")

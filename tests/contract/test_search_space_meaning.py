@@ -31,6 +31,14 @@ LIMIT = 150
 """How many parameters are drawn where they never end."""
 REPEATING = ("Hyperband", "BOHB", "PBT")
 """Tuners that try the same values again, as their algorithms say."""
+ARGUMENTS = {"PBT": {"population_size": LIMIT}}
+"""What makes tuners draw often enough."""
+
+
+@pytest.fixture(autouse=True)
+def checkpoints(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Gives tuners a place for their files, as the manager does."""
+    monkeypatch.setenv("NNI_CHECKPOINT_DIRECTORY", str(tmp_path))
 
 
 def parameter(kind: str, *value: Any) -> dict[str, Any]:
@@ -128,7 +136,8 @@ def is_unsupported(built_in: BuiltIn, space: dict[str, Any]) -> bool:
 
 
 def tuner_for(built_in: BuiltIn, space: dict[str, Any]) -> Tuner:
-    arguments = {"seed": 5} if "seed" in built_in.arguments else {}
+    arguments: dict[str, Any] = {"seed": 5} if "seed" in built_in.arguments else {}
+    arguments |= ARGUMENTS.get(built_in.name, {})
     assert check_algorithm("tuner", built_in.name, arguments, space) == []
     tuner: Tuner = built_in.load()(**built_in.fixed_arguments, **arguments)
     tuner.update_search_space(space)

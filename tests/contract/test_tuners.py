@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import random
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,6 +20,7 @@ from nni_manager.algorithms.tuners.grid_search import GridSearchTuner
 from nni_manager.algorithms.tuners.hyperband import Hyperband
 from nni_manager.algorithms.tuners.hyperopt import HyperoptTuner
 from nni_manager.algorithms.tuners.optuna import OptunaTuner
+from nni_manager.algorithms.tuners.pbt import PBTTuner
 from nni_manager.algorithms.tuners.random import RandomTuner
 from nni_manager.algorithms.tuners.tpe import TpeTuner
 from nni_manager.engine.effects import (
@@ -68,7 +70,7 @@ class Search:
         told = ToldHistory(tuner, self._dispatcher)
         for entry in self._history:
             told.take(request_of(entry))
-        told.end()
+        assert len(told.end()) == 1
         assert self._sent == []
 
     def step(self, rng: random.Random) -> None:
@@ -97,11 +99,14 @@ class Search:
     def tell(self, call: Any) -> None:
         self._history.append(call)
         self._dispatcher.handle(request_of(call))
+        self.take_answers()
 
     def ask(self, count: int) -> None:
         ids = tuple(range(self._next_id, self._next_id + count))
         self._next_id += count
         self.tell(RequestParameters(self.number(), ids))
+
+    def take_answers(self) -> None:
         for response in self._sent:
             if response.HasField("propose"):
                 parameters = values.from_message(response.propose.parameters)
@@ -299,6 +304,43 @@ class TestEvolutionOfFew(TunerContract, RebuildContract):
         return lambda mode: EvolutionTuner(mode, population_size=3, seed=7)
 
 
+class OptunaContract(TunerContract, RebuildContract):
+    """The contract for one of Optuna's samplers, that starts to model after a few results."""
+
+    tuner = OptunaTuner
+    sampler = "TPESampler"
+    sampler_args: dict[str, Any] = {}
+    steps = 50
+    proposals = 25
+
+    @pytest.fixture
+    def make(self) -> MakeTuner:
+        return lambda mode: OptunaTuner(self.sampler, self.sampler_args, mode, seed=7)
+
+
+class TestOptunaTpe(OptunaContract):
+    sampler_args = {"n_startup_trials": 3}
+
+
+class TestOptunaRandom(OptunaContract):
+    sampler = "RandomSampler"
+
+
+class TestOptunaCmaEs(OptunaContract):
+    sampler = "CmaEsSampler"
+    sampler_args = {"n_startup_trials": 3, "popsize": 4}
+
+
+class TestOptunaNsgaII(OptunaContract):
+    sampler = "NSGAIISampler"
+    sampler_args = {"population_size": 4}
+
+
+class TestOptunaQmc(OptunaContract):
+    sampler = "QMCSampler"
+    sampler_args = {"scramble": True}
+
+
 class BudgetTests:
     """What holds in place of tests of a finite space where parameters come again with other budgets."""
 
@@ -343,41 +385,42 @@ class TestBohb(BudgetTests, TunerContract, RebuildContract):
         return lambda mode: BOHB(mode, max_budget=9, num_samples=8, top_n_percent=50, seed=7)
 
 
-class OptunaContract(TunerContract, RebuildContract):
-    """The contract for one of Optuna's samplers, that starts to model after a few results."""
+class CalledByHand(PBTTuner):
+    """Has what the manager gives it where a test does not."""
 
-    tuner = OptunaTuner
-    sampler = "TPESampler"
-    sampler_args: dict[str, Any] = {}
-    steps = 50
-    proposals = 25
+    def generate_multiple_parameters(self, parameter_id_list: list[int], **kwargs: Any) -> list[Any]:
+        callback = {"st_callback": lambda *_: None}
+        return super().generate_multiple_parameters(parameter_id_list, **callback, **kwargs)
+
+
+class TestPbt(TunerContract):
+    """A population that is larger than the tests, which do not end all trials."""
 
     @pytest.fixture
-    def make(self) -> MakeTuner:
-        return lambda mode: OptunaTuner(self.sampler, self.sampler_args, mode, seed=7)
+    def make(self, tmp_path: Path) -> MakeTuner:
+        return lambda mode: CalledByHand(mode, str(tmp_path), population_size=64, seed=7)
+
+    def test_a_finite_space_is_proposed_once_with_pending_trials(self, make: MakeTuner) -> None:
+        """Members may have the same parameters, and train with them again and again."""
+        tuner = make("minimize")
+        tuner.update_search_space(FINITE)
+        assert len(tuner.generate_multiple_parameters(list(range(100)))) == 64
 
 
-class TestOptunaTpe(OptunaContract):
-    sampler_args = {"n_startup_trials": 3}
+class TestPbtGenerations(RebuildContract):
+    tuner = PBTTuner
 
+    @pytest.fixture
+    def make(self, tmp_path: Path) -> MakeTuner:
+        return lambda mode: PBTTuner(mode, str(tmp_path), population_size=5, seed=7)
 
-class TestOptunaRandom(OptunaContract):
-    sampler = "RandomSampler"
-
-
-class TestOptunaCmaEs(OptunaContract):
-    sampler = "CmaEsSampler"
-    sampler_args = {"n_startup_trials": 3, "popsize": 4}
-
-
-class TestOptunaNsgaII(OptunaContract):
-    sampler = "NSGAIISampler"
-    sampler_args = {"population_size": 4}
-
-
-class TestOptunaQmc(OptunaContract):
-    sampler = "QMCSampler"
-    sampler_args = {"scramble": True}
+    def test_what_a_user_tried_in_a_finite_space_is_not_tried_again(self, make: MakeTuner) -> None:
+        """There is no checkpoint of the population behind it, so it changes nothing."""
+        searches = [Search(make, FINITE) for _ in range(2)]
+        searches[1].tell(TellFinalResult(1, "own", None, {"a": 1}, 1.0, customized=True))
+        for search in searches:
+            search.ask(7)
+        assert searches[0].suggestions == searches[1].suggestions
 
 
 ELSEWHERE = {BatchTuner: "its search space is a list of points: test_algorithms_batch.py has its contract"}

@@ -267,9 +267,9 @@ class PBTTuner(BuiltInTuner):
         return Member(deformat_parameters(changed, self._space), load, save, self._space_number)
 
     def _new_member(self, index: int, number: int) -> Member:
+        """Returns a member without a past, whose parameters are drawn when it gets its trial."""
         save = checkpoint_of(self._folder, index, number)
-        drawn = completed({}, self._space, self._member_rng(index, number))
-        return Member(deformat_parameters(drawn, self._space), save, save, self._space_number)
+        return Member({}, save, save, 0)
 
     def _member_rng(self, index: int, number: int) -> np.random.Generator:
         """Returns the random numbers of a member in a generation, whatever id its trial has."""

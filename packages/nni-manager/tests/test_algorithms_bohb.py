@@ -278,7 +278,64 @@ def test_one_that_was_told_its_history_has_the_same_model() -> None:
     assert first.generate_parameters(40) == second.generate_parameters(40)
 
 
-def test_readable_files_only(tmp_path: Path) -> None:
-    path = str(tmp_path / "missing.pcs")
-    (problem,) = check_algorithm("tuner", "BOHB", {"config_space": path}, SPACE)
-    assert problem == f"tuner BOHB: config_space is {path!r}; it should be the path of a .pcs file"
+PCS = """
+lr real [1e-5, 1] [0.1] log
+momentum real [0, 0.5] [0.5]
+layers integer [1, 10] [3]
+units integer [8, 1024] [64] log
+act categorical {relu, tanh} [relu]
+size ordinal {small, large} [small]
+"""
+
+
+def test_a_search_space_of_a_file(tmp_path: Path) -> None:
+    file = tmp_path / "space.pcs"
+    file.write_text(PCS)
+    assert check_algorithm("tuner", "BOHB", {"config_space": str(file)}, SPACE) == []
+    tuner = made(config_space=str(file), max_budget=1)
+    space = {
+        "act": {"_type": "choice", "_value": ["relu", "tanh"]},
+        "layers": {"_type": "randint", "_value": [1, 11]},
+        "lr": {"_type": "loguniform", "_value": [1e-5, 1.0]},
+        "momentum": {"_type": "uniform", "_value": [0.0, 0.5]},
+        "size": {"_type": "choice", "_value": ["small", "large"]},
+        "units": {"_type": "qloguniform", "_value": [8, 1024, 1]},
+    }
+    for id_ in range(60):
+        parameters = tuner.generate_parameters(id_)
+        assert parameter_problems(without_added(parameters), space) == []
+        finish(tuner, id_, parameters, parameters["lr"])
+    with pytest.raises(ValueError, match="BOHB cannot change its search space while it runs: it is that of"):
+        tuner.update_search_space(SPACE)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (None, "config_space is '{path}'; it should be the path of a .pcs file"),
+        ("what is this", "config_space: {path} has no parameters in the format of .pcs files"),
+        ("lr real [5, 1] [2]", "config_space: {path} cannot be read: "),
+        (
+            PCS + "momentum | act in {relu}",
+            "config_space: {path} has conditions, as momentum | act == 'relu', ",
+        ),
+        (PCS + "{act=tanh, size=small}", "config_space: {path} has forbidden clauses, as (Forbidden: "),
+    ],
+)
+def test_a_file_that_is_of_no_use_is_named(tmp_path: Path, text: str | None, said: str) -> None:
+    file = tmp_path / "space.pcs"
+    if text is not None:
+        file.write_text(text)
+    (problem,) = check_algorithm("tuner", "BOHB", {"config_space": str(file)}, SPACE)
+    assert problem.startswith("tuner BOHB: " + said.format(path=file))
+    with pytest.raises(ValueError, match="config_space"):
+        BOHB(config_space=str(file))
+
+
+def test_what_reads_files_may_be_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "space.pcs"
+    file.write_text(PCS)
+    monkeypatch.setattr("nni_manager.algorithms.successive_halving.pcs_file.find_spec", lambda name: None)
+    (problem,) = check_algorithm("tuner", "BOHB", {"config_space": str(file)}, SPACE)
+    assert problem.startswith("tuner BOHB: config_space needs ConfigSpace, not installed for ")
+    assert problem.endswith('install with: pip install "nni-manager[BOHB]"')

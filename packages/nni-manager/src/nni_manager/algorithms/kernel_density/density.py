@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Sequence
 
 import numpy as np
 from statsmodels.nonparametric.kernel_density import KDEMultivariate
-from statsmodels.nonparametric.kernels import aitchison_aitken, gaussian
+from statsmodels.nonparametric.kernels import aitchison_aitken
 
 from nni_manager.algorithms.parzen.dimensions import Array, Dimension
 
 _REFERENCE = 1.06
+_LOG_SQRT_2PI = 0.5 * math.log(2 * math.pi)
 
 
 class Density:
@@ -51,19 +53,15 @@ class Density:
     def log_density(self, points: Array) -> Array:
         """Returns the logarithm of the density at each point."""
         logs = np.zeros((len(points), len(self.rows)))
-        # Kernels that are 0 far away have no logarithm.
-        with np.errstate(divide="ignore"):
-            for index, count in enumerate(self._option_counts):
-                if count == 1:
-                    continue
-                width, centers, numbers = self.bandwidths[index], self.rows[:, index], points[:, index]
-                if not count:
-                    logs += np.log(gaussian(width, centers, numbers[:, np.newaxis]) / width)
-                    continue
+        for index, count in enumerate(self._option_counts):
+            width, centers, numbers = self.bandwidths[index], self.rows[:, index], points[:, index]
+            if not count:
+                distances = (numbers[:, np.newaxis] - centers) / width
+                logs -= 0.5 * distances**2 + (math.log(width) + _LOG_SQRT_2PI)
+            elif count > 1:
                 options, places = np.unique(numbers, return_inverse=True)
                 kernels = [aitchison_aitken(width, centers, option, num_levels=count) for option in options]
                 logs += np.log(np.array(kernels))[places]
-            highest = np.maximum(logs.max(axis=1), np.finfo(float).min)
-            sums = np.exp(logs - highest[:, np.newaxis]).mean(axis=1)
-            result: Array = highest + np.log(sums)
+        highest = logs.max(axis=1)
+        result: Array = highest + np.log(np.exp(logs - highest[:, np.newaxis]).mean(axis=1))
         return result

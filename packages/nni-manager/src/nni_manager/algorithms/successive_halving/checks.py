@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from nni_manager.algorithms.hpo_utils.validation import search_space_problems
+from nni_manager.algorithms.successive_halving.pcs_file import read_pcs
 
 BUDGET = "TRIAL_BUDGET"
 """The name under which a trial gets its budget, an integer, among its parameters."""
@@ -27,7 +27,9 @@ def bohb_problems(arguments: Mapping[str, Any]) -> list[str]:
     """Returns what is wrong with arguments of BOHB, each of which is right by itself."""
     least, most = arguments.get("min_budget", MIN_BUDGET), arguments.get("max_budget", MAX_BUDGET)
     problems = [f"max_budget is {most}; it should be at least min_budget, {least}"] if most < least else []
-    path = arguments.get("config_space")
-    if path is not None and not Path(path).is_file():
-        problems.append(f"config_space is {path!r}; it should be the path of a .pcs file")
+    if arguments.get("config_space") is not None:
+        try:
+            read_pcs(arguments["config_space"])
+        except ValueError as error:
+            problems.append(str(error))
     return problems

@@ -11,9 +11,10 @@ from nni_manager.algorithms.kernel_density.model import Model, ModelSettings, fi
 from nni_manager.algorithms.parzen.dimensions import Dimensions
 from nni_manager.algorithms.parzen.history import History
 from nni_manager.algorithms.successive_halving.checks import MAX_BUDGET, MIN_BUDGET
+from nni_manager.algorithms.successive_halving.pcs_file import read_pcs
 from nni_manager.algorithms.successive_halving.plan import bracket_plans
 from nni_manager.algorithms.successive_halving.tuner import SuccessiveHalvingTuner
-from nni_manager.algorithms.typehint import Parameters
+from nni_manager.algorithms.typehint import Parameters, SearchSpace
 
 
 class BOHB(SuccessiveHalvingTuner):
@@ -47,6 +48,7 @@ class BOHB(SuccessiveHalvingTuner):
         random_fraction: How probable it is that parameters are drawn at random instead.
         bandwidth_factor: How much wider than the kernels the candidates are drawn.
         min_bandwidth: The least width of a kernel; the range of a number is 1.
+        config_space: The path of a .pcs file, whose search space is used in place of the experiment's.
         repeat: Whether the brackets begin again after the last one. When they do not, NoMoreTrialError is
             raised at their end.
         seed: Makes the sequence repeatable. One is drawn and logged when it is None.
@@ -75,8 +77,24 @@ class BOHB(SuccessiveHalvingTuner):
         self._dimensions = Dimensions({})
         self._histories: dict[float, History] = {}
         self._models: dict[float, tuple[int, Model | None]] = {}
+        self._file = config_space
+        self._file_space = None if config_space is None else read_pcs(config_space)
         plans = bracket_plans(max_budget, eta, min_budget)
         super().__init__(plans, eta, optimize_mode, serial=False, repeat=repeat, seed=seed)
+
+    def update_search_space(self, search_space: SearchSpace) -> None:
+        """Takes the search space. After a change, what is not of it is run no more; the brackets go on.
+
+        Raises:
+            ValueError: It has a parameter with the name of the budget, or is that of `config_space`, which
+                stays.
+        """
+        if self._file_space is None:
+            super().update_search_space(search_space)
+        elif self._space:
+            raise ValueError(f"BOHB cannot change its search space while it runs: it is that of {self._file}")
+        else:
+            super().update_search_space(self._file_space)
 
     def _take_space(self, space: dict[ParameterKey, ParameterSpec]) -> None:
         old_space, old_dimensions, old = self._space, self._dimensions, self._histories
@@ -100,8 +118,9 @@ class BOHB(SuccessiveHalvingTuner):
         model = None if rng.uniform() < self._random_fraction else self._model()
         if model is None:
             return super()._choose(rng, deduplicator)
-        candidates = [self._dimensions.decode(row) for row in model.candidates(rng)]
-        return next(filter(deduplicator.is_new, candidates), candidates[0])
+        rows = model.candidates(rng)
+        candidates = (self._dimensions.decode(row) for row in rows)
+        return next(filter(deduplicator.is_new, candidates), self._dimensions.decode(rows[0]))
 
     def _model(self) -> Model | None:
         """Returns the model of the largest budget that has one."""

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import json
 import os
+import shutil
 import signal
 import sys
 from collections.abc import AsyncIterator, Callable
@@ -38,10 +39,14 @@ def make(tmp_path: Path, code: Path, listener: Listener) -> MakeService:
     experiment.mkdir()
 
     def service(command: str, **options: object) -> LocalTrainingService:
-        settings = {"grace_seconds": 1.0, "emit": listener.emit, **options}
+        settings = {
+            "experiment_directory": experiment,
+            "grace_seconds": 1.0,
+            "emit": listener.emit,
+            **options,
+        }
         return LocalTrainingService(
             experiment_id="exp00001",
-            experiment_directory=experiment,
             code_directory=code,
             command=command,
             **settings,
@@ -208,6 +213,34 @@ async def test_a_runner_lost_while_no_manager_ran(
             ended = await again.next("abcde", TrialEnded)
         assert not runs(command.pid)
     assert ended.problem.startswith("runner lost")
+
+
+@pytest.mark.parametrize("copied_records", [True, False])
+async def test_trials_of_the_original_are_left_alone_by_a_copy_of_the_experiment(
+    make: MakeService, tmp_path: Path, listener: Listener, copied_records: bool
+) -> None:
+    """The copy has the same ids, and its trials' records name processes of the original."""
+    original = make("exec sleep 1000")
+    async with started(original):
+        original.submit(trial())
+        await listener.next("abcde", TrialStarted)
+        (command,) = runner(tmp_path).children()
+        copy, again = tmp_path / "copy", Listener()
+        shutil.copytree(tmp_path / "experiment" / "trials", copy / "trials", symlinks=True)
+        if not copied_records:
+            shutil.rmtree(copy / "trials" / "abcde" / ".nni")
+        async with started(make("false", experiment_directory=copy, emit=again.emit)) as service:
+            service.adopt("abcde", 0, 0)
+            service.cancel("abcde", 0)
+            ended = await again.next("abcde", TrialEnded)
+        assert ended.exit_code is None and ended.problem
+        assert runs(command.pid)
+        # The folder may be moved and reached by another path.
+        (tmp_path / "experiment").rename(tmp_path / "moved")
+        (tmp_path / "experiment").symlink_to(tmp_path / "moved")
+        original.cancel("abcde", 0)
+        await listener.next("abcde", TrialEnded)
+        assert not runs(command.pid)
 
 
 async def test_a_runner_pid_that_is_another_process_now_is_not_trusted(

@@ -19,11 +19,6 @@ from nni import _reports
 from nni import trial as trial_module
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Puts the tests of this folder first: they fork, which a process that has used grpc cannot do well."""
-    items.sort(key=lambda item: Path(__file__).parent not in item.path.parents)
-
-
 class Trial:
     """A trial as the courier prepares it, with the SDK found by a bare link."""
 

@@ -1,6 +1,8 @@
 from nni._logs import enable_global_logging as enable_global_logging
 from nni._logs import silence_stdout as silence_stdout
 from nni._no_more_trial import NoMoreTrialError as NoMoreTrialError
+from nni.common.serializer import dump as dump
+from nni.common.serializer import load as load
 from nni.experiment import Experiment as Experiment
 from nni.trial import get_current_parameter as get_current_parameter
 from nni.trial import get_experiment_id as get_experiment_id

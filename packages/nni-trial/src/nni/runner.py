@@ -169,6 +169,7 @@ def _run(run: Run, supervisor: Supervisor, pipe: int) -> Dict[str, Any]:
     record: Dict[str, Any] = {
         **run.notes,
         "boot_id": processes.boot_id(),
+        "folder_id": run.folder.experiment_folder_id(),
         "runner": {"pid": os.getpid(), "start_time": processes.start_time(os.getpid())},
         "stderr_offset": os.fstat(2).st_size,
     }
@@ -242,7 +243,12 @@ def _lost_members(folder: TrialFolder, tags: List[List[bytes]]) -> Members:
     record = read_json(folder.run_file) or {}
     command = record.get("command") or {}
     pid = command.get("pid", 0)
-    if record.get("boot_id") != processes.boot_id() or processes.start_time(pid) != command.get("start_time"):
+    # In a copy of the experiment's folder the record is of a trial of another experiment, which may run.
+    is_ours = (record.get("boot_id"), record.get("folder_id")) == (
+        processes.boot_id(),
+        folder.experiment_folder_id(),
+    )
+    if not is_ours or processes.start_time(pid) != command.get("start_time"):
         pid = 0
     return Members(os.getpid(), pid, tags)
 

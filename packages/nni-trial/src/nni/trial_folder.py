@@ -36,6 +36,7 @@ class TrialFolder:
         if not _TRIAL_ID.match(trial_id):
             raise ValueError(f"{trial_id!r} is not a trial id: letters, digits, _ and - are allowed")
         self.trial_id, self.attempt = trial_id, int(attempt)
+        self._experiment_directory = experiment_directory
         self.output_directory = os.path.join(experiment_directory, "trials", trial_id)
         self.system_directory = os.path.join(self.output_directory, ".nni", str(self.attempt))
         self.stdout = os.path.join(self.output_directory, "stdout")
@@ -72,12 +73,30 @@ class TrialFolder:
             raise
         return True
 
+    def experiment_folder_id(self) -> str:
+        """Returns what tells the experiment's folder from a copy of it, wherever it is moved to.
+
+        Raises:
+            OSError: There is no such folder.
+        """
+        return folder_id(self._experiment_directory)
+
     def exists(self) -> bool:
         """Returns whether the attempt has its folder."""
         return os.path.isdir(self.system_directory)
 
     def _file(self, name: str) -> str:
         return os.path.join(self.system_directory, name)
+
+
+def folder_id(path: str) -> str:
+    """Returns what tells a folder from a copy of it, by whatever path it is reached.
+
+    Raises:
+        OSError: There is no such folder.
+    """
+    status = os.stat(path)
+    return f"{status.st_dev}-{status.st_ino}"
 
 
 def make_private_folder(path: str) -> None:

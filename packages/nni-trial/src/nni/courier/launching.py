@@ -11,10 +11,11 @@ from nni import processes
 from nni.courier.trials import Trial
 from nni.courier.values import value_from_json
 from nni.runner import Run
-from nni.trial_folder import TrialFolder
+from nni.trial_folder import TrialFolder, folder_id
 
 _SOCKET_VARIABLE = "NNI_COURIER_SOCKET"
 _SLOT_VARIABLE = "NNI_SLOT_ID"
+_FOLDER_VARIABLE = "NNI_FOLDER_ID"
 
 
 class Place(NamedTuple):
@@ -43,6 +44,7 @@ def run_of(place: Place, trial: Trial, command: Dict[str, Any], shell: str) -> R
         shell: The path of the shell.
     """
     environment = {**os.environ, **trial_variables(place.experiment_id, trial, command)}
+    environment[_FOLDER_VARIABLE] = folder_id(place.experiment_directory)
     if place.socket_path:
         environment[_SOCKET_VARIABLE] = place.socket_path
         environment[_SLOT_VARIABLE] = _slot_id(trial.folder)
@@ -68,7 +70,11 @@ def tags(place: Place, home: TrialFolder) -> List[List[bytes]]:
     names = [f"NNI_TRIAL_JOB_ID={home.trial_id}"]
     if place.socket_path:
         names.append(f"{_SLOT_VARIABLE}={_slot_id(home)}")
-    return [[f"NNI_EXP_ID={place.experiment_id}".encode(), name.encode()] for name in names]
+    experiment = [
+        f"NNI_EXP_ID={place.experiment_id}",
+        f"{_FOLDER_VARIABLE}={folder_id(place.experiment_directory)}",
+    ]
+    return [[variable.encode() for variable in (*experiment, name)] for name in names]
 
 
 def homes_of_living(place: Place) -> List[TrialFolder]:

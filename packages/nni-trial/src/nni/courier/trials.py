@@ -142,14 +142,15 @@ class Slot:
         return found
 
     def runner_lives(self) -> bool:
-        """Returns whether the runner named in run.json runs: process id, start time and boot are its own."""
+        """Returns whether the runner named in run.json runs: id, start time, boot and folder are right."""
         record = self.run_record()
         runner = record.get("runner")
         if not runner:
             return time.monotonic() - self.adopted_at < STARTING_SECONDS
         self.runner = runner["pid"]
         same_boot = record["boot_id"] == processes.boot_id()
-        return bool(same_boot and processes.start_time(self.runner) == runner["start_time"])
+        same_folder = record["folder_id"] == self.home.experiment_folder_id()
+        return bool(same_boot and same_folder and processes.start_time(self.runner) == runner["start_time"])
 
     def is_waiting(self) -> bool:
         """Returns whether it waits for a trial and may have one."""

@@ -199,6 +199,12 @@ def test_one_description_and_several(tmp_path: Path) -> None:
     )
 
 
+def test_an_advisor_is_a_tuner_that_says_so(tmp_path: Path) -> None:
+    for description in ({**DEMO, "algoType": "advisor"}, {**DEMO, "isAdvisor": True}):
+        (meta,) = described(tmp_path, description)
+        assert (meta.algo_type, meta.is_advisor) == ("tuner", True)
+
+
 @pytest.mark.parametrize(
     ("content", "said"),
     [
@@ -216,9 +222,8 @@ def test_one_description_and_several(tmp_path: Path) -> None:
         ),
         ({**DEMO, "alias": 5}, "alias: 5 is not allowed; allowed is text"),
         ({**DEMO, "classArgs": [1]}, "classArgs: [1] is not allowed; allowed is names with values"),
-        ({**DEMO, "algoType": "advisor"}, "algoType: advisors do not run in this version"),
-        ({**DEMO, "isAdvisor": True}, "isAdvisor: advisors do not run in this version"),
-        ({**DEMO, "algoType": "tuners"}, "algoType: 'tuners' is not allowed; allowed are tuner and assessor"),
+        ({**DEMO, "algoType": "assessor", "isAdvisor": True}, "isAdvisor: an assessor is no advisor"),
+        ({**DEMO, "algoType": "tuners"}, "'tuners' is not allowed; allowed are tuner, assessor and advisor"),
         ({**DEMO, "className": "DemoTuner"}, "className: 'DemoTuner' has no module"),
         ({**DEMO, "className": "a..B"}, "className: 'a..B' is not a class"),
         ({**DEMO, "classArgsValidator": "a b.C"}, "classArgsValidator: 'a b.C' is not a class"),

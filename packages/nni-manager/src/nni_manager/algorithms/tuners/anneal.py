@@ -7,13 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from nni_manager.algorithms.built_in_tuner import BuiltInTuner, result_name
-from nni_manager.algorithms.hpo_utils import Deduplicator, deformat_parameters, format_search_space
-from nni_manager.algorithms.hpo_utils.formatting import format_known_parameters
-from nni_manager.algorithms.parzen.dimensions import Array, Dimensions
-from nni_manager.algorithms.parzen.history import History
-from nni_manager.algorithms.results import OptimizeMode, loss_of
-from nni_manager.algorithms.typehint import Parameters, SearchSpace, TrialMetric
+from nni_manager.algorithms.hpo_utils.parameter_spec import FormattedParameters
+from nni_manager.algorithms.parzen.dimensions import Array
+from nni_manager.algorithms.parzen.row_tuner import RowTuner
+from nni_manager.algorithms.results import OptimizeMode
+from nni_manager.algorithms.tuners.random import suggest
 
 _AVERAGE_BEST_INDEX = 2.0
 _SHRINKING = 0.1
@@ -22,7 +20,7 @@ _DRAWS = 20
 _LIARS: dict[str, Callable[[Array], Any]] = {"min": np.min, "max": np.max, "mean": np.mean}
 
 
-class AnnealTuner(BuiltInTuner):
+class AnnealTuner(RowTuner):
     """Draws near one of the best points, the nearer the more is known.
 
     Hyperopt's annealing (J. Bergstra, hyperopt/anneal.py): the trials are sorted by their results and one of
@@ -33,10 +31,7 @@ class AnnealTuner(BuiltInTuner):
     the trial does not have the parameter, since it has another option of a choice, the next trial is picked
     of those that do. The first trials are random.
 
-    Failed and stopped trials without a result are not learned from; a result of NaN is the worst there is.
-    Imported results and those of parameters that a user chose are learned from. Results of trials that are
-    not running, and second results of one, are logged and ignored. In a finite search space no parameters
-    come twice, and NoMoreTrialError is raised once all were proposed.
+    Failed trials, NaN, imported, late and doubled results, finite search spaces: see RowTuner.
 
     Args:
         optimize_mode: "minimize" or "maximize".
@@ -52,84 +47,20 @@ class AnnealTuner(BuiltInTuner):
         constant_liar_type: str = "min",
         seed: int | None = None,
     ) -> None:
-        super().__init__(seed)
-        self._mode = OptimizeMode(optimize_mode)
+        super().__init__(optimize_mode, seed)
         self._parallel_optimize = parallel_optimize
         self._liar = _LIARS[constant_liar_type]
-        self._pending: dict[int, Array] = {}
-        self._take_space({})
 
-    def update_search_space(self, search_space: SearchSpace) -> None:
-        """Takes the search space; what is known about parameters that are still in it is kept."""
-        old_rows = [*self._history.rows, *self._pending.values()]
-        known = [deformat_parameters(self._dimensions.decode(row), self._space) for row in old_rows]
-        losses, pending_ids = self._history.losses, list(self._pending)
-        self._take_space(search_space)
-        for parameters, loss in zip(known, losses, strict=False):
-            self._learn(parameters, float(loss))
-        for parameters, parameter_id in zip(known[len(losses) :], pending_ids, strict=True):
-            self._pending[parameter_id] = self._note(parameters)
-
-    def generate_parameters(self, parameter_id: int, **kwargs: Any) -> Parameters:
-        """Returns parameters near those of a good trial.
-
-        Raises:
-            NoMoreTrialError: The whole search space was proposed.
-        """
-        rng = self._rng(parameter_id)
+    def _choose(self, rng: np.random.Generator) -> FormattedParameters:
         rows, losses = self._known()
+        if len(rows) == 0:
+            return suggest(rng, self._space)
         by_loss = rows[np.argsort(losses, kind="stable")]
         for _ in range(_DRAWS):
             chosen = self._dimensions.decode(self._draw(rng, by_loss))
             if self._deduplicator.is_new(chosen):
                 break
-        parameters = deformat_parameters(self._deduplicator(chosen), self._space)
-        self._pending[parameter_id] = self._note(parameters)
-        return parameters
-
-    def restore_proposal(self, parameter_id: int, parameters: Parameters) -> None:
-        """Takes note that a trial runs with these parameters."""
-        self._pending[parameter_id] = self._note(parameters)
-
-    def receive_trial_result(
-        self, parameter_id: int | None, parameters: Parameters, value: TrialMetric, **kwargs: Any
-    ) -> None:
-        """Learns a trial's result, also one of parameters that a user chose (`customized`)."""
-        try:
-            loss = loss_of(value, self._mode)
-        except RuntimeError as error:
-            self._ignore(result_name(parameter_id), error)
-            return
-        was_pending = parameter_id is not None and self._pending.pop(parameter_id, None) is not None
-        if not (parameter_id is None or was_pending or kwargs.get("customized")):
-            self._ignore(result_name(parameter_id), "no such trial is running")
-        elif not self._learn(parameters, loss):
-            self._ignore(result_name(parameter_id), f"nothing of {parameters!r} is in the search space")
-
-    def trial_end(self, parameter_id: int | None, success: bool, **kwargs: Any) -> None:
-        """Forgets a trial that ended without a result."""
-        if parameter_id is not None:
-            self._pending.pop(parameter_id, None)
-
-    def _take_space(self, search_space: SearchSpace) -> None:
-        self._space = format_search_space(search_space)
-        self._dimensions = Dimensions(self._space)
-        self._deduplicator = Deduplicator(self._space)
-        self._history = History(len(self._space))
-
-    def _note(self, parameters: Parameters) -> Array:
-        """Notes parameters as proposed and returns their row."""
-        chosen = format_known_parameters(parameters, self._space)
-        self._deduplicator.add_history(chosen)
-        return self._dimensions.encode(chosen)
-
-    def _learn(self, parameters: Parameters, loss: float) -> bool:
-        """Learns a result; returns False if the parameters have nothing of the search space."""
-        row = self._note(parameters)
-        if np.isnan(row).all():
-            return False
-        self._history.append(row, loss)
-        return True
+        return chosen
 
     def _known(self) -> tuple[Array, Array]:
         """Returns the rows and losses of the trials that have a result or count as such."""
@@ -138,7 +69,8 @@ class AnnealTuner(BuiltInTuner):
             return rows, losses
         sign = -1.0 if self._mode is OptimizeMode.Maximize else 1.0
         finite = sign * losses[np.isfinite(losses)]
-        lie = sign * float(self._liar(finite)) if len(finite) else np.inf
+        with np.errstate(over="ignore"):
+            lie = sign * float(self._liar(finite)) if len(finite) else np.inf
         return (
             np.concatenate([rows, list(self._pending.values())]),
             np.concatenate([losses, np.full(len(self._pending), lie)]),
@@ -171,6 +103,4 @@ class AnnealTuner(BuiltInTuner):
 
 def _pick(rng: np.random.Generator, by_loss: Array) -> Array:
     """Returns one of the best rows."""
-    if len(by_loss) == 0:
-        return np.empty(0)
     return np.asarray(by_loss[min(int(rng.geometric(1.0 / _AVERAGE_BEST_INDEX)) - 1, len(by_loss) - 1)])

@@ -71,6 +71,10 @@ EVERY_FACADE = {
     "nni.algorithms.hpo.batch_tuner": ["BatchTuner"],
     "nni.algorithms.hpo.evolution_tuner": ["EvolutionTuner"],
     "nni.algorithms.hpo.hyperopt_tuner": ["HyperoptTuner", "json2space", "json2parameter", "json2vals"],
+    "nni.algorithms.hpo.medianstop_assessor": ["MedianstopAssessor"],
+    "nni.algorithms.hpo.curvefitting_assessor": ["CurvefittingAssessor"],
+    "nni.algorithms.hpo.curvefitting_assessor.curvefitting_assessor": ["CurvefittingAssessor"],
+    "nni.algorithms.hpo.curvefitting_assessor.model_factory": ["CurveModel"],
 }
 
 

@@ -1,0 +1,1 @@
+"""Learning curves: families of curves, and the prediction of how one goes on."""

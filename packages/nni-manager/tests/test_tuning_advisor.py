@@ -202,7 +202,7 @@ async def test_more_trials_than_were_asked_for_answer_the_next_requests(make: Ma
 
 LATER = """
 class My(Base):
-    # Sends nothing when it is asked, and one at a time when a trial ends; says that it has none if it has none.
+    # Sends nothing when it is asked, and later as many as a result says.
     def handle_request_trial_jobs(self, data):
         self.calls.append(["ask", data])
         if self.args.get("says"):

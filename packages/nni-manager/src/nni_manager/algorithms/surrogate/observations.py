@@ -1,0 +1,37 @@
+"""The finished trials that a model is made of."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from nni_manager.algorithms.parzen.dimensions import Array
+
+
+def bounded_subset(losses: Array, most: int) -> npt.NDArray[np.intp]:
+    """Returns the indices of at most so many trials, in their order: all, or a third of each kind.
+
+    The kinds are the best ones, the newest ones, and ones spread evenly over the ranking of the others.
+    """
+    if len(losses) <= most:
+        return np.arange(len(losses))
+    third = most // 3
+    newest = np.arange(len(losses) - third, len(losses))
+    ranking = np.argsort(losses, kind="stable")
+    ranking = ranking[~np.isin(ranking, newest)]
+    rest = ranking[third:]
+    spread = rest[np.linspace(0, len(rest) - 1, most - 2 * third).astype(int)]
+    return np.sort(np.concatenate([newest, ranking[:third], spread]))
+
+
+def standardised(losses: Array) -> tuple[Array, float]:
+    """Returns losses with mean 0 and variance 1, and the standard deviation that they were divided by.
+
+    An infinite loss, that of NaN being one, counts as the worst finite one; minus infinity as the best.
+    """
+    finite = losses[np.isfinite(losses)]
+    if not len(finite):
+        return np.where(losses > 0, 1.0, -1.0), 1.0
+    bounded = np.clip(losses, finite.min(), finite.max())
+    deviation = float(bounded.std())
+    return (bounded - bounded.mean()) / (deviation or 1.0), deviation or 1.0

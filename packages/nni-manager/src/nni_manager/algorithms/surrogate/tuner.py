@@ -1,0 +1,132 @@
+"""What the tuners that model results by regression have in common."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from nni_manager.algorithms.built_in_tuner import BuiltInTuner, result_name
+from nni_manager.algorithms.hpo_utils import Deduplicator, deformat_parameters, format_search_space
+from nni_manager.algorithms.hpo_utils.formatting import format_known_parameters
+from nni_manager.algorithms.hpo_utils.parameter_spec import FormattedParameters
+from nni_manager.algorithms.parzen.dimensions import Array
+from nni_manager.algorithms.parzen.history import History
+from nni_manager.algorithms.results import OptimizeMode, loss_of
+from nni_manager.algorithms.surrogate.encoder import Encoder
+from nni_manager.algorithms.tuners.random import suggest
+from nni_manager.algorithms.typehint import Parameters, SearchSpace, TrialMetric
+
+
+class SurrogateTuner(BuiltInTuner):
+    """Base class of tuners that look for promising points in a model of the results.
+
+    It starts with random points. A trial that runs is in `_pending`, a finished one in `_history`, both as
+    vectors. A subclass has `_choose`.
+
+    Failed and stopped trials without a result are not learned from; a result of NaN is the worst there is.
+    Results of trials that are not running, and second results of one, are logged and ignored. In a finite
+    search space no parameters come twice, and NoMoreTrialError is raised once all were proposed.
+
+    Args:
+        optimize_mode: "minimize" or "maximize".
+        cold_start_num: How many results there have to be before the model is used.
+        seed: Makes the sequence repeatable. One is drawn and logged when it is None.
+    """
+
+    def __init__(self, optimize_mode: str, cold_start_num: int, seed: int | None) -> None:
+        super().__init__(seed)
+        self._mode = OptimizeMode(optimize_mode)
+        self._cold_start_num = cold_start_num
+        self._pending: dict[int, Array] = {}
+        self._take_space({})
+
+    def update_search_space(self, search_space: SearchSpace) -> None:
+        """Takes the search space; what is known about parameters that are still in it is kept."""
+        known, running = self._known, self._running
+        self._take_space(search_space)
+        for parameters, loss in known:
+            self._learn(parameters, loss)
+        for parameter_id, parameters in running.items():
+            self._start(parameter_id, parameters)
+
+    def generate_parameters(self, parameter_id: int, **kwargs: Any) -> Parameters:
+        """Returns the most promising parameters.
+
+        Raises:
+            NoMoreTrialError: The whole search space was proposed.
+        """
+        rng = self._rng(parameter_id)
+        is_cold = self._history.count < self._cold_start_num
+        chosen = suggest(rng, self._space) if is_cold else self._choose(rng)
+        parameters = deformat_parameters(self._deduplicator(chosen), self._space)
+        self._start(parameter_id, parameters)
+        return parameters
+
+    def restore_proposal(self, parameter_id: int, parameters: Parameters) -> None:
+        """Takes note that a trial runs with these parameters."""
+        self._start(parameter_id, parameters)
+
+    def receive_trial_result(
+        self, parameter_id: int | None, parameters: Parameters, value: TrialMetric, **kwargs: Any
+    ) -> None:
+        """Learns a trial's result, also one of parameters that a user chose (`customized`)."""
+        try:
+            loss = loss_of(value, self._mode)
+        except RuntimeError as error:
+            self._ignore(result_name(parameter_id), error)
+            return
+        was_pending = parameter_id is not None and parameter_id in self._pending
+        if parameter_id is not None:
+            self._end(parameter_id)
+        # The trial may have run with others than were proposed, so its parameters are those of the result.
+        if not (parameter_id is None or was_pending or kwargs.get("customized")):
+            self._ignore(result_name(parameter_id), "no such trial is running")
+        elif not self._learn(parameters, loss):
+            self._ignore(result_name(parameter_id), f"nothing of {parameters!r} is in the search space")
+
+    def trial_end(self, parameter_id: int | None, success: bool, **kwargs: Any) -> None:
+        """Forgets a trial that ended without a result."""
+        if parameter_id is not None:
+            self._end(parameter_id)
+
+    def _choose(self, rng: np.random.Generator) -> FormattedParameters:
+        """Returns the most promising parameters; there are `cold_start_num` results or more."""
+        raise NotImplementedError
+
+    def _first_new(self, vectors: Array) -> FormattedParameters:
+        """Returns the parameters of the first vector that were not proposed yet, or else of the first."""
+        candidates = [self._encoder.decode(vector) for vector in vectors]
+        return next(filter(self._deduplicator.is_new, candidates), candidates[0])
+
+    def _take_space(self, search_space: SearchSpace) -> None:
+        self._space = format_search_space(search_space)
+        self._encoder = Encoder(self._space)
+        self._deduplicator = Deduplicator(self._space)
+        self._history = History(self._encoder.size)
+        self._known: list[tuple[Parameters, float]] = []
+        self._pending = {}
+        self._running: dict[int, Parameters] = {}
+
+    def _start(self, parameter_id: int, parameters: Parameters) -> None:
+        self._running[parameter_id] = parameters
+        self._pending[parameter_id] = self._encoder.encode(self._note(parameters))
+
+    def _end(self, parameter_id: int) -> None:
+        self._running.pop(parameter_id, None)
+        self._pending.pop(parameter_id, None)
+
+    def _note(self, parameters: Parameters) -> FormattedParameters:
+        """Notes parameters as proposed, and returns what of them is of the search space."""
+        chosen = format_known_parameters(parameters, self._space)
+        self._deduplicator.add_history(chosen)
+        return chosen
+
+    def _learn(self, parameters: Parameters, loss: float) -> bool:
+        """Learns a result; returns False if the parameters have nothing of the search space."""
+        chosen = self._note(parameters)
+        if not chosen:
+            return False
+        self._known.append((parameters, loss))
+        self._history.append(self._encoder.encode(chosen), loss)
+        return True

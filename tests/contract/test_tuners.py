@@ -377,6 +377,19 @@ class TestHyperband(BudgetTests, TunerContract, RebuildContract):
         return lambda mode: Hyperband(mode, R=27, seed=7)
 
 
+class TestHyperbandSerial(RebuildContract):
+    """What is asked for while a round is awaited is handed in later."""
+
+    tuner = Hyperband
+    test_what_a_user_tried_in_a_finite_space_is_not_tried_again = (
+        BudgetTests.test_what_a_user_tried_in_a_finite_space_is_not_tried_again
+    )
+
+    @pytest.fixture
+    def make(self) -> MakeTuner:
+        return lambda mode: Hyperband(mode, R=9, exec_mode="serial", seed=7)
+
+
 class TestBohb(BudgetTests, TunerContract, RebuildContract):
     tuner = BOHB
 

@@ -107,7 +107,7 @@ def test_a_whole_pass_has_the_counts_of_the_paper(exec_mode: str, concurrency: i
         expected.update({budget: count for count, budget in bracket})
     assert counts == expected
     assert sum(expected.values()) == 206
-    with pytest.raises(NoMoreTrialError, match="All brackets are complete"):
+    with pytest.raises(NoMoreTrialError, match="all brackets are complete"):
         manager.tuner.generate_parameters(10_000)
 
 
@@ -207,7 +207,7 @@ def test_a_serial_bracket_waits_and_hands_in_what_was_asked_for() -> None:
     ids = list(range(12))
     first = tuner.generate_multiple_parameters(ids, st_callback=lambda *what: later.append(what))
     assert len(first) == 9
-    with pytest.raises(NoMoreTrialError, match="when the running trials have ended"):
+    with pytest.raises(NoMoreTrialError, match="the next round starts when 9 running trials have ended"):
         tuner.generate_parameters(100)
     for id_ in range(9):
         assert later == []
@@ -231,7 +231,10 @@ def test_a_finite_space_is_tried_once_with_each_budget() -> None:
         assert {pair for pair in tried if pair[1] == 1} == {(x, 1) for x in range(5)}
         assert {x for x, budget in tried if budget == 9} == set(range(5))
         assert all(count == 1 for (_, budget), count in tried.items() if budget == 1)
-        assert tuner_is_done(manager.tuner)
+        with pytest.raises(
+            NoMoreTrialError, match="everything in the search space was tried with each budget"
+        ):
+            manager.tuner.generate_parameters(99_999)
 
 
 def tuner_is_done(tuner: Hyperband) -> bool:

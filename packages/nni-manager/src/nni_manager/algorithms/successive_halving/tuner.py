@@ -82,13 +82,20 @@ class SuccessiveHalvingTuner(BuiltInTuner):
         """
         run = self._schedule.next_run(self._draw_new)
         if run is None:
-            if self._schedule.is_complete:
-                raise NoMoreTrialError("All brackets are complete")
-            raise NoMoreTrialError("The next round begins when the running trials have ended")
+            raise NoMoreTrialError(self.why_no_parameters)
         self._note(run.parameters, run.budget)
         self._owed.pop(parameter_id, None)
         self._runs[parameter_id] = run
         return {**copy.deepcopy(run.parameters), BUDGET: run.budget}
+
+    @property
+    def why_no_parameters(self) -> str:
+        """Why there are no parameters when there are none."""
+        if self._schedule.is_complete:
+            return "all brackets are complete"
+        if self._runs:
+            return f"the next round starts when {len(self._runs)} running trials have ended"
+        return "everything in the search space was tried with each budget"
 
     def generate_multiple_parameters(self, parameter_id_list: list[int], **kwargs: Any) -> list[Parameters]:
         """Returns parameters for the first ids; a serial tuner hands in those for the others later.

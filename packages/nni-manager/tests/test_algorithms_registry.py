@@ -5,6 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from nni_config.algorithms import BUILT_IN_ALGORITHMS
+from nni_manager.algorithms.built_ins import BUILT_INS
+from nni_manager.algorithms.hpo_utils.validation import points_problems
 from nni_manager.algorithms.registry import check_algorithm, find_algorithm
 from nni_manager.algorithms.tuner import Tuner
 
@@ -101,3 +104,10 @@ def test_a_missing_package_is_named_with_its_installation(monkeypatch: pytest.Mo
     assert problem.startswith("tuner GP: it needs sklearn and scipy, not installed for ")
     assert problem.endswith('install with: pip install "nni-manager[GP]"')
     assert check_algorithm("tuner", "TPE", None, SPACE) == []
+
+
+def test_configurations_know_the_same_algorithms() -> None:
+    here = [(it.name, it.kind, it.aliases) for it in BUILT_INS]
+    assert [(it.name, it.kind, it.aliases) for it in BUILT_IN_ALGORITHMS] == here
+    takers = [it.name for it in BUILT_INS if it.space_problems is points_problems]
+    assert [it.name for it in BUILT_IN_ALGORITHMS if it.takes_points] == takers == ["Batch"]

@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 import pytest
-from nni_config import ExperimentConfig
+from nni_config import AlgorithmConfig, ExperimentConfig
 from nni_manager.engine.effects import SaveExperiment, TellFinalResult, TellSearchSpace, TellTrialEnd
 from nni_manager.engine.events import Report
 from nni_manager.engine.statuses import Actor, ExperimentStatus, MetricKind, TrialStatus
@@ -453,3 +453,17 @@ async def test_a_disk_that_stays_full_is_told_to_who_asks_and_a_stop_is_done_lat
     assert final.record.status is ExperimentStatus.STOPPED and not final.record.errors
     assert final.trial_counts == {TrialStatus.USER_CANCELED: 2}
     assert bench.service.closed.is_set()
+
+
+async def test_what_an_algorithm_has_to_say_is_a_warning(make_bench, caplog) -> None:
+    bench = make_bench()
+    config = make_config(tuner=AlgorithmConfig(name="tpe_LEGACY"))
+    view = await bench.service.create(config, "e1", "r1")
+    expected = "TPE_legacy is TPE here; the name TPE has more settings"
+    assert view.record.warnings == (expected,)
+    assert expected in caplog.text
+
+
+async def test_a_tuner_with_nothing_to_say_raises_no_warning(make_bench) -> None:
+    view = await make_bench().service.create(make_config(), "e1", "r1")
+    assert view.record.warnings == ()

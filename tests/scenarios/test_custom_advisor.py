@@ -132,6 +132,19 @@ def test_one_that_never_answers_is_waited_for(stage):
     assert facts(stage) == []
 
 
+def test_an_instance_is_one(stage):
+    output = stage.run(
+        """
+        from advisor import MedianRandom
+        experiment = make(trials=6, concurrency=2)
+        experiment.config.search_space = {"x": [-2, 2], "y": [-1, 3]}
+        experiment.config.tuner = MedianRandom(seed=3)
+        print("worked:", experiment.run(0), len(experiment.list_trial_jobs()))
+        """
+    )
+    assert "worked: True 6" in output
+
+
 def test_a_registered_one_is_chosen_by_its_name(stage):
     installed = stage.home / "installed"
     installed.mkdir()

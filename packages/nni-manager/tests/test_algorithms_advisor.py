@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import pickle
 import threading
 from collections.abc import Iterator
 from typing import Any
@@ -68,6 +69,15 @@ def test_one_made_by_hand_keeps_what_it_sends(url: str | None) -> None:
     advisor._channel.attach(lambda command, data: got.append(command))
     advisor._channel.send_no_more_trial_jobs()
     assert got == [CommandType.Initialized] + 2 * [CommandType.NewTrialJob] + [CommandType.NoMoreTrialJobs]
+
+
+def test_one_can_be_pickled_for_the_process_that_runs_it() -> None:
+    advisor = Naive()
+    advisor.heard.append(1)
+    copy = pickle.loads(pickle.dumps(advisor))
+    assert copy.heard == [1] and copy._channel is not advisor._channel
+    copy.enqueue_command(CommandType.TrialEnd, {})
+    assert copy.assessor_command_queue.qsize() == 1 and not copy.assessor_worker.is_alive()
 
 
 def test_an_address_leads_nowhere() -> None:

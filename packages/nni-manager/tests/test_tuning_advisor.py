@@ -238,9 +238,41 @@ async def test_no_more_trials_refuses_what_is_open_and_what_comes_still_answers_
     assert refusal.parameter_ids == (4, 5, 6)
     answers = await tell(process, events, final(4, None, 3))
     assert [answer[1] for answer in answers] == [{"x": 1}, {"x": 2}, {"x": 3}]
-    assert [answer[0] for answer in answers] == [6, 5, 4]
+    assert [answer[0] for answer in answers] == [0, 1, 2]
     ((_, told),) = await tell(process, events, final(5, None, None))
     assert told["calls"] == [["space", ["any", "JSON"]], ["ask", 2], ["ask", 1]]
+
+
+async def test_one_that_has_no_more_is_asked_for_one_when_a_trial_has_ended(make: Make) -> None:
+    process, events = make(
+        """
+        class My(Base):
+            def handle_request_trial_jobs(self, data):
+                self.calls.append(["ask", data])
+                for _ in range(data):
+                    if self.count < 2:
+                        self.new()
+                    else:
+                        self.send(CommandType.NoMoreTrialJobs, "")
+            def handle_import_data(self, data):
+                self.new(calls=self.calls)
+        """
+    )
+    await process.start()
+    assert len(await tell(process, events, RequestParameters(1, (0, 1)))) == 2
+    await tell(process, events, TellTrialEnd(2, "t0", 0, TrialStatus.SUCCEEDED))
+    for number, call in (
+        (3, None),
+        (4, final(5, 1, 1, "t1")),
+        (6, TellTrialEnd(7, "t1", 1, TrialStatus.FAILED)),
+    ):
+        (refusal,) = await tell(process, events, RequestParameters(number, (number,)))
+        assert refusal.parameter_ids == (number,)
+        assert call is None or await tell(process, events, call) == []
+    (refusal,) = await tell(process, events, RequestParameters(8, (8,)))
+    assert refusal.parameter_ids == (8,)
+    ((_, told),) = await tell(process, events, TellImportedTrials(9, ({"parameter": {}, "value": 1},)))
+    assert [data for name, data in told["calls"] if name == "ask"] == [2, 1, 1]
 
 
 async def test_a_trial_is_stopped_by_its_id(make: Make) -> None:

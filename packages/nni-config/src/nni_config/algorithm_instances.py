@@ -17,6 +17,7 @@ _METHODS = {
     "tuner": ("generate_multiple_parameters", "receive_trial_result", "update_search_space"),
     "assessor": ("assess_trial",),
 }
+_ADVISOR_METHODS = ("handle_initialize", "handle_request_trial_jobs", "process_command")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -46,7 +47,9 @@ class AlgorithmInstance:
         return mode if mode in ("maximize", "minimize") else None
 
     def missing_method(self, kind: AlgorithmKind) -> str | None:
-        """Returns a method that it lacks to be a tuner, or an assessor; None if it has all."""
+        """Returns a method that it lacks to be a tuner or an advisor, or an assessor; None if it has all."""
+        if kind == "tuner" and all(callable(getattr(self.value, name, None)) for name in _ADVISOR_METHODS):
+            return None
         return next((name for name in _METHODS[kind] if not callable(getattr(self.value, name, None))), None)
 
 

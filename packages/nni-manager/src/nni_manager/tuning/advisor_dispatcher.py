@@ -125,8 +125,9 @@ class AdvisorDispatcher:
 
     def _tell_end(self, request: TellTrialEnd) -> None:
         parameter_id = parameter_id_of(request)
-        if parameter_id in self.imported:
+        if parameter_id is not None and parameter_id in self.imported:
             self.imported.discard(parameter_id)
+            self._trials.end(parameter_id)
             return
         sent = None if parameter_id is None else self._trials.of(parameter_id)
         source = "customized" if parameter_id is None else "algorithm"

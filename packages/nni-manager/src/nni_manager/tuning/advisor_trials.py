@@ -73,17 +73,19 @@ class AdvisorTrials:
     """Matches the trials that an advisor sends to the ids that were asked for; all of it from any thread.
 
     An advisor counts: what it was asked for and has not sent it may send at any later time, also after it
-    said that there are no more. So it is asked for a trial once, though the manager asks for another id.
+    said that there are no more. So it is asked for as many trials as there are places, and for one more when
+    one of its trials ends, as NNI does; the manager may ask again meanwhile, with other ids.
     """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._open: deque[int] = deque()
-        self._refused: list[int] = []
+        self._refused: deque[int] = deque()
         self._kept: deque[SentTrial] = deque()
         self._owed = 0
         self._owed_after_refusal = 0
         self._running: dict[int, SentTrial] = {}
+        self._places = 0
 
     @property
     def open_count(self) -> int:
@@ -99,9 +101,11 @@ class AdvisorTrials:
             answers = []
             while self._open and self._kept:
                 answers.append(self._answer(self._open.popleft(), self._kept.popleft()))
-            wanted = max(0, len(self._open) - self._owed)
+            self._places = max(self._places, len(self._open) + len(self._running))
             refused = []
-            if not wanted:
+            if not self._owed_after_refusal:
+                wanted = max(0, len(self._open) - self._owed)
+            elif not (wanted := max(0, self._places - len(self._running) - self._owed)):
                 # It said that it has none, and sends these by itself when it has.
                 to_come = self._owed - self._owed_after_refusal
                 while len(self._open) > to_come:
@@ -113,8 +117,7 @@ class AdvisorTrials:
     def send(self, trial: SentTrial) -> AlgorithmResponse | None:
         """Takes a trial that the advisor sends; returns the answer, None when it is kept for a later id.
 
-        It gets the id that was asked for first, else the one that was refused last: those refused long ago
-        may have been withdrawn meanwhile.
+        It gets the id that was asked for first, else the one that was refused first.
         """
         with self._lock:
             self._owed = max(0, self._owed - 1)
@@ -122,7 +125,7 @@ class AdvisorTrials:
             if self._open:
                 return self._answer(self._open.popleft(), trial)
             if self._refused:
-                return self._answer(self._refused.pop(), trial)
+                return self._answer(self._refused.popleft(), trial)
             self._kept.append(trial)
             return None
 
@@ -151,9 +154,10 @@ class AdvisorTrials:
             return self._running.get(parameter_id)
 
     def end(self, parameter_id: int) -> None:
-        """Forgets a trial that has ended."""
+        """Forgets a trial that has ended, which may be of an earlier life."""
         with self._lock:
-            self._running.pop(parameter_id, None)
+            if self._running.pop(parameter_id, None) is None:
+                self._places += 1
 
     def _answer(self, parameter_id: int, trial: SentTrial) -> AlgorithmResponse:
         self._running[parameter_id] = trial

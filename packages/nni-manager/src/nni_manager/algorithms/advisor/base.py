@@ -18,6 +18,9 @@ QUEUE_LEN_WARNING_MARK = 20
 """How many commands may wait before a warning is logged."""
 
 _SECONDS_BETWEEN_LOOKS = 0.2
+_NOT_PICKLED = frozenset(
+    ["_channel", "default_command_queue", "assessor_command_queue", "default_worker", "assessor_worker"]
+)
 
 _logger = logging.getLogger(__name__)
 
@@ -47,13 +50,23 @@ class MsgDispatcherBase(Recoverable):
     def __init__(self, command_channel_url: str | None = None) -> None:
         super().__init__()
         self.stopping = False
-        self._channel = TunerCommandChannel(command_channel_url)
+        self.worker_exceptions: list[Exception] = []
+        self._connect(command_channel_url)
+
+    def _connect(self, url: str | None) -> None:
+        self._channel = TunerCommandChannel(url)
         self._channel.connect()
         self.default_command_queue: _Queue = Queue()
         self.assessor_command_queue: _Queue = Queue()
         self.default_worker = self._worker(self.default_command_queue)
         self.assessor_worker = self._worker(self.assessor_command_queue)
-        self.worker_exceptions: list[Exception] = []
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if name not in _NOT_PICKLED}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        self._connect(None)
 
     def run(self) -> None:
         """Takes commands from the channel until Terminate; nobody calls this in an experiment."""

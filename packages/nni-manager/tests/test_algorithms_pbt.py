@@ -14,6 +14,7 @@ from nni import NoMoreTrialError
 from nni_manager.algorithms.hpo_utils import deformat_parameters, format_search_space
 from nni_manager.algorithms.hpo_utils.formatting import format_known_parameters
 from nni_manager.algorithms.population.perturbation import perturbed
+from nni_manager.algorithms.registry import check_algorithm
 from nni_manager.algorithms.tuners.pbt import PBTTuner
 from nni_manager.testing.search_spaces import FINITE, SPACES, parameter_problems
 
@@ -217,7 +218,7 @@ def test_without_st_callback_it_is_said_what_is_needed(tmp_path: Path) -> None:
         population.tuner.generate_multiple_parameters([0])
     assert [member(population.tuner.generate_parameters(one)) for one in range(4)] == [0, 1, 2, 3]
     with pytest.raises(
-        NoMoreTrialError, match="generation 1 starts when all trials of generation 0 have ended; 4"
+        NoMoreTrialError, match="generation 1 starts when all trials of generation 0 have ended"
     ):
         population.tuner.generate_parameters(4)
 
@@ -391,3 +392,18 @@ def test_an_import_of_no_use_is_ignored_with_a_line(
     population.tuner.import_data(results)
     assert text in caplog.text
     assert population.ask(1)[0]["load_checkpoint_dir"].startswith(str(tmp_path / "after"))
+
+
+def test_arguments_are_checked_before_the_start(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    for given, wrong in [
+        ({"all_checkpoint_dir": "relative"}, "the absolute path of a folder"),
+        ({"all_checkpoint_dir": str(tmp_path / "file" / "below")}, "the absolute path of a folder"),
+        ({"population_size": 1}, "an integer of at least 2"),
+        ({"fraction": 0.6}, "a number from 0.0 to 0.5"),
+        ({"factors": 0.2}, "unknown argument 'factors'"),
+    ]:
+        (problem,) = check_algorithm("tuner", "PBT", given, SPACE)
+        assert wrong in problem
+    for right in ({"all_checkpoint_dir": str(tmp_path / "new" / "one")}, {"all_checkpoint_dir": None}):
+        assert check_algorithm("tuner", "PBTTuner", right, SPACE) == []

@@ -89,3 +89,16 @@ def test_a_tuner_that_has_refused_is_asked_for_one_until_it_proposes_again() -> 
     story.grid = 20
     story.end(5)
     assert len(story.engine.state.active) == 8
+
+
+def test_why_there_are_no_more_trials_is_said_in_the_words_of_the_tuner() -> None:
+    """Row 94: nobody is to think that the experiment is over."""
+    story = Story(trial_concurrency=2, tuner_is_asleep=True)
+    number = story.told(RequestParameters)[0].number
+    waiting = events.ParametersRefused((1,), "generation 1 starts when all trials have ended")
+    proposed = events.ParametersProposed(0, {"x": 0}, story.now)
+    story.tell(proposed, waiting, events.TunerProcessed(number, story.now))
+    assert story.status is ExperimentStatus.TUNER_NO_MORE_TRIAL
+    assert story.experiment.end_reason.message == "generation 1 starts when all trials have ended"
+    owe(story, 1)
+    assert story.status is ExperimentStatus.RUNNING and story.experiment.end_reason is None

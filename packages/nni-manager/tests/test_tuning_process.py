@@ -151,7 +151,7 @@ async def test_what_is_not_returned_is_refused_and_may_come_later_from_any_threa
     await harness.process.start()
     proposed, refused, processed = await harness.ask(1, 2, 3)
     assert (proposed.parameter_id, proposed.parameters) == (1, {"first": 1})
-    assert refused == ParametersRefused((2, 3), "the tuner has no more parameters")
+    assert refused == ParametersRefused((2, 3), "the tuner has no more trials")
     assert processed.number == 1
     harness.tell(TellTrialEnd, "abc", 1, TrialStatus.SUCCEEDED)
     late, processed = await harness.until(TunerProcessed)

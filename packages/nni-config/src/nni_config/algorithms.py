@@ -24,6 +24,7 @@ class BuiltInAlgorithm:
         aliases: Its other names.
         default_optimize_mode: What it does when nobody says.
         takes_points: Whether its search space is a list of whole points, rather than parameters to combine.
+        shares_checkpoints: Whether its trials load what others have saved.
     """
 
     name: str
@@ -31,6 +32,7 @@ class BuiltInAlgorithm:
     aliases: tuple[str, ...] = ()
     default_optimize_mode: OptimizeMode = "maximize"
     takes_points: bool = False
+    shares_checkpoints: bool = False
 
     def has_name(self, name: str) -> bool:
         """Returns whether a name is its own or an alias, in any case."""
@@ -45,7 +47,7 @@ BUILT_IN_ALGORITHMS = (
     BuiltInAlgorithm("GridSearch", "tuner"),
     BuiltInAlgorithm("Batch", "tuner", ("BatchTuner",), takes_points=True),
     BuiltInAlgorithm("Evolution", "tuner"),
-    BuiltInAlgorithm("PBT", "tuner", ("PBTTuner",)),
+    BuiltInAlgorithm("PBT", "tuner", ("PBTTuner",), shares_checkpoints=True),
     BuiltInAlgorithm("SMAC", "tuner"),
     BuiltInAlgorithm("GP", "tuner", ("GPTuner",)),
     BuiltInAlgorithm("Metis", "tuner", ("MetisTuner",)),

@@ -12,6 +12,7 @@ from nni_config.optimize_mode import check_optimize_mode
 from nni_config.platforms import PLATFORMS
 from nni_config.problems import Problem, Report
 from nni_config.search_space import search_space_problems, search_space_warnings
+from nni_config.shared_checkpoints import checkpoint_problems
 from nni_config.space_of_points import INITIAL_PARAMETERS_REFUSED, points_problems, takes_points
 
 if TYPE_CHECKING:
@@ -124,6 +125,7 @@ def _check_algorithms(config: ExperimentConfig, report: Report) -> None:
         report.add('ExperimentConfig: tuner must be set; allowed is for example the name "TPE"', "tuner")
     if config.assessor is not None:
         config.assessor.check_kind("assessor", report.at("assessor"))
+    report.add_all(list(checkpoint_problems(config)))
 
 
 def _check_training_services(config: ExperimentConfig, report: Report) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 Check = Callable[[Any], str]
@@ -93,3 +95,15 @@ def text(*, optional: bool = False) -> Check:
         return "" if isinstance(value, str) and value else expected
 
     return check
+
+
+def folder_or_none(value: Any) -> str:
+    """Is the check of None or a folder that is there or can be made."""
+    expected = "the absolute path of a folder that is there or can be made, or null"
+    if value is None:
+        return ""
+    if not isinstance(value, str) or not Path(value).expanduser().is_absolute():
+        return expected
+    path = Path(value).expanduser()
+    nearest = next((each for each in (path, *path.parents) if os.path.lexists(each)), path)
+    return "" if nearest.is_dir() and os.access(nearest, os.W_OK | os.X_OK) else expected

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from importlib.util import find_spec
 from typing import Any
 
-from nni_manager.algorithms.argument_checks import Check, boolean, number, one_of, table, text
+from nni_manager.algorithms.argument_checks import Check, boolean, folder_or_none, number, one_of, table, text
 from nni_manager.algorithms.hpo_utils.validation import points_problems, search_space_problems
 from nni_manager.algorithms.optuna_bridge import samplers as optuna_samplers
 from nni_manager.algorithms.successive_halving import checks as successive_halving
@@ -74,7 +74,7 @@ _HYPEROPT_ARGUMENTS = {
     "constant_liar_type": one_of("min", "max", "mean"),
 }
 _PBT_ARGUMENTS = {
-    "all_checkpoint_dir": text(optional=True),
+    "all_checkpoint_dir": folder_or_none,
     "population_size": number(int, 2),
     "factor": number(float, 0.0),
     "resample_probability": number(float, 0.0, 1.0),

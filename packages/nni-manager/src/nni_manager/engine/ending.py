@@ -80,7 +80,7 @@ def settle(state: State, step: Step, at: float) -> None:
         if state.time_is_up(at):
             _apply_time_limit(state, step, limit, at)
     elif state.requests.exhausted:
-        reason = EndReason(Actor.TUNER, "the tuner has no more trials")
+        reason = EndReason(Actor.TUNER, state.requests.refusal or "the tuner has no more trials")
         step.set_status(ExperimentStatus.TUNER_NO_MORE_TRIAL, reason)
     else:
         step.set_status(ExperimentStatus.RUNNING, None)

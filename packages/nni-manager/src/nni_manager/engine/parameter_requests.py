@@ -19,6 +19,7 @@ class ParameterRequests:
             become trials once some may be created.
         may_ask: Whether asking again can help: the tuner has heard something new since it last refused.
         exhausted: Whether the tuner's last answer was a refusal.
+        refusal: Why it refused last, in its own words, "" when it did not say.
         created_count: How many ids became trials.
         withdrawn_count: How many ids were taken back because no trial may start any more.
         last_number: The last number that was given to a call to the tuner.
@@ -32,6 +33,7 @@ class ParameterRequests:
     held: dict[int, Any] = field(default_factory=dict)
     may_ask: bool = True
     exhausted: bool = False
+    refusal: str = ""
     created_count: int = 0
     withdrawn_count: int = 0
     last_number: int = 0

@@ -109,6 +109,7 @@ def take_refusal(state: State, step: Step, event: ParametersRefused) -> None:
     """Notes that the tuner has no more trials for now."""
     refused = tuple(sorted(state.requests.refuse(event.parameter_ids)))
     if refused:
+        state.requests.refusal = event.message
         give_back_initial(state, step, refused)
         step.note(TunerNote(TunerNoteKind.REFUSED, 0, refused))
 

@@ -17,8 +17,8 @@ _logger = logging.getLogger(__name__)
 class ToldHistory:
     """Tells a tuner that has `restore_proposal` its history. It is never asked again.
 
-    What it hands in meanwhile under ids that it owes is mostly recorded. What is not (the manager ended before
-    it could be) is handed in after the history.
+    What it hands in meanwhile under ids that it owes is mostly recorded. What is not (the manager ended
+    before it could be) is handed in after the history.
     """
 
     def __init__(self, tuner: Any, dispatcher: TunerDispatcher) -> None:

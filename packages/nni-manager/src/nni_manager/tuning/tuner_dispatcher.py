@@ -25,7 +25,7 @@ from nni_manager.tuning import responses
 
 _logger = logging.getLogger(__name__)
 
-_NO_MORE = "the tuner has no more parameters"
+_NO_MORE = "the tuner has no more trials"
 
 
 class TunerDispatcher:
@@ -104,11 +104,11 @@ class TunerDispatcher:
             return
         with self._lock:
             self._asked_for.update(parameter_ids)
-        message = _NO_MORE
+        message = ""
         try:
             proposals = self._tuner.generate_multiple_parameters(parameter_ids, st_callback=self._propose)
         except NoMoreTrialError as error:
-            proposals, message = [], str(error) or _NO_MORE
+            proposals, message = [], str(error)
         if not isinstance(proposals, Sequence):
             raise TypeError(f"generate_multiple_parameters returned {proposals!r}, not a list")
         if len(proposals) > len(parameter_ids):
@@ -118,7 +118,8 @@ class TunerDispatcher:
         with self._lock:
             refused = [id_ for id_ in parameter_ids[len(proposals) :] if id_ in self._asked_for]
         if refused:
-            self.send(responses.refuse(refused, message))
+            why = message or getattr(self._tuner, "why_no_parameters", "") or _NO_MORE
+            self.send(responses.refuse(refused, why))
 
     def _propose(self, parameter_id: int, parameters: Any) -> None:
         """Hands in parameters; this is also the `st_callback` of tuners, called from any thread."""

@@ -140,10 +140,13 @@ class PBTTuner(BuiltInTuner):
             return self._hand_out(parameter_id)
         if self._hand_in_later is not None:
             self._owed.append(parameter_id)
-        raise NoMoreTrialError(
-            f"generation {generation.number + 1} starts when all trials of generation {generation.number} "
-            f"have ended; {len(generation.running)} have not"
-        )
+        raise NoMoreTrialError(self.why_no_parameters)
+
+    @property
+    def why_no_parameters(self) -> str:
+        """What people are shown while a generation is awaited."""
+        number = self._generation.number
+        return f"generation {number + 1} starts when all trials of generation {number} have ended"
 
     def restore_proposal(self, parameter_id: int, parameters: Parameters) -> None:
         """Takes note that a trial of the member and the generation in these parameters runs."""

@@ -132,6 +132,96 @@ def test_one_that_never_answers_is_waited_for(stage):
     assert facts(stage) == []
 
 
+GENERATIONS = """
+import json
+from nni.runtime.msg_dispatcher_base import MsgDispatcherBase
+from nni.runtime.tuner_command_channel import CommandType
+
+class Generations(MsgDispatcherBase):
+    # Four trials at a time; what is asked for meanwhile is owed until the last of them has ended.
+    def __init__(self, says_no_more=False):
+        super().__init__()
+        self.says_no_more = says_no_more
+        self.credit, self.sent, self.ended, self.finals = 0, 0, 0, []
+
+    def handle_initialize(self, data):
+        self.send(CommandType.Initialized, "")
+
+    def handle_request_trial_jobs(self, data):
+        self.credit += data
+        self.send_some()
+
+    def send_some(self):
+        while self.credit and self.sent < 4 * (self.ended // 4 + 1):
+            self.credit -= 1
+            record = {
+                "parameter_id": f"{self.sent // 4}_{self.sent % 4}",
+                "parameter_source": "algorithm",
+                "parameters": {"x": 0.01 * self.sent, "known": sorted(self.finals)},
+            }
+            self.sent += 1
+            self.send(CommandType.NewTrialJob, json.dumps(record))
+        if self.credit and self.says_no_more:
+            self.send(CommandType.NoMoreTrialJobs, "")
+
+    def handle_report_metric_data(self, data):
+        if data["type"] == "FINAL":
+            self.finals.append(data["parameter_id"])
+
+    def handle_trial_end(self, data):
+        assert json.loads(data["hyper_params"])["parameter_id"] in self.finals
+        self.ended += 1
+        self.send_some()
+"""
+
+
+@pytest.mark.parametrize("says_no_more", [False, True])
+def test_one_that_owes_trials_until_others_have_ended(stage, says_no_more):
+    """It goes on in the same order after its death, though some of what it was asked for was open then."""
+    stage.write("generations.py", GENERATIONS)
+    path = stage.write(
+        "generations.json",
+        json.dumps(
+            {
+                "searchSpace": {},
+                "trialCommand": "python3 trial.py",
+                "trialCodeDirectory": str(stage.folder),
+                "trialConcurrency": 3,
+                "maxTrialNumber": 12,
+                "advisor": {
+                    "className": "generations.Generations",
+                    "codeDirectory": str(stage.folder),
+                    "classArgs": {"says_no_more": says_no_more},
+                },
+                "trainingService": {"platform": "local"},
+            }
+        ),
+    )
+    stage.write(
+        "trial.py",
+        """
+        import time, nni
+        x = nni.get_next_parameter()["x"]
+        time.sleep(0.3 if round(x * 100) % 4 == 1 else 1.5)
+        nni.report_final_result(x)
+        """,
+    )
+    with stage.start(RUN.format(path=str(path))) as script:
+        trials = stage.experiments / "mine" / "trials"
+        for count in (4, 8):
+            assert stage.until(lambda count=count: trials.exists() and len(list(trials.iterdir())) >= count)
+            stage.until(lambda: False, 0.7)  # the short one has ended, the others run, and some are owed
+            os.kill(advisor_process(stage), signal.SIGKILL)
+        output, _ = script.communicate(timeout=100)
+    assert "worked: True" in output, output
+    assert "differed" not in dispatcher_log(stage) and dispatcher_log(stage).count("was replayed") == 2
+    output = stage.run(FACTS.replace('["x"]', '["known"]'))
+    (line,) = [line for line in output.splitlines() if line.startswith("FACTS ")]
+    known = [len(known) for _, known, _ in json.loads(line.removeprefix("FACTS "))]
+    # The fourth of a generation gets the place of the first that has ended.
+    assert len(known) == 12 and known[4:7] == [4] * 3 and known[8:11] == [8] * 3
+
+
 def test_an_instance_is_one(stage):
     output = stage.run(
         """

@@ -6,8 +6,8 @@ Rules:
    TunerProcessed with the call's number last. (An assessor emits TrialJudgedBad and no TunerProcessed.)
 2. Under each id that was asked for, ParametersProposed or ParametersRefused is emitted before the call is
    processed; under a refused id parameters may still be proposed later, whenever the algorithm likes. An
-   advisor may also leave ids without an answer until later; it answers those that were asked for first, first.
-   It emits TrialJudgedBad, too.
+   advisor may also leave ids without an answer until later, and answers those that were asked for first
+   before others. It emits TrialJudgedBad, too.
 3. An exception of the algorithm is emitted once as AlgorithmFailed, the death of its process (a signal, an
    exit) as AlgorithmDied, and nothing follows. A slow algorithm is not a dead one.
 4. `emit` is called in the event loop's thread and returns at once.

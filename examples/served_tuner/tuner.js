@@ -15,7 +15,7 @@ const definition = loader.loadSync("nni_proto/v1/algorithm_service.proto", {
   longs: Number,
   enums: String,
   oneofs: true,
-  arrays: true,
+  defaults: true, // what is not set, such as HISTORY_USE_UNSPECIFIED, is not on the wire
 });
 const { AlgorithmService } = grpc.loadPackageDefinition(definition).nni_proto.v1;
 

@@ -63,7 +63,7 @@ def pickled_instances(config: ExperimentConfig, folder: Path) -> PickledInstance
         path = folder / FOLDER / algorithm.instance_file
         if algorithm.instance is None:
             if not path.is_file():
-                problems.append(Problem((kind, "instance_file"), _without_instance(kind, path)))
+                problems.append(Problem((kind, "instance_file"), f"there is no {path}: {no_instance(kind)}"))
             continue
         try:
             files[path] = _pickled(algorithm.instance.value)
@@ -74,10 +74,11 @@ def pickled_instances(config: ExperimentConfig, folder: Path) -> PickledInstance
     return PickledInstances(files)
 
 
-def _without_instance(kind: str, path: Path) -> str:
+def no_instance(kind: str) -> str:
+    """Returns what is said of a configuration that names the instance of another experiment."""
     return (
-        f"there is no {path}: the {kind} was an instance in Python, which no configuration file holds; "
-        "assign one in Python again, or name the class: class_name, code_directory and class_args"
+        f"the {kind} was an instance in Python, which no configuration file holds; assign one in Python "
+        "again, or name the class: class_name, code_directory and class_args"
     )
 
 

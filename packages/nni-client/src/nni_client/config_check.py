@@ -11,6 +11,7 @@ from typing import Any
 from nni_config import AlgorithmConfig, ExperimentConfig, InvalidConfigError, Problem, start_problems
 from nni_config.registered_algorithms import RegistryError
 
+from nni_client.algorithm_instances import no_instance
 from nni_client.algorithm_questions import ask
 
 _KINDS = ("tuner", "assessor")
@@ -52,11 +53,14 @@ def check_file(path: Path) -> CheckedFile:
 
 
 def _algorithm_problems(config: ExperimentConfig) -> list[Problem]:
-    """Returns which classes of the user's have no module. They are looked for, not imported."""
+    """Returns which classes of the user's have no module, and instances. They are not imported."""
     problems = []
     for kind in _KINDS:
         algorithm = getattr(config, kind)
         if algorithm is None or algorithm.class_name is None:
+            continue
+        if algorithm.instance_file is not None:
+            problems.append(Problem((kind, "instance_file"), no_instance(kind)))
             continue
         module = algorithm.class_name.partition(".")[0]
         folder = Path(algorithm.code_directory or ".")

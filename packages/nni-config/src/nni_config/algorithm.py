@@ -59,6 +59,8 @@ class AlgorithmConfig(ConfigBase):
             comparable(key) for key, value in mapping.items() if isinstance(key, str) and value is not None
         }
         if cls is AlgorithmConfig and "classname" in names:
+            if "instancefile" in names and "codedirectory" not in names:
+                mapping = {**mapping, "code_directory": None}  # the instance knows where its modules are
             return CustomAlgorithmConfig._from_mapping(mapping)
         return super()._from_mapping(mapping)
 

@@ -41,10 +41,13 @@ class AlgorithmInstance:
 
     @property
     def optimize_mode(self) -> OptimizeMode | None:
-        """Whether it takes larger or smaller results for better, if its attribute optimize_mode says so."""
-        mode = getattr(self.value, "optimize_mode", None)
-        mode = mode.value if isinstance(mode, Enum) else mode
-        return mode if mode in ("maximize", "minimize") else None
+        """Whether larger or smaller results are better for it, None if its attributes do not say."""
+        for name in ("optimize_mode", "_mode"):  # the built-in ones have the latter
+            mode = getattr(self.value, name, None)
+            mode = mode.value if isinstance(mode, Enum) else mode
+            if mode in ("maximize", "minimize"):
+                return mode  # type: ignore[no-any-return]
+        return None
 
     def missing_method(self, kind: AlgorithmKind) -> str | None:
         """Returns a method that it lacks to be a tuner or an advisor, or an assessor; None if it has all."""

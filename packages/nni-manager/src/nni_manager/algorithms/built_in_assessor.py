@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import logging
-import math
 from typing import Any
 
 from nni_manager.algorithms.assessor import Assessor
-from nni_manager.algorithms.results import OptimizeMode, extract_scalar_reward
+from nni_manager.algorithms.results import OptimizeMode, number_in
 from nni_manager.algorithms.typehint import TrialMetric
 
 _logger = logging.getLogger(__name__)
@@ -60,14 +59,3 @@ class BuiltInAssessor(Assessor):
             self._ignored[trial_job_id] = self._ignored.get(trial_job_id, 0) + 1
             return None
         return self._sign * number
-
-
-def number_in(value: Any) -> float | None:
-    """Returns the number in a result, None if there is none or it is NaN."""
-    try:
-        number = float(extract_scalar_reward(value))
-    except RuntimeError:
-        return None
-    except OverflowError:
-        return math.inf if extract_scalar_reward(value) > 0 else -math.inf
-    return None if math.isnan(number) else number

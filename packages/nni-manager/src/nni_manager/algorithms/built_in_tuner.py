@@ -23,6 +23,8 @@ class BuiltInTuner(Tuner):
     `generate_parameters`, goes on as the one before would have. For that, random numbers come from `_rng`
     alone, so that they depend on the seed and the parameter id, and not on what was drawn before.
 
+    Each keeps its optimize mode in `_mode`: an experiment that is given an instance ranks by it.
+
     Args:
         seed: Makes the sequence repeatable. One is drawn and logged when it is None.
     """

@@ -30,8 +30,7 @@ class BatchTuner(BuiltInTuner):
 
     def __init__(self, optimize_mode: str | None = None, seed: int | None = None) -> None:
         super().__init__(seed)
-        if optimize_mode is not None:
-            OptimizeMode(optimize_mode)
+        self._mode = None if optimize_mode is None else OptimizeMode(optimize_mode)
         self._options: list[Any] = []
         self._position = 0
         self._taken: Counter[str] = Counter()

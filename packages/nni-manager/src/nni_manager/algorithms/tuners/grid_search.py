@@ -31,8 +31,7 @@ class GridSearchTuner(BuiltInTuner):
 
     def __init__(self, optimize_mode: str | None = None, seed: int | None = None) -> None:
         super().__init__(seed)
-        if optimize_mode is not None:
-            OptimizeMode(optimize_mode)
+        self._mode = None if optimize_mode is None else OptimizeMode(optimize_mode)
         self._space: dict[ParameterKey, ParameterSpec] = {}
         self._grid: Iterator[FormattedParameters] = iter(())
         self._seen: set[str] = set()

@@ -41,7 +41,7 @@ class HyperoptTuner(BuiltInTuner):
         if constant_liar_type not in _LIARS:
             allowed = ", ".join(_LIARS)
             raise ValueError(f"constant_liar_type is {constant_liar_type!r}; allowed are {allowed}")
-        OptimizeMode(optimize_mode)
+        self._mode = OptimizeMode(optimize_mode)
         self.algorithm_name = algorithm_name
         self._tuner: BuiltInTuner
         if algorithm_name == "anneal":

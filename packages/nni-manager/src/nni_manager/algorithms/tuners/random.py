@@ -33,8 +33,7 @@ class RandomTuner(BuiltInTuner):
 
     def __init__(self, seed: int | None = None, optimize_mode: str | None = None) -> None:
         super().__init__(seed)
-        if optimize_mode is not None:
-            OptimizeMode(optimize_mode)
+        self._mode = None if optimize_mode is None else OptimizeMode(optimize_mode)
         self._space: dict[ParameterKey, ParameterSpec] = {}
         self._deduplicate = Deduplicator({})
 

@@ -15,6 +15,7 @@ from nni_manager.algorithms.parzen.dimensions import Array, Dimensions
 MOST_OPTIONS = 64
 """A choice of more options than this is one column."""
 _TAIL = 1e-6
+_WIDTHS = (-3.0, -0.5)
 
 
 class Encoder:
@@ -61,6 +62,26 @@ class Encoder:
     def random(self, rng: np.random.Generator, count: int) -> Array:
         """Returns vectors drawn from the distributions that the search space states, one a row."""
         return self._vectors(self._dimensions.deactivate(self._dimensions.draw(rng, count)))
+
+    def near(self, rng: np.random.Generator, vectors: Array, count: int) -> Array:
+        """Returns points near vectors, one a row: numbers moved a little or much, now and then drawn anew.
+
+        Args:
+            rng: Random numbers.
+            vectors: The centers, one a row; each point has one of them.
+            count: How many points.
+        """
+        rows = self._rows(vectors)[rng.integers(len(vectors), size=count)]
+        drawn = self._dimensions.draw(rng, count)
+        widths = 10.0 ** rng.uniform(*_WIDTHS, size=(count, 1))
+        numeric = self._dimensions.numeric
+        rows[:, numeric] += widths * rng.normal(size=(count, len(numeric)))
+        bounded = numeric[self._dimensions.is_bounded]
+        rows[:, bounded] = np.clip(rows[:, bounded], 0.0, 1.0)
+        replaced = rng.uniform(size=rows.shape) < 1.0 / max(rows.shape[1], 1)
+        # What becomes active with another option has no value yet.
+        rows = np.where(replaced | np.isnan(rows), drawn, rows)
+        return self._vectors(self._dimensions.deactivate(rows))
 
     def snap(self, vectors: Array) -> Array:
         """Returns for each vector the nearest one that parameters have, what is not active in the middle."""

@@ -7,6 +7,8 @@ import numpy.typing as npt
 
 from nni_manager.algorithms.parzen.dimensions import Array
 
+_EQUAL = 1e-13
+
 
 def bounded_subset(losses: Array, most: int) -> npt.NDArray[np.intp]:
     """Returns the indices of at most so many trials, in their order: all, or a third of each kind.
@@ -33,5 +35,10 @@ def standardised(losses: Array) -> tuple[Array, float]:
     if not len(finite):
         return np.where(losses > 0, 1.0, -1.0), 1.0
     bounded = np.clip(losses, finite.min(), finite.max())
-    deviation = float(bounded.std())
-    return (bounded - bounded.mean()) / (deviation or 1.0), deviation or 1.0
+    # Squares of very large losses would be infinite.
+    unit = float(np.abs(bounded).max()) or 1.0
+    scaled = bounded / unit
+    deviation = float(scaled.std())
+    if deviation < _EQUAL:
+        return np.zeros(len(losses)), 1.0
+    return (scaled - scaled.mean()) / deviation, deviation * unit

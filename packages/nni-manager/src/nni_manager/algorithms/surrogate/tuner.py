@@ -59,7 +59,7 @@ class SurrogateTuner(BuiltInTuner):
         rng = self._rng(parameter_id)
         is_cold = self._history.count < self._cold_start_num
         chosen = suggest(rng, self._space) if is_cold else self._choose(rng)
-        parameters = deformat_parameters(self._deduplicator(chosen), self._space)
+        parameters = deformat_parameters(self._unrepeated(chosen), self._space)
         self._start(parameter_id, parameters)
         return parameters
 
@@ -93,6 +93,10 @@ class SurrogateTuner(BuiltInTuner):
     def _choose(self, rng: np.random.Generator) -> FormattedParameters:
         """Returns the most promising parameters; there are `cold_start_num` results or more."""
         raise NotImplementedError
+
+    def _unrepeated(self, chosen: FormattedParameters) -> FormattedParameters:
+        """Returns parameters that were not proposed yet: these ones, or others."""
+        return self._deduplicator(chosen)
 
     def _first_new(self, vectors: Array) -> FormattedParameters:
         """Returns the parameters of the first vector that were not proposed yet, or else of the first."""

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from nni_manager.algorithms.hpo_utils.parameter_spec import FormattedParameters
 from nni_manager.algorithms.parzen.dimensions import Array
@@ -17,6 +18,8 @@ _AVERAGE_BEST_INDEX = 2.0
 _SHRINKING = 0.1
 _RESULTS_BEFORE_LIARS = 20
 _DRAWS = 20
+Indices = npt.NDArray[np.intp]
+
 _LIARS: dict[str, Callable[[Array], Any]] = {"min": np.min, "max": np.max, "mean": np.mean}
 
 
@@ -55,9 +58,10 @@ class AnnealTuner(RowTuner):
         rows, losses = self._known()
         if len(rows) == 0:
             return suggest(rng, self._space)
-        by_loss = rows[np.argsort(losses, kind="stable")]
+        by_loss = np.argsort(losses, kind="stable")
+        counts = len(rows) - np.isnan(rows).sum(axis=0)
         for _ in range(_DRAWS):
-            chosen = self._dimensions.decode(self._draw(rng, by_loss))
+            chosen = self._dimensions.decode(self._draw(rng, rows, by_loss, counts))
             if self._deduplicator.is_new(chosen):
                 break
         return chosen
@@ -76,31 +80,37 @@ class AnnealTuner(RowTuner):
             np.concatenate([losses, np.full(len(self._pending), lie)]),
         )
 
-    def _draw(self, rng: np.random.Generator, by_loss: Array) -> Array:
-        """Returns a new row, given those of the trials, the best first."""
-        row = self._dimensions.draw(rng, 1)
-        picked = _pick(rng, by_loss)
-        counts = len(by_loss) - np.isnan(by_loss).sum(axis=0)
+    def _draw(self, rng: np.random.Generator, rows: Array, by_loss: Indices, counts: Indices) -> Array:
+        """Returns a new row.
+
+        Args:
+            rng: Random numbers.
+            rows: Those of the trials.
+            by_loss: Their indices, that of the best first.
+            counts: How many of them have each parameter.
+        """
+        row: Array = self._dimensions.draw(rng, 1)[0]
+        picked = rows[_pick(rng, by_loss)]
         for index, column in enumerate(self._dimensions.columns):
-            if any(row[0, parent] != option for parent, option in column.conditions):
-                row[0, index] = np.nan
+            if any(row[parent] != option for parent, option in column.conditions):
+                row[index] = np.nan
                 continue
             if counts[index] == 0:
                 continue
             if np.isnan(picked[index]):
-                picked = _pick(rng, by_loss[~np.isnan(by_loss[:, index])])
+                picked = rows[_pick(rng, by_loss[~np.isnan(rows[by_loss, index])])]
             shrunk, center = 1.0 / (1.0 + _SHRINKING * counts[index]), picked[index]
             if column.option_count:
                 if rng.uniform() >= shrunk:
-                    row[0, index] = center
+                    row[index] = center
             elif column.is_bounded:
                 low = min(max(center - shrunk / 2, 0.0), 1.0 - shrunk)
-                row[0, index] = rng.uniform(low, low + shrunk)
+                row[index] = rng.uniform(low, low + shrunk)
             else:
-                row[0, index] = rng.normal(center, shrunk)
-        return np.asarray(row[0])
+                row[index] = rng.normal(center, shrunk)
+        return row
 
 
-def _pick(rng: np.random.Generator, by_loss: Array) -> Array:
-    """Returns one of the best rows."""
-    return np.asarray(by_loss[min(int(rng.geometric(1.0 / _AVERAGE_BEST_INDEX)) - 1, len(by_loss) - 1)])
+def _pick(rng: np.random.Generator, by_loss: Indices) -> int:
+    """Returns one of the first indices."""
+    return int(by_loss[min(int(rng.geometric(1.0 / _AVERAGE_BEST_INDEX)), len(by_loss)) - 1])

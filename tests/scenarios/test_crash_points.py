@@ -66,6 +66,7 @@ def search(tmp_path: Path) -> Iterator[NotedSearch]:
         search.config.search_space = {"x": {"_type": "choice", "_value": [0.1, 0.2, 0.9, 0.3, 0.4, 0.5]}}
         search.config.max_trial_number = TRIALS
         search.config.tuner.name = "GridSearch"
+        search.config.optimize_mode = "minimize"  # The best trial is never stopped.
         search.config.assessor = CustomAlgorithmConfig(
             class_name="strict.Strict", code_directory=search.folder
         )

@@ -106,7 +106,7 @@ def test_a_bad_trial_is_always_early_stopped(stage, repeats):
         if number % 4 < 3:
             signal.signal(signal.SIGINT, lambda *_: os._exit([0, 1, 143][number % 4]))
         for step in range(2 + number % 3):
-            nni.report_intermediate_result(x)
+            nni.report_intermediate_result({"seen": x})  # Without a number none is the best.
         time.sleep(1000)
         """,
     )

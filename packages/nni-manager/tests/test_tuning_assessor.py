@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+import math
 import textwrap
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -11,14 +13,16 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from nni_manager.algorithms.assessors.medianstop import MedianstopAssessor
 from nni_manager.engine.effects import TellIntermediateResult, TellTrialEnd
 from nni_manager.engine.events import AlgorithmFailed, TrialJudgedBad
 from nni_manager.engine.statuses import TrialStatus
 from nni_manager.tuning.algorithm_process import AlgorithmProcess
 from nni_manager.tuning.assessor_dispatcher import AssessorDispatcher
+from nni_manager.tuning.assessor_history import AssessorHistory
 from nni_manager.tuning.interface import AlgorithmSettings
 from nni_manager.tuning.requests import request_of
-from nni_proto.v1.algorithm_pb2 import AlgorithmResponse
+from nni_proto.v1.algorithm_pb2 import AlgorithmRequest, AlgorithmResponse, HistoryTaken
 
 CODE = """
 from nni.assessor import Assessor, AssessResult
@@ -112,9 +116,28 @@ class Recording:
         self.ends.append((trial_job_id, success))
 
 
-def dispatcher(assessor: Recording) -> tuple[AssessorDispatcher, list[AlgorithmResponse]]:
+def dispatcher(
+    assessor: Any, optimize_mode: str = "maximize"
+) -> tuple[AssessorDispatcher, list[AlgorithmResponse]]:
     sent: list[AlgorithmResponse] = []
-    return AssessorDispatcher(assessor, sent.append), sent
+    return AssessorDispatcher(assessor, sent.append, optimize_mode), sent
+
+
+def result(trial_id: str, index: int, value: Any) -> AlgorithmRequest:
+    return request_of(TellIntermediateResult(trial_id, 0, index, value))
+
+
+def end(trial_id: str, status: TrialStatus = TrialStatus.SUCCEEDED) -> AlgorithmRequest:
+    return request_of(TellTrialEnd(0, trial_id, 0, status))
+
+
+def better(dispatch: AssessorDispatcher) -> None:
+    """Lets a trial be better than all others, which may then be stopped."""
+    dispatch.handle(result("better", 0, 1000))
+
+
+def stopped(sent: list[AlgorithmResponse]) -> list[str]:
+    return [response.stop_trial.trial_id for response in sent]
 
 
 @given(order=st.permutations(range(8)), repeats=st.lists(st.integers(1, 7)))
@@ -134,9 +157,11 @@ def test_a_history_has_no_gaps_whatever_the_order(order: list[int], repeats: lis
 def test_the_first_result_again_begins_a_new_attempt() -> None:
     assessor = Recording(verdict=False)
     dispatch, sent = dispatcher(assessor)
+    better(dispatch)
     for index, value in [(0, 1), (0, 5), (1, 6)]:
         dispatch.handle(request_of(TellIntermediateResult("trial", 0, index, value)))
-    assert assessor.histories == [[1], [5]]
+    assert assessor.histories == [[1000], [1], [5]]
+    assert assessor.ends == [("trial", False)]
     assert len(sent) == 2
 
 
@@ -161,3 +186,163 @@ def test_only_a_bool_is_a_verdict() -> None:
     dispatch, _ = dispatcher(Recording(verdict=None))
     with pytest.raises(RuntimeError, match="assess_trial returned None"):
         dispatch.handle(request_of(TellIntermediateResult("trial", 0, 0, 1)))
+
+
+@pytest.mark.parametrize(("mode", "sign"), [("maximize", 1), ("minimize", -1)])
+def test_the_best_trial_is_never_stopped(mode: str, sign: int, caplog: pytest.LogCaptureFixture) -> None:
+    """A2, whatever the assessor says: by the best value so far of each trial, ties included."""
+    caplog.set_level(logging.INFO)
+    dispatch, sent = dispatcher(Recording(verdict=False), mode)
+    told = [("a", 0, 3), ("b", 0, 2), ("c", 0, {"default": 3}), ("a", 1, 0), ("c", 1, 1), ("b", 1, 4)]
+    for trial_id, index, value in told:
+        number = {"default": sign * value["default"]} if isinstance(value, dict) else sign * value
+        dispatch.handle(result(trial_id, index, number))
+    assert stopped(sent) == ["b"]
+    # Now b, which is about to stop, is the better one at that step.
+    dispatch.handle(result("a", 2, sign * 3))
+    assert stopped(sent) == ["b", "a"]
+    text = "judged trial a bad after 1 intermediate results, but it is the best so far and goes on."
+    assert [record.getMessage() for record in caplog.records if "trial a" in record.getMessage()] == [
+        f"Recording {text}"
+    ]
+
+
+def test_a_trial_is_compared_with_as_many_results_of_others() -> None:
+    dispatch, sent = dispatcher(Recording(verdict=False))
+    for index, value in enumerate([1, 2, 9]):
+        dispatch.handle(result("ahead", index, value))
+    for index, value in enumerate([1, 2, 8]):
+        dispatch.handle(result("behind", index, value))
+        assert stopped(sent) == (["behind"] if index == 2 else [])
+    dispatch.handle(result("longer", 0, 0.5))
+    dispatch.handle(result("longest", 0, 8))
+    for index in range(1, 6):
+        dispatch.handle(result("longest", index, 8))
+    assert stopped(sent) == ["behind", "longer", "longest"]
+
+
+@given(
+    told=st.lists(
+        st.tuples(st.sampled_from("abc"), st.integers(0, 4).map(float) | st.just(math.nan)), max_size=30
+    ),
+    mode=st.sampled_from(["maximize", "minimize"]),
+)
+def test_who_is_stopped_is_worse_than_another(told: list[tuple[str, float]], mode: str) -> None:
+    """A2 worked out anew: values by trial, compared over as many steps."""
+    dispatch, sent = dispatcher(Recording(verdict=False), mode)
+    values: dict[str, list[float]] = {}
+    is_stopped: set[str] = set()
+
+    def best(trial_id: str, count: int) -> float:
+        numbers = [value for value in values[trial_id][:count] if not math.isnan(value)]
+        return max((value if mode == "maximize" else -value for value in numbers), default=-math.inf)
+
+    for trial_id, value in told:
+        values.setdefault(trial_id, []).append(value)
+        sent.clear()
+        dispatch.handle(result(trial_id, len(values[trial_id]) - 1, value))
+        if trial_id in is_stopped:
+            assert sent == []
+            continue
+        count = len(values[trial_id])
+        others = [best(other, count) for other in values if other != trial_id]
+        own = best(trial_id, count)
+        must_go_on = own > -math.inf and own >= max(others, default=-math.inf)
+        assert stopped(sent) == ([] if must_go_on else [trial_id])
+        is_stopped.update(stopped(sent))
+
+
+def test_an_attempt_is_not_worse_for_the_one_before_it() -> None:
+    dispatch, sent = dispatcher(Recording(verdict=False))
+    dispatch.handle(result("other", 0, 1))
+    dispatch.handle(result("retried", 0, 3))
+    dispatch.handle(result("retried", 0, 2))
+    assert sent == []
+    dispatch.handle(result("other", 0, 1.5))
+    assert stopped(sent) == ["other"]
+
+
+def test_results_without_numbers_protect_nobody() -> None:
+    dispatch, sent = dispatcher(Recording(verdict=False))
+    for trial_id, value in [("a", "text"), ("b", None), ("c", {"loss": 1}), ("d", math.nan), ("e", [1.0])]:
+        dispatch.handle(result(trial_id, 0, value))
+    assert stopped(sent) == ["a", "b", "c", "d", "e"]
+    dispatch.handle(result("f", 0, -math.inf))
+    assert len(sent) == 5
+
+
+def test_a_verdict_on_an_attempt_that_is_over_is_not_heeded() -> None:
+    assessor = Recording(verdict=False)
+    dispatch, sent = dispatcher(assessor)
+    better(dispatch)
+    (call,) = dispatch.note(result("trial", 0, 1))
+    calls = dispatch.note(result("trial", 0, 2))
+    dispatch.make(call)
+    assert sent == []
+    for call in calls:
+        dispatch.make(call)
+    assert stopped(sent) == ["trial"]
+
+
+def test_the_second_end_of_a_trial_and_that_of_an_unknown_one_are_nothing() -> None:
+    assessor = Recording()
+    dispatch, _ = dispatcher(assessor)
+    dispatch.handle(result("trial", 0, 1))
+    for trial_id in ("trial", "trial", "unknown"):
+        dispatch.handle(end(trial_id))
+    dispatch.handle(result("gap", 1, 1))
+    dispatch.handle(end("gap"))
+    assert assessor.ends == [("trial", True)]
+
+
+def test_a_rebuilt_dispatcher_knows_who_is_the_best() -> None:
+    for mode in ("maximize", "minimize"):
+        dispatch, sent = dispatcher(Recording(verdict=False), mode)
+        history = AssessorHistory(dispatch)
+        for entry in [result("a", 0, 5), end("a"), result("b", 0, 1), result("b", 1, 2)]:
+            history.take(entry)
+        assert history.end()[0].history_taken.way == HistoryTaken.WAY_REPLAYED
+        assert sent == []
+        dispatch.handle(result("b", 2, 3))
+        assert stopped(sent) == (["b"] if mode == "maximize" else [])
+
+
+def test_a_built_in_assessor_is_told_its_history_and_judges_none_of_it() -> None:
+    dispatch, sent = dispatcher(MedianstopAssessor())
+    assessor = dispatch._assessor
+    judge, assessor.assess_trial = assessor.assess_trial, None  # type: ignore[method-assign]
+    history = AssessorHistory(dispatch)
+    for trial_id, values in {"a": [5, 5, 5], "b": [4, 4], "c": [1, 2]}.items():
+        for index, value in enumerate(values):
+            history.take(result(trial_id, index, value))
+    history.take(end("a"))
+    history.take(end("b", TrialStatus.FAILED))
+    assert history.end()[0].history_taken.way == HistoryTaken.WAY_TOLD
+    assessor.assess_trial = judge  # type: ignore[method-assign]
+    dispatch.handle(result("c", 2, 4.5))
+    assert stopped(sent) == ["c"]
+
+
+def test_a_slow_assessor_judges_the_past_for_some_seconds_only(caplog: pytest.LogCaptureFixture) -> None:
+    now = 0.0
+
+    class Slow(Recording):
+        def assess_trial(self, trial_job_id: str, trial_history: list[Any]) -> Any:
+            nonlocal now
+            now += 6.0
+            return super().assess_trial(trial_job_id, trial_history)
+
+    assessor = Slow()
+    dispatch, _ = dispatcher(assessor)
+    history = AssessorHistory(dispatch, lambda: now)
+    for index in range(10):
+        history.take(result("a", index, index))
+    for trial_id in ("a", "b"):
+        history.take(result("b", 0, 1))
+        history.take(end(trial_id))
+    history.end()
+    assert [len(each) for each in assessor.histories] == [1, 2]
+    assert assessor.ends == [("a", True)]  # It never saw b.
+    assert "10 results of the past were not judged again" in caplog.text
+    dispatch.handle(result("c", 0, 1))
+    assert assessor.histories[-1] == [1]

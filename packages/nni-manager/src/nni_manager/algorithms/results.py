@@ -64,3 +64,14 @@ def loss_of(value: Any, mode: OptimizeMode) -> float:
     if math.isnan(number):
         return math.inf
     return -number if mode is OptimizeMode.Maximize else number
+
+
+def number_in(value: Any) -> float | None:
+    """Returns the number in a result, None if there is none or it is NaN."""
+    try:
+        number = float(extract_scalar_reward(value))
+    except RuntimeError:
+        return None
+    except OverflowError:
+        return math.inf if extract_scalar_reward(value) > 0 else -math.inf
+    return None if math.isnan(number) else number

@@ -15,7 +15,7 @@ _logger = logging.getLogger(__name__)
 
 
 class Channel:
-    """Receives requests and sends responses; sending is safe from any thread.
+    """Receives requests and sends responses; both are safe from any thread.
 
     A child process that the algorithm forks cannot use it and does not hold the socket open.
     """
@@ -24,13 +24,15 @@ class Channel:
         connection.set_inheritable(False)
         self._connection = connection
         self._lock = threading.Lock()
+        self._receive_lock = threading.Lock()
         self._process_id = os.getpid()
         os.register_at_fork(after_in_child=connection.close)
 
     def receive(self) -> algorithm_pb2.AlgorithmRequest | None:
         """Waits for the next request; returns None when the manager has gone."""
-        header = self._read(HEADER_SIZE)
-        body = self._read(body_size(header)) if header is not None else None
+        with self._receive_lock:
+            header = self._read(HEADER_SIZE)
+            body = self._read(body_size(header)) if header is not None else None
         return None if body is None else algorithm_pb2.AlgorithmRequest.FromString(body)
 
     def send(self, response: algorithm_pb2.AlgorithmResponse) -> None:

@@ -41,9 +41,7 @@ def serve(channel: Channel) -> int:
         channel.send(responses.processed(request.number, hears_intermediate_results=hears))
         if history is not None and not _take_history(history, channel):
             return 0
-        while (request := channel.receive()) is not None and not request.HasField("terminate"):
-            dispatcher.handle(request)
-            channel.send(responses.processed(request.number))
+        _serve(dispatcher, channel, request.initialize.kind)
     except CannotMakeError as error:
         _logger.error("%s", error)
         channel.send(responses.failed(str(error)))
@@ -59,6 +57,17 @@ def serve(channel: Channel) -> int:
         return 1
     _call_hook(algorithm, "_on_exit")
     return 0
+
+
+def _serve(dispatcher: Any, channel: Channel, kind: InitializeAlgorithm.AlgorithmKind.ValueType) -> None:
+    if kind == InitializeAlgorithm.ALGORITHM_KIND_ASSESSOR:
+        from nni_manager.tuning.assessor_queue import AssessorQueue
+
+        AssessorQueue(dispatcher, channel).serve()
+        return
+    while (request := channel.receive()) is not None and not request.HasField("terminate"):
+        dispatcher.handle(request)
+        channel.send(responses.processed(request.number))
 
 
 def _take_history(history: _History, channel: Channel) -> bool:
@@ -88,7 +97,7 @@ def _dispatcher(request: InitializeAlgorithm, algorithm: Any, channel: Channel) 
     if request.kind == InitializeAlgorithm.ALGORITHM_KIND_ASSESSOR:
         from nni_manager.tuning.assessor_dispatcher import AssessorDispatcher
 
-        return AssessorDispatcher(algorithm, channel.send)
+        return AssessorDispatcher(algorithm, channel.send, request.optimize_mode)
     from nni_manager.algorithms.advisor.base import MsgDispatcherBase
 
     search_space = values.from_message(request.search_space)

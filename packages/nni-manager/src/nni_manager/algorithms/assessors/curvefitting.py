@@ -8,8 +8,9 @@ import logging
 import numpy as np
 
 from nni_manager.algorithms.assessor import AssessResult
-from nni_manager.algorithms.built_in_assessor import BuiltInAssessor, number_in
+from nni_manager.algorithms.built_in_assessor import BuiltInAssessor
 from nni_manager.algorithms.learning_curves.curve_model import CurveModel
+from nni_manager.algorithms.results import number_in
 from nni_manager.algorithms.typehint import TrialMetric
 
 _SURE = 0.05

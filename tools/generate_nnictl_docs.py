@@ -74,6 +74,7 @@ EXAMPLES: Mapping[str, str] = {
     "algo unregister": "nnictl algo unregister HillClimber",
     "algo show": "nnictl algo show HillClimber",
     "algo list": "nnictl algo list",
+    "algo template": "nnictl algo template tuner --path hill_climber.py",
     "trainingservice register": "nnictl trainingservice register --package my_cluster",
     "trainingservice unregister": "nnictl trainingservice unregister --package my_cluster",
     "trainingservice list": "nnictl trainingservice list",

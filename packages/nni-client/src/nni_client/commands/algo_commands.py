@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import Enum
 from pathlib import Path
 from typing import Annotated
 
@@ -58,3 +59,29 @@ def list_algorithms(as_json: AsJson = False) -> None:
     from nni_client.commands.algorithms import show_all
 
     show_all(as_json)
+
+
+class _Kind(str, Enum):
+    """What there are templates of."""
+
+    TUNER = "tuner"
+    ASSESSOR = "assessor"
+    ADVISOR = "advisor"
+
+
+@algo.command("template")
+def write_template(
+    kind: Annotated[_Kind, typer.Argument(help="What it is to be.")],
+    path: Annotated[
+        Path | None,
+        typer.Option(
+            "--path",
+            metavar="FILE",
+            help="The file to write, or its folder. Without it my_tuner.py or the like here.",
+        ),
+    ] = None,
+) -> None:
+    """Write a tuner, an assessor or an advisor that works, to be changed into one of your own."""
+    from nni_client.commands.algorithm_template import write_template
+
+    write_template(kind.value, path)

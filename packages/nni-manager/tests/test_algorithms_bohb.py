@@ -207,6 +207,15 @@ def test_what_is_not_active_is_filled_in() -> None:
         assert set(model._good.rows[:, index]) <= known, column
 
 
+def test_candidates_of_numbers_are_within_their_bounds() -> None:
+    history, dimensions = points(100)
+    model = fitted(history, dimensions, SETTINGS, np.random.default_rng(0))
+    assert model is not None
+    numbers = np.concatenate([model.candidates(np.random.default_rng(seed))[:, 0] for seed in range(5)])
+    assert ((numbers >= 0) & (numbers <= 1)).all()
+    assert len(set(numbers)) == 5 * 64
+
+
 def test_a_changed_space_keeps_what_was_learned() -> None:
     tuner = made(max_budget=1)
     for id_ in range(20):

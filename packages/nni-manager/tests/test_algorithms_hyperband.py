@@ -178,6 +178,19 @@ def test_what_a_trial_is_ranked_by() -> None:
     assert promoted[3]["x"] not in [parameters["x"] for parameters in first]
 
 
+def test_what_is_no_number_or_the_worst_never_goes_on() -> None:
+    """Row 58."""
+    for mode, worst in (("maximize", -math.inf), ("minimize", math.inf)):
+        tuner = made(R=9, optimize_mode=mode)
+        first = tuner.generate_multiple_parameters(list(range(9)))
+        for id_, value in enumerate([math.nan, worst, 1.0, math.nan, -worst, "text", None, {}, worst]):
+            tuner.receive_trial_result(id_, first[id_], value)
+            tuner.trial_end(id_, True)
+        second = tuner.generate_multiple_parameters([9, 10, 11])
+        assert second[:2] == [{**first[4], BUDGET: 3}, {**first[2], BUDGET: 3}]
+        assert second[2]["x"] not in [parameters["x"] for parameters in first]
+
+
 @pytest.mark.parametrize("exec_mode", ["parallelism", "serial"])
 @pytest.mark.parametrize("most", [1, 5, 23, 50, 205])
 def test_any_number_of_trials_ends_whatever_fails(exec_mode: str, most: int) -> None:
@@ -241,6 +254,15 @@ def tuner_is_done(tuner: Hyperband) -> bool:
     return tuner.generate_multiple_parameters([99_999]) == []
 
 
+def test_a_first_round_that_ran_out_shrinks_the_later_ones() -> None:
+    manager = Manager(made({"x": {"_type": "randint", "_value": [0, 5]}}, R=9, repeat=False), 1)
+    manager.run(lambda _, parameters: parameters["x"])
+    budgets = [parameters[BUDGET] for parameters in manager.started.values()]
+    # 5, then 1 of them; 4 new ones, then 1 of those; 3.
+    assert budgets == [1] * 5 + [3] * 5 + [9] * 4
+    assert manager.started[5] == {"x": 4, BUDGET: 3}
+
+
 def test_what_was_tried_elsewhere_is_not_tried_with_that_budget_again() -> None:
     tuner = made({"x": {"_type": "randint", "_value": [0, 5]}}, R=1)
     tuner.import_data([{"parameter": {"x": 3}, "value": 1.0}, {"parameter": {"x": 2, BUDGET: 7}, "value": 1}])
@@ -251,13 +273,14 @@ def test_what_was_tried_elsewhere_is_not_tried_with_that_budget_again() -> None:
 
 
 def test_a_trial_that_ran_with_other_parameters_goes_on_with_those() -> None:
-    tuner = made(R=3)
+    tuner = made({"x": {"_type": "loguniform", "_value": [0.01, 1]}}, R=3)
     first = tuner.generate_multiple_parameters([0, 1, 2])
-    tuner.receive_trial_result(0, {"x": 0.125, BUDGET: 1}, 1.0)
+    tuner.receive_trial_result(0, {"x": 0.1, BUDGET: 1}, 1.0)
     tuner.receive_trial_result(1, first[1], 0.0)
     for id_ in range(3):
         tuner.trial_end(id_, True)
-    assert tuner.generate_parameters(3) == {"x": 0.125, BUDGET: 3}
+    assert math.exp(math.log(0.1)) != 0.1
+    assert tuner.generate_parameters(3) == {"x": 0.1, BUDGET: 3}
 
 
 def test_a_changed_space_keeps_what_is_still_in_it() -> None:
@@ -279,6 +302,23 @@ def test_a_changed_space_keeps_what_is_still_in_it() -> None:
         tuner.trial_end(id_, True)
     (parameters,) = tuner.generate_multiple_parameters([12])
     assert 2 <= parameters["x"] <= 3
+
+
+def test_a_wider_space_keeps_all_that_goes_on() -> None:
+    def space(high: float) -> dict[str, Any]:
+        return {
+            "x": {"_type": "loguniform", "_value": [1e-5, high]},
+            "n": {"_type": "randint", "_value": [0, 9]},
+        }
+
+    tuner = made(space(1), R=81)
+    first = tuner.generate_multiple_parameters(list(range(81)))
+    tuner.update_search_space(space(2))
+    for id_, parameters in enumerate(first):
+        tuner.receive_trial_result(id_, parameters, id_)
+        tuner.trial_end(id_, True)
+    second = tuner.generate_multiple_parameters(list(range(81, 108)))
+    assert second == [{**first[id_], BUDGET: 3} for id_ in range(80, 53, -1)]
 
 
 def test_the_name_of_the_budget_is_taken() -> None:

@@ -31,8 +31,8 @@ class AnnealTuner(RowTuner):
     own distribution, but concentrated around its value in that trial: with T results that have the parameter
     and s = 1 / (1 + 0.1 T), a uniform one from a range that is s times as wide (moved to lie within the
     bounds), a normal one with s times the deviation, and a choice keeps its option with probability 1 - s. If
-    the trial does not have the parameter, since it has another option of a choice, the next trial is picked
-    of those that do. The first trials are random.
+    the trials picked so far do not have the parameter, since they have other options of a choice, one more is
+    picked of those that do. The first trials are random.
 
     Failed trials, NaN, imported, late and doubled results, finite search spaces: see RowTuner.
 
@@ -90,16 +90,18 @@ class AnnealTuner(RowTuner):
             counts: How many of them have each parameter.
         """
         row: Array = self._dimensions.draw(rng, 1)[0]
-        picked = rows[_pick(rng, by_loss)]
+        picked = [rows[_pick(rng, by_loss)]]
         for index, column in enumerate(self._dimensions.columns):
             if any(row[parent] != option for parent, option in column.conditions):
                 row[index] = np.nan
                 continue
             if counts[index] == 0:
                 continue
-            if np.isnan(picked[index]):
-                picked = rows[_pick(rng, by_loss[~np.isnan(rows[by_loss, index])])]
-            shrunk, center = 1.0 / (1.0 + _SHRINKING * counts[index]), picked[index]
+            center = next((trial[index] for trial in picked if not np.isnan(trial[index])), None)
+            if center is None:
+                picked.append(rows[_pick(rng, by_loss[~np.isnan(rows[by_loss, index])])])
+                center = picked[-1][index]
+            shrunk = 1.0 / (1.0 + _SHRINKING * counts[index])
             if column.option_count:
                 if rng.uniform() >= shrunk:
                     row[index] = center

@@ -273,8 +273,9 @@ def _without_budget(parameters: Any) -> Any:
 def _budget_of(parameters: Any, default: float | None) -> float | None:
     """Returns the budget among parameters, None when it is no positive number."""
     budget = parameters.get(BUDGET, default) if isinstance(parameters, dict) else default
-    is_number = isinstance(budget, (int, float)) and not isinstance(budget, bool)
-    return budget if is_number and 0 < budget <= sys.float_info.max else None
+    if isinstance(budget, bool) or not isinstance(budget, (int, float)):
+        return None
+    return budget if 0 < budget <= sys.float_info.max else None
 
 
 def _is_same(first: Any, second: Any) -> bool:

@@ -17,19 +17,21 @@ labels = [1.0 if 2 * x - y + 0.3 * numbers.gauss(0, 1) > 0 else 0.0 for x, y in 
 
 
 def probability(weights, point):
+    """Returns how probable it is that a point has the label 1."""
     return 1 / (1 + math.exp(-max(-30.0, min(30.0, weights[0] * point[0] + weights[1] * point[1]))))
 
 
 def accuracy(weights):
-    right = [(probability(weights, point) > 0.5) == (label == 1.0) for point, label in zip(points, labels)]
-    return sum(right) / len(points)
+    """Returns which part of the points gets the right label."""
+    found = [float(probability(weights, point) > 0.5) for point in points]
+    return sum(one == label for one, label in zip(found, labels, strict=True)) / len(points)
 
 
 weights, velocity = [-1.0, 1.0], [0.0, 0.0]  # A bad start: a small learning rate needs long.
 for _ in range(EPOCHS):
-    errors = [probability(weights, point) - label for point, label in zip(points, labels)]
+    errors = [probability(weights, point) - label for point, label in zip(points, labels, strict=True)]
     for axis in (0, 1):
-        slope = sum(error * point[axis] for error, point in zip(errors, points)) / len(points)
+        slope = sum(error * point[axis] for error, point in zip(errors, points, strict=True)) / len(points)
         velocity[axis] = parameters["momentum"] * velocity[axis] - parameters["lr"] * slope
         weights[axis] += velocity[axis]
     time.sleep(0.05)  # Training takes its time elsewhere.

@@ -105,7 +105,8 @@ def test_one_made_anew_goes_on_as_the_one_before(
         history = AssessorHistory(dispatcher) if is_rebuilt else None
         for request in told[: len(events)]:
             if history is not None:
-                history.take(request)
+                for call in history.note(request):
+                    dispatcher.make(call)
             else:
                 dispatcher.handle(request)
         if history is not None:

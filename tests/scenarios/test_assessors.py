@@ -1,4 +1,4 @@
-"""Assessors in experiments: nobody waits for one, the best goes on, and what the tuner hears of the stopped."""
+"""Assessors in experiments: nobody waits for one, the best goes on, the tuner hears of the stopped."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ nni.report_final_result(x)
 
 
 def test_nobody_waits_for_a_slow_assessor(stage):
-    """Neither trials, nor reports, nor the end of the experiment, nor a resume; its one call takes an hour."""
+    """Neither trials, nor reports, nor the end of the experiment, nor a resume; a call takes an hour."""
     stage.write(
         "slow.py",
         """
@@ -40,10 +40,12 @@ def test_nobody_waits_for_a_slow_assessor(stage):
         assert [job.status for job in jobs] == ["SUCCEEDED"] * 6
         assert [len(metrics[job.trialJobId]) for job in jobs] == [4] * 6
         experiment.stop()
+        experiment.config.max_trial_number = 8
+        assert experiment.resume(0) is True
         """
     )
     log = stage.experiments / "slow" / "log" / "dispatcher.log"
-    assert log.read_text().count("judging") == 1
+    assert log.read_text().count("judging") == 2
     assert stage.is_quiet(), stage.processes()
 
 
@@ -113,7 +115,7 @@ def test_median_stopping_saves_trials_their_time(stage):
     stage.write("trial.py", TRIAL)
     output = stage.run(
         """
-        experiment = make(trials=6, concurrency=2)
+        experiment = make(trials=6, concurrency=1)
         experiment.config.search_space = {"x": {"_type": "choice", "_value": [0.1, 0.9, 0.8, 0.7, 0.2, 1.0]}}
         experiment.config.tuner.name = "GridSearch"
         experiment.config.initial_parameters = [{"x": 0.9}]

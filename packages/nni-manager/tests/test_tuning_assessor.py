@@ -81,11 +81,12 @@ async def test_a_bad_trial_is_judged_once_and_nothing_else_is_told(harness: Harn
     harness.report("bad01", 0, {"default": 0.8})
     harness.report("bad01", 1, {"default": 0.1})
     harness.report("bad01", 2, 0.05)
+    first = await harness.events.get()
     harness.process.tell(TellTrialEnd(0, "bad01", 0, TrialStatus.EARLY_STOPPED))
     harness.process.tell(TellTrialEnd(0, "none1", 0, TrialStatus.SUCCEEDED))
     harness.process.tell(TellTrialEnd(0, "good1", 0, TrialStatus.SUCCEEDED))
     harness.report("last1", 0, 0.1)
-    first, second = [await harness.events.get() for _ in range(2)]
+    second = await harness.events.get()
     assert (type(first), first.trial_id) == (TrialJudgedBad, "bad01")
     assert first.message == "MyAssessor judged it bad after 2 intermediate results"
     assert second.trial_id == "last1"
@@ -134,6 +135,11 @@ def end(trial_id: str, status: TrialStatus = TrialStatus.SUCCEEDED) -> Algorithm
 def better(dispatch: AssessorDispatcher) -> None:
     """Lets a trial be better than all others, which may then be stopped."""
     dispatch.handle(result("better", 0, 1000))
+
+
+def take(dispatch: AssessorDispatcher, history: AssessorHistory, request: AlgorithmRequest) -> None:
+    for call in history.note(request):
+        dispatch.make(call)
 
 
 def stopped(sent: list[AlgorithmResponse]) -> list[str]:
@@ -300,8 +306,8 @@ def test_a_rebuilt_dispatcher_knows_who_is_the_best() -> None:
         dispatch, sent = dispatcher(Recording(verdict=False), mode)
         history = AssessorHistory(dispatch)
         for entry in [result("a", 0, 5), end("a"), result("b", 0, 1), result("b", 1, 2)]:
-            history.take(entry)
-        assert history.end()[0].history_taken.way == HistoryTaken.WAY_REPLAYED
+            take(dispatch, history, entry)
+        assert history.end().history_taken.way == HistoryTaken.WAY_REPLAYED
         assert sent == []
         dispatch.handle(result("b", 2, 3))
         assert stopped(sent) == (["b"] if mode == "maximize" else [])
@@ -314,35 +320,10 @@ def test_a_built_in_assessor_is_told_its_history_and_judges_none_of_it() -> None
     history = AssessorHistory(dispatch)
     for trial_id, values in {"a": [5, 5, 5], "b": [4, 4], "c": [1, 2]}.items():
         for index, value in enumerate(values):
-            history.take(result(trial_id, index, value))
-    history.take(end("a"))
-    history.take(end("b", TrialStatus.FAILED))
-    assert history.end()[0].history_taken.way == HistoryTaken.WAY_TOLD
+            take(dispatch, history, result(trial_id, index, value))
+    take(dispatch, history, end("a"))
+    take(dispatch, history, end("b", TrialStatus.FAILED))
+    assert history.end().history_taken.way == HistoryTaken.WAY_TOLD
     assessor.assess_trial = judge  # type: ignore[method-assign]
     dispatch.handle(result("c", 2, 4.5))
     assert stopped(sent) == ["c"]
-
-
-def test_a_slow_assessor_judges_the_past_for_some_seconds_only(caplog: pytest.LogCaptureFixture) -> None:
-    now = 0.0
-
-    class Slow(Recording):
-        def assess_trial(self, trial_job_id: str, trial_history: list[Any]) -> Any:
-            nonlocal now
-            now += 6.0
-            return super().assess_trial(trial_job_id, trial_history)
-
-    assessor = Slow()
-    dispatch, _ = dispatcher(assessor)
-    history = AssessorHistory(dispatch, lambda: now)
-    for index in range(10):
-        history.take(result("a", index, index))
-    for trial_id in ("a", "b"):
-        history.take(result("b", 0, 1))
-        history.take(end(trial_id))
-    history.end()
-    assert [len(each) for each in assessor.histories] == [1, 2]
-    assert assessor.ends == [("a", True)]  # It never saw b.
-    assert "10 results of the past were not judged again" in caplog.text
-    dispatch.handle(result("c", 0, 1))
-    assert assessor.histories[-1] == [1]

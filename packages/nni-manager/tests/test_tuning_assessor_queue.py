@@ -12,8 +12,8 @@ from nni_manager.engine.effects import TellIntermediateResult, TellTrialEnd
 from nni_manager.engine.statuses import TrialStatus
 from nni_manager.tuning.assessor_dispatcher import AssessorDispatcher
 from nni_manager.tuning.assessor_queue import AssessorQueue
-from nni_manager.tuning.requests import request_of, terminate_request
-from nni_proto.v1.algorithm_pb2 import AlgorithmRequest, AlgorithmResponse
+from nni_manager.tuning.requests import history_ends_request, request_of, terminate_request
+from nni_proto.v1.algorithm_pb2 import AlgorithmRequest, AlgorithmResponse, HistoryTaken
 
 
 class FakeChannel:
@@ -52,13 +52,18 @@ class Assessor:
 class Stage:
     """A queue with a clock that stands still."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, has_history: bool = False) -> None:
         self.now = 0.0
         self.number = 0
         self.assessor = Assessor()
         self.channel = FakeChannel()
         dispatcher = AssessorDispatcher(self.assessor, self.channel.send)
-        self.queue = AssessorQueue(dispatcher, self.channel, lambda: self.now)  # type: ignore[arg-type]
+        self.queue = AssessorQueue(
+            dispatcher,
+            self.channel,  # type: ignore[arg-type]
+            has_history=has_history,
+            clock=lambda: self.now,
+        )
 
     def request(self, call: Any) -> AlgorithmRequest:
         self.number += 1
@@ -161,6 +166,44 @@ def test_nothing_is_judged_any_more_when_the_manager_has_gone(stage: Stage) -> N
         stage.channel.requests.put(stage.result("a", index))
     stage.queue.serve()
     assert stage.assessor.calls == [("a", 1)]
+
+
+def test_a_history_is_taken_while_the_assessor_still_judges_it() -> None:
+    """A resume does not wait for a slow assessor."""
+    stage = Stage(has_history=True)
+
+    def hang() -> None:
+        stage.now += 6.0
+        stage.assessor.during = lambda: None
+        stage.channel.requests.put(history_ends_request())
+        until(lambda: bool(stage.channel.sent))
+        stage.channel.requests.put(stage.result("runs", 2))
+        stage.channel.requests.put(terminate_request())
+        until(lambda: stage.queue.has_ended)
+
+    stage.assessor.during = hang
+    for index in range(3):
+        stage.channel.requests.put(stage.result("ended", index))
+    stage.channel.requests.put(stage.end("ended"))
+    for index in range(2):
+        stage.channel.requests.put(stage.result("runs", index))
+    stage.queue.serve()
+    assert stage.assessor.calls == [("ended", 1), "end of ended", ("runs", 3)]
+    first, *others = stage.channel.sent
+    assert first.history_taken.way == HistoryTaken.WAY_REPLAYED
+    # What is judged again is no sign of a life that works.
+    assert [response.processed.number for response in others] == [7]
+
+
+def test_a_fast_assessor_judges_its_whole_history() -> None:
+    stage = Stage(has_history=True)
+    for index in range(3):
+        stage.channel.requests.put(stage.result("a", index))
+    stage.channel.requests.put(stage.end("a"))
+    stage.channel.requests.put(history_ends_request())
+    stage.finish()
+    assert stage.assessor.calls == [("a", 1), ("a", 2), ("a", 3), "end of a"]
+    assert len(stage.channel.sent) == 1
 
 
 def test_what_fails_in_either_thread_is_raised(stage: Stage) -> None:

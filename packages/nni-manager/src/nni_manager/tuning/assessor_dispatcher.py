@@ -153,15 +153,11 @@ class AssessorDispatcher:
         if not verdict:
             self._judged_bad(trial, results)
 
-    def note_running(self) -> None:
-        """Lets a built-in assessor take note of all results that it has not judged."""
-        for trial in self._trials.values():
-            self._note_rest(trial)
-
     def forget_verdicts(self) -> None:
         """Lets trials that were judged bad be judged again by their next result."""
-        for trial in self._trials.values():
-            trial.is_judged_bad = False
+        with self._lock:
+            for trial in self._trials.values():
+                trial.is_judged_bad = False
 
     def _note_result(self, request: TellIntermediateResult) -> list[Judgment | End]:
         trial_id = request.trial_id

@@ -1,61 +1,43 @@
-"""How an assessor gets to the state of one before: it sees everything again, its verdicts unheeded."""
+"""What an assessor that is made anew is told of what happened before."""
 
 from __future__ import annotations
 
 import logging
-import time
-from collections.abc import Callable
 
 from nni_proto.v1.algorithm_pb2 import AlgorithmRequest, AlgorithmResponse, HistoryTaken
 
 from nni_manager.tuning import responses
-from nni_manager.tuning.assessor_dispatcher import AssessorDispatcher, Judgment
-
-JUDGING_SECONDS = 10.0
-"""How long an assessor of the user's judges results of the past."""
+from nni_manager.tuning.assessor_dispatcher import AssessorDispatcher, End, Judgment
 
 _logger = logging.getLogger(__name__)
 
 
 class AssessorHistory:
-    """Tells a built-in assessor its history; lets any other judge it again, for some seconds at most.
+    """Takes note of a history; until it ends no verdict is heeded.
 
-    The experiment waits meanwhile. What is left then is not judged any more.
-
-    Args:
-        dispatcher: Makes the calls.
-        clock: Returns a time in seconds.
+    A built-in assessor is told the results of a trial at its end, or when it is judged next. Any other judges
+    everything again.
     """
 
-    def __init__(self, dispatcher: AssessorDispatcher, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, dispatcher: AssessorDispatcher) -> None:
         self._dispatcher = dispatcher
-        self._clock = clock
-        self._deadline = clock() + JUDGING_SECONDS
         self._send = dispatcher.send
-        self._count = self._left_out = 0
+        self._count = 0
         dispatcher.send = lambda response: None
 
-    def take(self, request: AlgorithmRequest) -> str:
-        """Takes the next entry. Whatever the assessor raises passes through."""
+    def note(self, request: AlgorithmRequest) -> list[Judgment | End]:
+        """Takes note of the next entry and returns the calls that it leads to."""
         self._count += 1
-        for call in self._dispatcher.note(request):
-            if isinstance(call, Judgment) and self._dispatcher.is_built_in:
-                continue
-            if isinstance(call, Judgment) and self._clock() > self._deadline:
-                self._left_out += 1
-                continue
-            self._dispatcher.make(call)
-        return ""
+        calls = self._dispatcher.note(request)
+        if self._dispatcher.is_built_in:
+            return [call for call in calls if isinstance(call, End)]
+        return calls
 
-    def end(self) -> list[AlgorithmResponse]:
+    def end(self) -> AlgorithmResponse:
         """Ends the history and returns what is answered."""
-        self._dispatcher.note_running()
         # A verdict may have been lost with the manager: the next result brings it again.
         self._dispatcher.forget_verdicts()
         self._dispatcher.send = self._send
-        _logger.info("The assessor took its history, %s entries.", self._count)
-        if self._left_out:
-            text = "%s results of the past were not judged again: the assessor took longer than %s s."
-            _logger.warning(text, self._left_out, JUDGING_SECONDS)
-        way = HistoryTaken.WAY_TOLD if self._dispatcher.is_built_in else HistoryTaken.WAY_REPLAYED
-        return [responses.history_taken(way)]
+        _logger.info("The history came, %s entries.", self._count)
+        is_built_in = self._dispatcher.is_built_in
+        return responses.history_taken(HistoryTaken.WAY_TOLD if is_built_in else HistoryTaken.WAY_REPLAYED)

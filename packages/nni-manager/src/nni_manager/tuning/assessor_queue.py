@@ -12,6 +12,7 @@ from nni_proto.v1.algorithm_pb2 import AlgorithmRequest
 
 from nni_manager.tuning import responses
 from nni_manager.tuning.assessor_dispatcher import AssessorDispatcher, End, Judgment, TrialResults
+from nni_manager.tuning.assessor_history import AssessorHistory
 from nni_manager.tuning.channel import Channel
 
 PATIENCE_SECONDS = 5.0
@@ -20,6 +21,15 @@ PATIENCE_SECONDS = 5.0
 
 @dataclass(frozen=True, slots=True)
 class _Waiting:
+    """A call that waits.
+
+    Attributes:
+        number: The number of its request, 0 in a history.
+        call: The call.
+        since: When it began to wait.
+        is_for_newest: Whether it is to be made with the newest results.
+    """
+
     number: int
     call: Judgment | End
     since: float
@@ -32,9 +42,13 @@ class AssessorQueue:
     An assessor that keeps up is called for every result, as in NNI. One that is behind is called for the
     newest results of each trial that runs, so that few calls wait, and none for each result.
 
+    One that is made anew sees everything again. Its history waits like anything else, so that neither the
+    manager nor trials wait for a slow one; a built-in one takes note of it without judging.
+
     Args:
         dispatcher: Makes the calls.
         channel: Where requests come from.
+        has_history: Whether the first requests are a history.
         clock: Returns a time in seconds.
 
     Attributes:
@@ -42,14 +56,20 @@ class AssessorQueue:
     """
 
     def __init__(
-        self, dispatcher: AssessorDispatcher, channel: Channel, clock: Callable[[], float] = time.monotonic
+        self,
+        dispatcher: AssessorDispatcher,
+        channel: Channel,
+        *,
+        has_history: bool = False,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._dispatcher = dispatcher
         self._channel = channel
+        self._history: AssessorHistory | None = AssessorHistory(dispatcher) if has_history else None
         self._clock = clock
         self._waiting: deque[_Waiting] = deque()
         self._judgments: dict[TrialResults, int] = {}
-        self._left_out: set[TrialResults] = set()
+        self._left_out: dict[TrialResults, int] = {}
         self._current: _Waiting | None = None
         self._changed = threading.Condition()
         self.has_ended = False
@@ -68,7 +88,8 @@ class AssessorQueue:
         threading.Thread(target=self._read, name="requests", daemon=True).start()
         while (waiting := self._next()) is not None:
             self._dispatcher.make(waiting.call, is_behind=waiting.is_for_newest or self.is_behind())
-            self._channel.send(responses.processed(waiting.number))
+            if waiting.number:
+                self._channel.send(responses.processed(waiting.number))
         if self._failure is not None:
             raise self._failure
 
@@ -79,15 +100,25 @@ class AssessorQueue:
 
     def add(self, request: AlgorithmRequest) -> None:
         """Takes note of a request."""
-        calls = self._dispatcher.note(request)
+        number = request.number
+        if self._history is not None and request.HasField("history_ends"):
+            answer = self._history.end()
+            self._history = None
+            self._channel.send(answer)
+            return
+        if self._history is None:
+            calls = self._dispatcher.note(request)
+        else:
+            # What was dealt with in an earlier life is no sign that this one works.
+            calls, number = self._history.note(request), 0
         with self._changed:
             for call in calls:
                 if isinstance(call, Judgment):
                     if self._judgments.get(call.trial) and self._is_behind():
-                        self._left_out.add(call.trial)
+                        self._left_out[call.trial] = number
                         continue
                     self._judgments[call.trial] = self._judgments.get(call.trial, 0) + 1
-                self._waiting.append(_Waiting(request.number, call, self._clock()))
+                self._waiting.append(_Waiting(number, call, self._clock()))
             self._changed.notify()
 
     def _is_behind(self) -> bool:
@@ -129,5 +160,4 @@ class AssessorQueue:
             del self._judgments[trial]
         if trial not in self._left_out:
             return waiting
-        self._left_out.remove(trial)
-        return replace(waiting, is_for_newest=True)
+        return replace(waiting, number=self._left_out.pop(trial), is_for_newest=True)

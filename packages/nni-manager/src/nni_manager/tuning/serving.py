@@ -41,7 +41,7 @@ def serve(channel: Channel) -> int:
         channel.send(responses.processed(request.number, hears_intermediate_results=hears))
         if history is not None and not _take_history(history, channel):
             return 0
-        _serve(dispatcher, channel, request.initialize.kind)
+        _serve(request.initialize, dispatcher, channel)
     except CannotMakeError as error:
         _logger.error("%s", error)
         channel.send(responses.failed(str(error)))
@@ -59,11 +59,12 @@ def serve(channel: Channel) -> int:
     return 0
 
 
-def _serve(dispatcher: Any, channel: Channel, kind: InitializeAlgorithm.AlgorithmKind.ValueType) -> None:
-    if kind == InitializeAlgorithm.ALGORITHM_KIND_ASSESSOR:
+def _serve(initialize: InitializeAlgorithm, dispatcher: Any, channel: Channel) -> None:
+    if initialize.kind == InitializeAlgorithm.ALGORITHM_KIND_ASSESSOR:
         from nni_manager.tuning.assessor_queue import AssessorQueue
 
-        AssessorQueue(dispatcher, channel).serve()
+        has_history = initialize.history_use != InitializeAlgorithm.HISTORY_USE_UNSPECIFIED
+        AssessorQueue(dispatcher, channel, has_history=has_history).serve()
         return
     while (request := channel.receive()) is not None and not request.HasField("terminate"):
         dispatcher.handle(request)
@@ -117,9 +118,7 @@ def _history(request: InitializeAlgorithm, algorithm: Any, dispatcher: Any) -> _
     if request.history_use == InitializeAlgorithm.HISTORY_USE_UNSPECIFIED:
         return None
     if request.kind == InitializeAlgorithm.ALGORITHM_KIND_ASSESSOR:
-        from nni_manager.tuning.assessor_history import AssessorHistory
-
-        return AssessorHistory(dispatcher)
+        return None  # It waits for an assessor like anything else.
     if request.history_use == InitializeAlgorithm.HISTORY_USE_IMPORT:
         from nni_manager.tuning.imported_history import ImportedHistory
 

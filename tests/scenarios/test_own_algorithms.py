@@ -62,7 +62,7 @@ def finals(output: str) -> list[Any]:
 
 @pytest.mark.parametrize("place", ["beside", "in the script"])
 def test_instances(stage, id_in, place):
-    """They run, in a fresh copy after a resume and after a death, by this script and by another one."""
+    """Row 105: they run, in a fresh copy after a resume and a death, by this script and by another one."""
     tuner = "Stepping(10)" if place == "beside" else "Mine(10)"
     output = stage.run(
         f"""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import signal
 import threading
 from pathlib import Path
@@ -345,10 +346,25 @@ def test_a_call_of_a_resume_has_time(stopped, fake_manager, ended, monkeypatch):
     fake_manager(slow_resume=2)
     experiment = Experiment(None, id=stopped)
     experiment.call_timeout = 0.5
-    with pytest.raises(RuntimeError, match=r"ResumeExperiment.*0\.5 s"):
+    how = r"ResumeExperiment within 0\.5 s.*NNI_CALL_TIMEOUT.*`call_timeout`"
+    with pytest.raises(RuntimeError, match=how):
         experiment.resume(0)
     monkeypatch.setattr("nni_client.connection.DEFAULT_CALL_TIMEOUT", 1.0)
     assert ended(Experiment.resume(stopped, 0, wait_completion=False)).get_status() == "RUNNING"
+
+
+def test_a_long_resume_tells_that_it_is_under_way(stopped, fake_manager, ended, monkeypatch, capsys):
+    fake_manager(slow_resume=1, recorded_trials=12345)
+    monkeypatch.setattr("nni_client.slow_call._FIRST_SECONDS", 60.0)
+    ended(Experiment.resume(stopped, 0, wait_completion=False)).stop()
+    assert "so far" not in capsys.readouterr().out
+    for name in ("_FIRST_SECONDS", "_NEXT_SECONDS"):
+        monkeypatch.setattr(f"nni_client.slow_call.{name}", 0.01)
+    ended(Experiment.resume(stopped, 0, wait_completion=False))
+    lines = [line for line in capsys.readouterr().out.splitlines() if "so far" in line]
+    line = r"the tuner is made anew out of 12,345 trials, \d+ s so far \(limit 600 s\)"
+    assert re.fullmatch(rf"Resuming experiment {stopped}: {line}", lines[0])
+    assert len(lines) > 1
 
 
 @pytest.mark.parametrize(("wrong", "error"), [({"port": "x"}, TypeError), ({"port": -1}, ValueError)])

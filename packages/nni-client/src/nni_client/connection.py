@@ -77,6 +77,7 @@ class Connection:
 
     Attributes:
         address: Where the manager listens.
+        timeout: How many seconds a call may take.
     """
 
     def __init__(self, address: ManagerAddress, timeout: float | None = None) -> None:
@@ -90,12 +91,12 @@ class Connection:
             ValueError: NNI_CALL_TIMEOUT is not a number above 0.
         """
         self.address = address
-        self._timeout = timeout or seconds_from_environment(CALL_TIMEOUT, DEFAULT_CALL_TIMEOUT)
+        self.timeout = timeout or seconds_from_environment(CALL_TIMEOUT) or DEFAULT_CALL_TIMEOUT
 
     @contextmanager
     def session(self) -> Iterator[Session]:
         """Opens a connection for several calls."""
-        session = Session(self.address, self._timeout)
+        session = Session(self.address, self.timeout)
         try:
             yield session
         finally:

@@ -16,7 +16,7 @@ from nni_client.errors import (
     error_for_reason,
 )
 from nni_client.methods import Method, Request, Response
-from nni_client.settings import CALL_TIMEOUT
+from nni_client.settings import HOW_CALL_LIMITS_ARE_SET
 from nni_client.trust import trusted_certificates
 
 MESSAGE_LIMIT = 64 * 1024 * 1024
@@ -91,8 +91,7 @@ class GrpcTransport:
         if code is grpc.StatusCode.DEADLINE_EXCEEDED:
             limit = "its limit" if timeout is None else f"{timeout:g} s"
             return CallTimeoutError(
-                f"The manager at {where} did not answer {name} within {limit}. "
-                f"The environment variable {CALL_TIMEOUT} sets the limit in seconds."
+                f"The manager at {where} did not answer {name} within {limit}. {HOW_CALL_LIMITS_ARE_SET}"
             )
         if code in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED):
             return ManagerUnreachableError(f"No manager answers at {where}: {details}")

@@ -19,7 +19,7 @@ from google.rpc import error_details_pb2  # type: ignore[import-untyped]
 from nni_client.address import ManagerAddress
 from nni_client.errors import CallError, CallTimeoutError, ManagerUnreachableError, error_for_reason
 from nni_client.methods import Method, Request, Response
-from nni_client.settings import CALL_TIMEOUT
+from nni_client.settings import HOW_CALL_LIMITS_ARE_SET
 from nni_client.trust import trusted_certificates
 
 # Each of the 30 levels that a value may have takes three messages.
@@ -56,7 +56,7 @@ class JsonTransport:
         except TimeoutError as error:
             raise CallTimeoutError(
                 f"The manager at {self._address.authority} did not answer {method.name} within {timeout} s. "
-                f"The environment variable {CALL_TIMEOUT} sets the limit in seconds."
+                f"{HOW_CALL_LIMITS_ARE_SET}"
             ) from error
         except (OSError, http.client.HTTPException) as error:
             raise ManagerUnreachableError(

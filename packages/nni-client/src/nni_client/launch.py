@@ -58,7 +58,7 @@ def launch(
             text has its own reason, its exit code, the last lines of its logs and where these are.
         ValueError: NNI_START_TIMEOUT is not a number above 0.
     """
-    limit = timeout or seconds_from_environment(START_TIMEOUT, None)
+    limit = timeout or seconds_from_environment(START_TIMEOUT)
     if sys.platform == "win32":
         raise StartError("Experiments do not run on Windows itself. Run the script in WSL2, where they do.")
     if (problem := open_files_problem()) is not None:

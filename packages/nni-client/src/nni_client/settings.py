@@ -18,18 +18,24 @@ RESUME_TIMEOUT = 600.0
 it knew once more."""
 
 STOP_TIMEOUT = 600.0
-"""How many seconds stopping an experiment may take: its trials have time to save what they have."""
+"""How many seconds stopping an experiment may take at least: its trials have time to save what they have."""
+
+HOW_CALL_LIMITS_ARE_SET = (
+    f"The environment variable {CALL_TIMEOUT}, or `call_timeout` of an Experiment in Python, sets the limit "
+    "in seconds."
+)
+"""What is said of a call that took too long."""
 
 
-def seconds_from_environment(name: str, default: float | None) -> float | None:
-    """Returns the number of seconds that an environment variable says, or the default when it is unset.
+def seconds_from_environment(name: str) -> float | None:
+    """Returns the number of seconds that an environment variable says, None when it is unset.
 
     Raises:
         ValueError: The variable holds something else than a number above 0.
     """
     text = os.environ.get(name)
     if not text:
-        return default
+        return None
     try:
         seconds = float(text)
     except ValueError:

@@ -43,6 +43,7 @@ from nni_client.methods import (
 )
 from nni_client.new_folder import NewFolder
 from nni_client.settings import CALL_TIMEOUT, RESUME_TIMEOUT, seconds_from_environment
+from nni_client.slow_call import told_while_it_takes_long
 
 _MISSING_SECRETS = (
     "From Python: experiment.load_checkpoint(), set them in experiment.config, then experiment.resume()."
@@ -145,7 +146,7 @@ def resume_experiment(
         PickledInstances() if config is None else pickled_instances(config, command.log_directory.parent)
     )
     request = ResumeExperimentRequest(name=name, config=None if config is None else config_to_message(config))
-    limit = options.call_timeout or seconds_from_environment(CALL_TIMEOUT, RESUME_TIMEOUT)
+    limit = options.call_timeout or seconds_from_environment(CALL_TIMEOUT) or RESUME_TIMEOUT
 
     def begin(session: Session) -> Experiment | None:
         before = session.call(GET_EXPERIMENT, GetExperimentRequest(name=name)).experiment
@@ -159,7 +160,8 @@ def resume_experiment(
             classes.write()
         instances.write()
         try:
-            session.call(RESUME_EXPERIMENT, request, limit)
+            with told_while_it_takes_long(_how_it_is_resumed(command.experiment_id, before, limit)):
+                session.call(RESUME_EXPERIMENT, request, limit)
         except InvalidConfigError as error:
             raise InvalidConfigError(f"{error}{hint}") from error
         return before
@@ -217,6 +219,11 @@ def _start(
         manager.end()
         raise
     return StartedExperiment(manager, connection, code.url, before)
+
+
+def _how_it_is_resumed(experiment_id: str, before: Experiment, limit: float) -> Callable[[float], str]:
+    what = f"Resuming experiment {experiment_id}: the tuner is made anew out of {before.trial_count:,} trials"
+    return lambda seconds: f"{what}, {seconds:.0f} s so far (limit {limit:g} s)"
 
 
 @contextmanager

@@ -30,7 +30,8 @@ def stop_experiment(manager: AttachedManager, name: str) -> Experiment | None:
     experiment = None
     try:
         request = StopExperimentRequest(name=name)
-        experiment = manager.connection.call(STOP_EXPERIMENT, request, STOP_TIMEOUT).experiment
+        limit = max(STOP_TIMEOUT, manager.connection.timeout)
+        experiment = manager.connection.call(STOP_EXPERIMENT, request, limit).experiment
     except ManagerUnreachableError:
         # It had gone, or is going and its answer was lost: the record has what became of the experiment.
         if not manager.ends_within(_GONE_SECONDS):

@@ -51,6 +51,7 @@ class Service(experiment_service_pb2_grpc.ExperimentServiceServicer):
             revision=1,
             directory=str(Path(argument("--experiments-directory")) / argument("--experiment-id")),
             warnings=BEHAVIOUR.get("recorded_warnings", []),
+            trial_count=BEHAVIOUR.get("recorded_trials", 0),
         )
         self.record = Path(self.experiment.directory) / "db" / "experiment.sqlite"
         if self.record.exists():

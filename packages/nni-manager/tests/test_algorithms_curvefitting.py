@@ -126,6 +126,16 @@ def test_nothing_is_judged_before_a_trial_has_succeeded() -> None:
     assert stopped_at(assessor, bad) == 6
 
 
+@pytest.mark.parametrize(("mode", "best"), [("maximize", 2.0), ("maximize", -2.0), ("minimize", 2.0)])
+def test_how_near_to_the_best_a_prediction_has_to_come(mode: str, best: float) -> None:
+    """By 5 % of the size of the best, on the worse side of it."""
+    assessor = after_a_trial([best] * 20, optimize_mode=mode)
+    worse = -1 if mode == "maximize" else 1
+    assert assessor.assess_trial("same", [best] * 10) is GOOD
+    assert assessor.assess_trial("near", [best + worse * 0.09] * 10) is GOOD
+    assert assessor.assess_trial("far", [best + worse * 0.11] * 10) is BAD
+
+
 def test_start_step_and_gap() -> None:
     assessor = after_a_trial([1.0] * 20, start_step=8, gap=3)
     verdicts = [assessor.assess_trial("trial", [0.1] * step) for step in range(1, 21)]

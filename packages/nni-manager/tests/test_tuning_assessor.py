@@ -268,6 +268,22 @@ def test_an_attempt_is_not_worse_for_the_one_before_it() -> None:
     assert stopped(sent) == ["other"]
 
 
+def test_an_attempt_is_not_better_for_the_one_before_it() -> None:
+    dispatch, sent = dispatcher(Recording(verdict=False))
+    for trial_id, value in [("retried", 9), ("other", 5), ("retried", 3)]:
+        dispatch.handle(result(trial_id, 0, value))
+    assert stopped(sent) == ["other", "retried"]
+
+
+def test_a_trial_that_is_the_best_by_now_is_not_stopped_for_what_it_was() -> None:
+    dispatch, sent = dispatcher(Recording(verdict=False))
+    better(dispatch)
+    (call,) = dispatch.note(result("trial", 0, 1))
+    dispatch.note(result("trial", 1, 2000))
+    dispatch.make(call)
+    assert sent == []
+
+
 def test_results_without_numbers_protect_nobody() -> None:
     dispatch, sent = dispatcher(Recording(verdict=False))
     for trial_id, value in [("a", "text"), ("b", None), ("c", {"loss": 1}), ("d", math.nan), ("e", [1.0])]:

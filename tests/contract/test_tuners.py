@@ -15,13 +15,17 @@ from nni_manager.algorithms.registry import built_in_algorithms
 from nni_manager.algorithms.tuner import Tuner
 from nni_manager.algorithms.tuners.batch import BatchTuner
 from nni_manager.algorithms.tuners.bohb import BOHB
+from nni_manager.algorithms.tuners.dngo import DNGOTuner
 from nni_manager.algorithms.tuners.evolution import EvolutionTuner
+from nni_manager.algorithms.tuners.gp import GPTuner
 from nni_manager.algorithms.tuners.grid_search import GridSearchTuner
 from nni_manager.algorithms.tuners.hyperband import Hyperband
 from nni_manager.algorithms.tuners.hyperopt import HyperoptTuner
+from nni_manager.algorithms.tuners.metis import MetisTuner
 from nni_manager.algorithms.tuners.optuna import OptunaTuner
 from nni_manager.algorithms.tuners.pbt import PBTTuner
 from nni_manager.algorithms.tuners.random import RandomTuner
+from nni_manager.algorithms.tuners.smac import SMACTuner
 from nni_manager.algorithms.tuners.tpe import TpeTuner
 from nni_manager.engine.effects import (
     RequestParameters,
@@ -32,7 +36,7 @@ from nni_manager.engine.effects import (
 )
 from nni_manager.engine.events import ParametersProposed, ParametersRefused
 from nni_manager.engine.statuses import TrialStatus
-from nni_manager.testing.search_spaces import FINITE, SPACES
+from nni_manager.testing.search_spaces import FINITE, SPACES, parameter_problems
 from nni_manager.testing.tuner import MakeTuner, TunerContract
 from nni_manager.tuning.requests import request_of
 from nni_manager.tuning.told_history import ToldHistory
@@ -433,6 +437,74 @@ class TestPbtGenerations(RebuildContract):
         searches[1].tell(TellFinalResult(1, "own", None, {"a": 1}, 1.0, customized=True))
         for search in searches:
             search.ask(7)
+        assert searches[0].suggestions == searches[1].suggestions
+
+
+class TestDngo(TunerContract, RebuildContract):
+    tuner = DNGOTuner
+    steps = 60
+    proposals = 20
+
+    @pytest.fixture
+    def make(self) -> MakeTuner:
+        return lambda mode: DNGOTuner(mode, 100, trials_per_update=4, num_epochs_per_training=30, seed=7)
+
+
+class TestGp(TunerContract, RebuildContract):
+    tuner = GPTuner
+    steps = 50
+    proposals = 20
+
+    @pytest.fixture
+    def make(self) -> MakeTuner:
+        arguments = {"selection_num_warm_up": 60, "selection_num_starting_points": 3}
+        return lambda mode: GPTuner(mode, cold_start_num=5, seed=7, **arguments)
+
+
+class TestMetis(TunerContract, RebuildContract):
+    tuner = MetisTuner
+    steps = 50
+    proposals = 20
+
+    @pytest.fixture
+    def make(self) -> MakeTuner:
+        return lambda mode: MetisTuner(mode, selection_num_starting_points=6, cold_start_num=5, seed=7)
+
+
+class TestSmac(TunerContract, RebuildContract):
+    tuner = SMACTuner
+    steps = 30
+    proposals = 10
+
+    @pytest.fixture
+    def make(self) -> MakeTuner:
+        def made(mode: str) -> Tuner:
+            tuner = SMACTuner(mode, seed=7)
+            tuner._cold_start_num = 4
+            return tuner
+
+        return made
+
+    def test_a_changed_space_holds_from_the_next_trial_on(self, make: MakeTuner) -> None:
+        """It is refused, and the old one holds."""
+        tuner = make("minimize")
+        tuner.update_search_space(SPACES["mixed"])
+        with pytest.raises(ValueError, match="SMAC cannot change its search space while it runs"):
+            tuner.update_search_space(SPACES["nested"])
+        (parameters,) = tuner.generate_multiple_parameters([0])
+        assert parameter_problems(parameters, SPACES["mixed"]) == []
+
+    def test_a_change_of_the_search_space_is_part_of_the_history(self, make: MakeTuner) -> None:
+        """It is refused, and nothing is different."""
+        searches = [Search(make, SPACES["mixed"]) for _ in range(2)]
+        searches[1]._dispatcher.handle(request_of(TellSearchSpace(1, SPACES["nested"])))
+        (refusal,) = searches[1]._sent
+        assert "SMAC cannot change its search space" in str(refusal)
+        searches[1]._sent.clear()
+        for search in searches:
+            rng = random.Random(1)
+            for _ in range(self.steps):
+                search.step(rng)
         assert searches[0].suggestions == searches[1].suggestions
 
 

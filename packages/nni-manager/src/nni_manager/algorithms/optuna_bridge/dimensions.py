@@ -20,6 +20,7 @@ from optuna.trial import Trial
 from nni_manager.algorithms.hpo_utils.grid import number_at
 from nni_manager.algorithms.hpo_utils.parameter_spec import FormattedParameters, ParameterKey, ParameterSpec
 
+_MOST_OPTIONS = 500
 _MOST_INTEGERS = 2**31
 _TAIL = 1e-9
 
@@ -31,8 +32,9 @@ class Dimension:
     Attributes:
         spec: The parameter.
         name: What Optuna calls it.
-        distribution: What Optuna draws: the index of an option; the index of an integer of randint, or the
-            multiple of q of quniform; else a number from 0 to 1, which is a quantile.
+        distribution: What Optuna draws: the index of an option, as an integer where there are very many; the
+            index of an integer of randint, or the multiple of q of quniform; else a number from 0 to 1, which
+            is a quantile.
     """
 
     spec: ParameterSpec
@@ -118,9 +120,9 @@ class Dimensions:
 
 def _dimension(spec: ParameterSpec) -> Dimension:
     name = json.dumps(spec.key, ensure_ascii=False)
-    if spec.type == "choice":
+    if spec.type == "choice" and (spec.size or 1) <= _MOST_OPTIONS:
         return Dimension(spec, name, CategoricalDistribution(range(spec.size or 1)))
-    if spec.type == "randint":
+    if spec.categorical:
         low, high = 0, (spec.size or 1) - 1
     elif spec.type == "quniform" and spec.q and abs(spec.values[0]) + abs(spec.values[1]) < math.inf:
         low, high = round(spec.values[0] / spec.q), round(spec.values[1] / spec.q)

@@ -1,0 +1,1 @@
+"""What the SMAC tuner is made of."""

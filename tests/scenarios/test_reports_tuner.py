@@ -352,3 +352,45 @@ def test_a_tuner_with_fewer_trials_than_the_limit(stage, limit):
     )
     assert output.count("ended       DONE: the tuner has no more trials") == 2, output
     assert stage.is_quiet(), stage.processes()
+
+
+def test_a_tuner_that_hands_in_from_a_thread_of_its_own(stage):
+    """Behaviour C6: nothing runs and nothing is returned, and st_callback is called at a later time."""
+    stage.write(
+        "later.py",
+        """
+        import threading, time
+        from nni.tuner import Tuner
+
+        class Later(Tuner):
+            def update_search_space(self, search_space):
+                self.asked = []
+                threading.Thread(target=self.work, daemon=True).start()
+
+            def generate_multiple_parameters(self, parameter_id_list, **kwargs):
+                self.send = kwargs["st_callback"]
+                self.asked.extend(parameter_id_list)
+                return []
+
+            def work(self):
+                while True:
+                    time.sleep(1)
+                    while self.asked:
+                        self.send(self.asked[0], {"x": self.asked.pop(0)})
+
+            def receive_trial_result(self, parameter_id, parameters, value, **kwargs):
+                assert parameters["x"] == parameter_id == value
+        """,
+    )
+    output = stage.run(
+        """
+        from later import Later
+        experiment = make(trials=4, concurrency=2)
+        experiment.config.tuner = Later()
+        assert experiment.run(0)
+        jobs = experiment.list_trial_jobs()
+        print("TRIALS", sorted(job.hyperParameters[0].parameters["x"] for job in jobs))
+        """
+    )
+    assert "TRIALS [0, 1, 2, 3]" in output, output
+    assert stage.is_quiet(), stage.processes()

@@ -16,7 +16,13 @@ from typing import Any
 import psutil
 import pytest
 from nni_config.processes import process_start_time
-from nni_manager.engine.effects import RequestParameters, TellFinalResult, TellSearchSpace, TellTrialEnd
+from nni_manager.engine.effects import (
+    RequestParameters,
+    TellFinalResult,
+    TellImportedTrials,
+    TellSearchSpace,
+    TellTrialEnd,
+)
 from nni_manager.engine.events import AlgorithmFailed, ParametersProposed, ParametersRefused, TunerProcessed
 from nni_manager.engine.statuses import TrialStatus
 from nni_manager.tuning.algorithm_process import AlgorithmProcess
@@ -158,6 +164,48 @@ async def test_what_is_not_returned_is_refused_and_may_come_later_from_any_threa
     assert (late.parameter_id, late.parameters) == (2, {"late": True})
     assert processed.number == 2
     assert "99 are ignored" in harness.log.read_text()
+
+
+async def test_who_keeps_the_callback_is_waited_for_while_nothing_runs(make: Make) -> None:
+    """Behaviour C6: with a refusal the experiment would be over before the thread hands anything in."""
+    harness = make(
+        code="""
+        class MyTuner(Base):
+            asked = 0
+            def generate_multiple_parameters(self, parameter_id_list, **kwargs):
+                self.asked += 1
+                if self.asked == 4:
+                    raise NoMoreTrialError("that was all")
+                if self.asked < 4:
+                    self.callback, self.owed = kwargs["st_callback"], parameter_id_list
+                return []
+            def import_data(self, data):
+                hand_in = lambda: [self.callback(id_, {"late": id_}) for id_ in self.owed]
+                thread = threading.Thread(target=hand_in)
+                thread.start()
+                thread.join()
+            def receive_trial_result(self, parameter_id, parameters, value, **kwargs):
+                self.callback = None
+        """
+    )
+    await harness.process.start()
+    assert [type(event) for event in await harness.ask(0, 1)] == [TunerProcessed]
+    assert "owes 2 trials: the experiment waits for it" in harness.log.read_text()
+    harness.tell(TellImportedTrials, ())
+    late = await harness.until(TunerProcessed)
+    assert [getattr(event, "parameters", None) for event in late] == [{"late": 0}, {"late": 1}, None]
+    refused, _ = await harness.ask(2)  # two are running, and their ends are heard of
+    assert refused == ParametersRefused((2,), "the tuner has no more trials")
+    for parameter_id in (0, 1):
+        harness.tell(TellTrialEnd, "abc", parameter_id, TrialStatus.SUCCEEDED)
+        await harness.until(TunerProcessed)
+    assert [type(event) for event in await harness.ask(3)] == [TunerProcessed]
+    refused, _ = await harness.ask(4)  # it says that there is none
+    assert refused == ParametersRefused((4,), "that was all")
+    harness.tell(TellFinalResult, "abc", 0, {}, 1.0, False)
+    await harness.until(TunerProcessed)
+    refused, _ = await harness.ask(5)  # it has let go of the callback
+    assert refused == ParametersRefused((5,), "the tuner has no more trials")
 
 
 async def test_what_came_by_callback_is_not_refused(make: Make) -> None:

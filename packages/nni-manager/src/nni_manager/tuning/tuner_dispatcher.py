@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import weakref
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -31,6 +32,10 @@ _NO_MORE = "the tuner has no more trials"
 class TunerDispatcher:
     """Turns requests into calls of a tuner, and what it returns into responses.
 
+    Fewer parameters than asked for are a refusal. But a tuner that keeps `st_callback` while none of its
+    trials runs, and that does not raise NoMoreTrialError, is about to hand them in from a thread: the ids
+    stay open, and the experiment waits.
+
     Attributes:
         send: Sends a response.
         imported: Ids of trials that the tuner knows by `import_data` alone, and that have not ended.
@@ -42,6 +47,7 @@ class TunerDispatcher:
         self._tuner = tuner
         self._asked_for: set[int] = set()
         self._answered: set[int] = set()
+        self._running: set[int] = set()
         self._lock = threading.Lock()
 
     @property
@@ -105,10 +111,14 @@ class TunerDispatcher:
         with self._lock:
             self._asked_for.update(parameter_ids)
         message = ""
+        has_said_no_more = hasattr(self._tuner, "restore_refusal")
+        callback = _Callback(self._propose)
+        kept = weakref.ref(callback)
         try:
-            proposals = self._tuner.generate_multiple_parameters(parameter_ids, st_callback=self._propose)
+            proposals = self._tuner.generate_multiple_parameters(parameter_ids, st_callback=callback)
         except NoMoreTrialError as error:
-            proposals, message = [], str(error)
+            proposals, message, has_said_no_more = [], str(error), True
+        del callback
         if not isinstance(proposals, Sequence):
             raise TypeError(f"generate_multiple_parameters returned {proposals!r}, not a list")
         if len(proposals) > len(parameter_ids):
@@ -117,16 +127,25 @@ class TunerDispatcher:
             self._propose(parameter_id, parameters)
         with self._lock:
             refused = [id_ for id_ in parameter_ids[len(proposals) :] if id_ in self._asked_for]
-        if refused:
+            runs = bool(self._running or self.imported)
+        if refused and not runs and not has_said_no_more and kept() is not None:
+            # With a refusal the experiment would be over before the tuner's thread gets to hand them in.
+            text = (
+                "The tuner keeps st_callback and owes %s trials: the experiment waits for it to hand them in."
+            )
+            _logger.info(text, len(refused))
+        elif refused:
             why = message or getattr(self._tuner, "why_no_parameters", "") or _NO_MORE
             self.send(responses.refuse(refused, why))
 
     def _propose(self, parameter_id: int, parameters: Any) -> None:
-        """Hands in parameters; this is also the `st_callback` of tuners, called from any thread."""
+        """Hands in parameters, from any thread."""
         response = responses.propose(parameter_id, parameters)
         with self._lock:
             asked_for = parameter_id in self._asked_for
             self._asked_for.discard(parameter_id)
+            if asked_for:
+                self._running.add(parameter_id)
         if asked_for:
             self.send(response)
         else:
@@ -161,6 +180,8 @@ class TunerDispatcher:
         parameter_id = parameter_id_of(request)
         if parameter_id is None and not self._accepts_customized:
             return
+        with self._lock:
+            self._running.discard(parameter_id)
         if parameter_id in self.imported:
             self.imported.discard(parameter_id)
             return
@@ -176,6 +197,16 @@ class TunerDispatcher:
     @property
     def _accepts_customized(self) -> bool:
         return bool(getattr(self._tuner, "_accept_customized", False))
+
+
+class _Callback:
+    """The `st_callback` of one request."""
+
+    def __init__(self, propose: Callable[[int, Any], None]) -> None:
+        self._propose = propose
+
+    def __call__(self, parameter_id: int, parameters: Any) -> None:
+        self._propose(parameter_id, parameters)
 
 
 def record_of(request: TellFinalResult) -> dict[str, Any]:

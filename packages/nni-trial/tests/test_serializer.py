@@ -20,7 +20,13 @@ def test_plain_data_comes_back() -> None:
     nni.dump(value, file)
     file.seek(0)
     assert nni.load(fp=file) == value
-    assert nni.load("# said\n// too\n[1]") == [1]
+
+
+def test_comments_are_left_out_and_texts_are_not() -> None:
+    text = '# said\n// too\r\n["a#b", "http://c", "\\"#d", "\u2028e"] // and # this\n#'
+    assert nni.load(text) == ["a#b", "http://c", '"#d', "\u2028e"]
+    with pytest.raises(ValueError, match="Expecting"):
+        nni.load("# said\n1", ignore_comments=False)
 
 
 def test_numbers_and_arrays_of_numpy() -> None:

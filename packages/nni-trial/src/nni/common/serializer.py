@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import IO, Any
 
 _ARRAY = "__ndarray__"
+_TEXT_OR_COMMENT = re.compile(r'"(?:[^"\\]|\\.)*"|(?:#|//)[^\r\n]*')
 
 __all__ = ["dump", "load"]
 
@@ -58,7 +60,7 @@ def load(
         string: The text.
         fp: The file with the text, in place of it.
         preserve_order: Ignored: dicts keep their order.
-        ignore_comments: Whether lines that begin with # or // are left out.
+        ignore_comments: Whether what follows # or // in a line is left out, unless that is within a text.
         options: Passed on to `json.loads`.
 
     Raises:
@@ -71,7 +73,7 @@ def load(
         raise TypeError("nni.load takes a text, or a file as fp=, and not both")
     text = fp.read() if fp is not None else string or ""
     if ignore_comments:
-        text = "\n".join(line for line in text.splitlines() if not line.lstrip().startswith(("#", "//")))
+        text = _TEXT_OR_COMMENT.sub(lambda found: found[0] if found[0].startswith('"') else "", text)
     return json.loads(text, **{"object_hook": _array, **options})
 
 

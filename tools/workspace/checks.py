@@ -45,7 +45,8 @@ def check_statically(steps: Runner) -> None:
     steps.command("import arrows", [str(VENV / "bin" / "lint-imports"), "--no-cache", "--no-logo"])
     generator = str(interpreter(PROTOCOL_VENV))
     steps.command("protos in step", [generator, "tools/generate_protos.py", "--check"])
-    steps.command("docs in step", [python, "tools/generate_config_docs.py", "--check"])
+    for page in ("config_docs", "nnictl_docs", "algorithm_table"):
+        steps.command(f"{page} in step", [python, f"tools/generate_{page}.py", "--check"])
 
 
 def check_protocol(steps: Runner) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 from workspace.environments import EDITABLE, ROOT, interpreter, prepare
 from workspace.launch import KNOWN, ToolError
 from workspace.node import install_node_packages
+from workspace.oldest import run_with_oldest
 from workspace.steps import Runner
 
 
@@ -21,6 +22,11 @@ def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="tools/test_pythons", description=__doc__)
     parser.add_argument("--all", action="store_true", help="run the slow tests too")
     parser.add_argument("--only", metavar="VERSION", action="append", help="as 3.12; may be repeated")
+    parser.add_argument(
+        "--oldest",
+        action="store_true",
+        help="run the algorithms' tests alone, with the oldest Python and packages that are allowed",
+    )
     parser.add_argument("pytest_arguments", nargs="*", metavar="-- ARGUMENT", help="arguments for pytest")
     options = parser.parse_args(arguments)
     pythons = find_pythons()
@@ -30,6 +36,11 @@ def main(arguments: Sequence[str]) -> int:
         wanted = ", ".join(options.only or KNOWN)
         raise ToolError(f"of {wanted} none was found on PATH or among pyenv's")
     steps = Runner(ROOT)
+    if options.oldest:
+        summaries = run_with_oldest(steps, next(iter(pythons.values())), options.pytest_arguments)
+        code = steps.finish()
+        print("\n".join(summaries))
+        return code
     steps.action("node packages", install_node_packages)
     selection = [] if options.all else ["-m", "not slow"]
     summaries = []

@@ -65,6 +65,7 @@ class CurvefittingAssessor(BuiltInAssessor):
         self.gap = gap
         self._best: float | None = None
         self._last: dict[str, float | None] = {}
+        self._noted_counts: dict[str, int] = {}
         self._judged_at: dict[str, int] = {}
         self._has_warned = False
 
@@ -88,6 +89,10 @@ class CurvefittingAssessor(BuiltInAssessor):
         if len(trial_history) > self.target_pos and not self._has_warned:
             self._has_warned = True
             _logger.warning("Trials report more than epoch_num = %s results.", self.target_pos)
+        noted = self._noted_counts.get(trial_job_id, 0)
+        for value in trial_history[noted if noted <= len(trial_history) else 0 :]:
+            self._number(trial_job_id, value)  # Logs what has none.
+        self._noted_counts[trial_job_id] = len(trial_history)
         self._last[trial_job_id] = next(
             (
                 self._sign * number
@@ -101,6 +106,7 @@ class CurvefittingAssessor(BuiltInAssessor):
         """Takes note of the result of a succeeded trial."""
         super().trial_end(trial_job_id, success)
         self._judged_at.pop(trial_job_id, None)
+        self._noted_counts.pop(trial_job_id, None)
         last = self._last.pop(trial_job_id, None)
         if success and last is not None and np.isfinite(last):
             self._best = last if self._best is None else max(self._best, last)

@@ -92,6 +92,17 @@ def test_arguments_of_algorithms_are_checked_too(nnictl: Any, written: Callable[
     ]
 
 
+def test_arguments_within_arguments_and_those_of_an_advisor(nnictl: Any, written: Callable[..., str]) -> None:
+    tuner = {"name": "TPE", "classArgs": {"tpe_args": {"gamma": -1}}}
+    (line,) = nnictl("config", "check", written(tuner=tuner), exit_code=1).err.splitlines()
+    assert line == (
+        "experiment.yml:17: tuner.classArgs.tpe_args.gamma: gamma is -1; it should be a number of at least 1e-06"
+    )
+    advisor = {"name": "Hyperband", "classArgs": {"R": 0}}
+    (line,) = nnictl("config", "check", written(tuner=None, advisor=advisor), exit_code=1).err.splitlines()
+    assert line.endswith(": advisor.classArgs.R: R is 0; it should be an integer of at least 1")
+
+
 def test_a_class_whose_module_is_not_there(nnictl: Any, written: Callable[..., str], home: Path) -> None:
     own = {"className": "own_tuner.Own", "codeDirectory": "."}
     lines = nnictl("config", "check", written(tuner=own), exit_code=1).err.splitlines()

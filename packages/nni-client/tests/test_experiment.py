@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 from nni_client import Experiment, RunMode
+from nni_client.commands.foreground import run_in_foreground
 from nni_client.errors import CallError, InvalidConfigError
 from nni_client.launch import StartError
 from nni_config import AlgorithmConfig, ExperimentConfig, LocalConfig
@@ -452,6 +453,22 @@ def test_over_ssh_the_way_to_the_page_is_told(experiment, capsys, monkeypatch):
     assert f"ssh -p 2222 -L {port}:127.0.0.1:{port} ann@10.0.0.5" in capsys.readouterr().out
 
 
+def test_a_signal_that_stops_one_in_the_foreground_is_named(experiment, home, capsys, ctrl_c):
+    def terminate():
+        while not list(home.glob("experiments/*/watched")):
+            time.sleep(0.05)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    killer = threading.Thread(target=terminate, daemon=True)
+    killer.start()
+    assert run_in_foreground(lambda: experiment.run(0)) == 128 + signal.SIGTERM
+    killer.join()
+    shown = capsys.readouterr().out
+    assert (
+        "Stopping because of SIGTERM: the trials are told to end. Another SIGTERM, or Ctrl-C, stops" in shown
+    )
+
+
 def test_connect_wants_an_experiment(home):
     with pytest.raises(RuntimeError, match=r"No experiment of this user is running on port 1$"):
         Experiment.connect(1)
@@ -464,6 +481,9 @@ def test_connect_wants_an_experiment(home):
 def test_connect_with_a_token(experiment, fake_manager):
     experiment.start(0)
     address = f"127.0.0.1:{experiment.port}"
+    for experiment_id in (None, experiment.id):
+        with pytest.raises(RuntimeError, match=rf"^The manager at {address} does not accept this token"):
+            Experiment.connect(address, token="another", experiment_id=experiment_id)
     other = Experiment.connect(address, token="secret-token", experiment_id=experiment.id)
     assert other.get_status() == "RUNNING"
     assert Experiment.connect(address, token="secret-token").id == experiment.id

@@ -6,7 +6,7 @@ import signal
 import threading
 
 import pytest
-from nni_client.interrupts import Interrupts
+from nni_client.interrupts import Interrupts, interrupt_by
 
 
 @pytest.fixture(autouse=True)
@@ -63,3 +63,11 @@ def test_other_threads_change_nothing():
     thread.start()
     thread.join()
     assert seen == [signal.default_int_handler]
+
+
+def test_another_signal_interrupts_and_is_named():
+    with Interrupts() as interrupts:
+        interrupt_by(signal.SIGTERM)
+        assert (interrupts.count, interrupts.cause) == (1, signal.SIGTERM)
+        signal.raise_signal(signal.SIGINT)
+        assert (interrupts.count, interrupts.cause) == (2, signal.SIGINT)

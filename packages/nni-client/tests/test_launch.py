@@ -272,3 +272,19 @@ def no_manager_runs(command: ManagerCommand) -> bool:
         except OSError:
             continue
     return True
+
+
+def test_a_start_that_fails_leaves_only_what_it_wrote(command, fake_manager, started):
+    fake_manager(exit=3)
+    with pytest.raises(StartError):
+        launch(command)
+    logs = {path.name: path.read_text() for path in command.log_directory.iterdir()}
+    assert logs["nnictl_stdout.log"] == ""
+    assert "start: " in logs["nnictl_stderr.log"] and logs["nnictl_stderr.log"].endswith("last words\n")
+    fake_manager(error="the record is damaged")
+    with pytest.raises(StartError):
+        launch(command)
+    assert {path.name: path.read_text() for path in command.log_directory.iterdir()} == logs
+    fake_manager()
+    started(launch(command))
+    assert (command.log_directory / "nnictl_stdout.log").read_text().count("start: ") == 1

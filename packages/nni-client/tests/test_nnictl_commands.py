@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import sqlite3
 import sys
@@ -170,6 +171,43 @@ def test_trial_ls_on_a_terminal(nnictl, trials, monkeypatch):
     monkeypatch.setenv("COLUMNS", "75")
     lines = nnictl("trial", "ls").splitlines()
     assert len(lines) == 7 and all(len(line) <= 75 for line in lines) and "ccccc" in lines[3]
+    assert lines[3].count("…") == 2
+
+
+@pytest.mark.parametrize("room", [20, 40, 50, 60])
+def test_what_a_narrow_terminal_has_no_room_for_is_told(nnictl, trials, monkeypatch, room):
+    trials.answer("ListTrials", pb.ListTrialsResponse(trials=TRIALS[:-1]))
+    monkeypatch.setattr("nni_client.commands.output.is_terminal", lambda: True)
+    monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "200")
+    columns, *whole = [re.split(r" {2,}", line) for line in nnictl("trial", "ls").splitlines()]
+    monkeypatch.setenv("COLUMNS", str(room))
+    *lines, note = nnictl("trial", "ls").splitlines()
+    header, *shown = [re.split(r" {2,}", line) for line in lines]
+    assert max(map(len, lines)) <= room
+    left_out = note.removeprefix(f"No room in {room} columns for: ").split(", ")
+    assert header + left_out == columns
+    for cells, all_cells in zip(shown, whole, strict=True):
+        for cell, full in zip(cells, all_cells, strict=False):
+            assert cell == full or (cell.endswith("…") and full.startswith(cell[:-1]))
+
+
+def test_lists_and_the_live_view_of_a_narrow_terminal_cut_nothing_in_silence(nnictl, running, monkeypatch):
+    experiment = experiment_with(Experiment.STATUS_RUNNING)
+    experiment.config.experiment_name = "a name that is long"
+    answer_experiment(running, experiment)
+    running.answer("ListTrials", pb.ListTrialsResponse(trials=TRIALS[-1:]))
+    monkeypatch.setattr("nni_client.commands.listing.is_terminal", lambda: True)
+    monkeypatch.setattr("nni_client.commands.top.is_terminal", lambda: True)
+    monkeypatch.setattr("nni_client.commands.output.is_terminal", lambda: True)
+    monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "60")
+    assert "No room in 60 columns for: " in nnictl("list")
+    shown = nnictl("top", "--looks", "1")
+    assert "x=5, " in shown and "…" in shown
+    monkeypatch.setenv("COLUMNS", "50")
+    shown = nnictl("top", "--looks", "1")
+    assert "fffff" in shown and "x=5" not in shown and "No room for: parameters" in shown
 
 
 def test_trial_ls_of_no_trials(nnictl, running, monkeypatch):
@@ -254,7 +292,8 @@ def test_updates(nnictl, running, tmp_path):
 
 def test_updates_that_are_refused(nnictl, running, refusal, tmp_path):
     for kind in ("concurrency", "trialnum"):
-        nnictl("update", kind, "-v", "x", exit_code=2)
+        told = nnictl("update", kind, "-v", "x", exit_code=2)
+        assert "'x' is not a whole number such as 3" in told and "--value" in told
         nnictl("update", kind, exit_code=2)
         assert "whole number" in nnictl("update", kind, "-v", "0", exit_code=1)
     assert "is not a duration" in nnictl("update", "duration", "-v", "soon", exit_code=1)
@@ -324,6 +363,32 @@ def test_best(nnictl, running, tmp_path, monkeypatch):
     answer_experiment(running, experiment_with(Experiment.STATUS_RUNNING))
     assert "no best trial" in nnictl("experiment", "best", exit_code=1)
     assert "no best trial" in nnictl("experiment", "best", "--json", exit_code=1)
+
+
+def test_the_front_of_several_objectives(nnictl, running, monkeypatch):
+    results = [{"accuracy": a, "latency": b} for a, b in ((0.9, 5), (0.8, 2), (0.7, 4), (0.95, 9))]
+    listed = [trial(f"{index}" * 5, index) for index in range(5)]
+    finals = [
+        Metric(trial=it.name, kind=METRIC_KIND_FINAL, value=to_message(value))
+        for it, value in zip(listed, results, strict=False)
+    ]
+    for each, final in zip(listed, finals, strict=False):
+        each.final_result.CopyFrom(final.value)
+    running.answer("ListTrials", pb.ListTrialsResponse(trials=listed))
+    running.answer("ListMetrics", pb.ListMetricsResponse(metrics=finals))
+    objectives = ("--objective", "accuracy=maximize", "-o", "latency=minimize")
+    header, *lines = nnictl("experiment", "best", *objectives).splitlines()
+    assert header.split() == ["NUMBER", "ID", "accuracy", "latency", "PARAMETERS"]
+    assert [line.split()[:4] for line in lines] == [
+        ["0", "00000", "0.9", "5"],
+        ["1", "11111", "0.8", "2"],
+        ["3", "33333", "0.95", "9"],
+    ]
+    assert ids(nnictl("experiment", "best", "--json", *objectives)) == ["00000", "11111", "33333"]
+    assert "for loss" in nnictl("experiment", "best", "-o", "loss=minimize", exit_code=1)
+    for wrong in ("accuracy", "accuracy=most", "=maximize"):
+        text = nnictl("experiment", "best", "-o", wrong, exit_code=1)
+        assert "maximize" in text and "minimize" in text
 
 
 def test_show(nnictl, running):
@@ -459,8 +524,19 @@ def test_stop_all_as_a_word_and_patterns(nnictl, running):
 
 
 def test_a_running_one_cannot_be_resumed(nnictl, running):
+    answer_experiment(running, experiment_with(Experiment.STATUS_DONE))
     text = nnictl("resume", ID, exit_code=1)
     assert "is running, on port" in text
+
+
+def test_one_that_is_being_stopped_is_waited_for_and_told(nnictl, running, home, monkeypatch):
+    answer_experiment(running, experiment_with(Experiment.STATUS_STOPPING))
+    (home / "nni-experiments" / ID / "db").mkdir()
+    (home / "nni-experiments" / ID / "db" / "experiment.sqlite").touch()
+    monkeypatch.setattr("nni_client.ending_managers._WAIT_SECONDS", 0.1)
+    for command in ("resume", "view"):
+        text = nnictl(command, ID, exit_code=1)
+        assert f"{ID} is still being stopped" in text and "Try again" in text and "is running" not in text
 
 
 @pytest.fixture
@@ -522,6 +598,8 @@ def test_the_same_id_in_two_folders(nnictl, old, home, monkeypatch):
         assert str(other) in nnictl("view", "oldnni30", "--experiment_dir", str(named))
     assert "is no folder" in nnictl("status", "x", "-e", str(home / "none"), exit_code=1)
     monkeypatch.setattr("nni_client.commands.output.is_terminal", lambda: True)
+    assert nnictl("list", "--all").splitlines()[-1].endswith("for: FOLDER")
+    monkeypatch.setenv("COLUMNS", "250")
     assert "FOLDER" in nnictl("list", "--all").splitlines()[0]
     assert len(nnictl("list", "--all", "-e", str(other.parent)).splitlines()) == 2
 

@@ -115,7 +115,7 @@ def test_plain_lines_are_few(capsys, clock):
     plain.show(progress)
     shown = lines(capsys)
     assert len(shown) < 400
-    assert shown[-1].startswith("3600/20 done, 0 running")
+    assert shown[-1].startswith("3600/3600 done, 0 running")
 
 
 def test_a_terminal_gets_one_view_in_its_place(monkeypatch):

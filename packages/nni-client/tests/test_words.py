@@ -150,6 +150,10 @@ def test_progress_takes_in_changes():
     progress.apply(WatchExperimentResponse(revision=5, experiment=experiment))
     assert (progress.done, progress.total, progress.has_ended) == (3, None, True)
     assert words.done(progress) == "3 done"
+    progress.experiment.config.max_trial_number = 7
+    assert words.done(progress) == "3/7 done"
+    progress.experiment.config.max_trial_number = 1
+    assert words.done(progress) == "3/3 done"
 
 
 @pytest.mark.parametrize(

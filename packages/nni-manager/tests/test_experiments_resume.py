@@ -460,7 +460,8 @@ async def test_a_code_folder_that_has_gone_is_named_and_another_one_taken(life):
     life.reopen()
     with pytest.raises(errors.InvalidConfigError) as refused:
         await life.service.resume("e1", None)
-    assert str(life.code) in str(refused.value) and "resume with a configuration" in str(refused.value)
+    told = str(refused.value)
+    assert str(life.code) in told and "nnictl resume e1 --config FILE" in told
     config = ExperimentConfig(**(await life.record()).config)
     config.trial_code_directory = moved
     config.training_service.trial_code_directory = moved

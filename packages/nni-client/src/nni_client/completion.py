@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
@@ -61,7 +62,7 @@ def run_to_end(
         screen.close()
     failures = _failures(manager, progress)
     if outcome is Outcome.INTERRUPTED:
-        say("Stopping: the trials are told to end. Press Ctrl-C again to stop waiting for them.")
+        say(_stopping(interrupts.cause))
     try:
         with interrupts.raised_here():
             stop()
@@ -91,6 +92,15 @@ def _failures(manager: AttachedManager, progress: Progress) -> list[str]:
     except CallError as error:
         LOGGER.info("The reasons of failed trials cannot be read: %s", error)
         return []
+
+
+def _stopping(cause: signal.Signals) -> str:
+    if cause is signal.SIGINT:
+        return "Stopping: the trials are told to end. Press Ctrl-C again to stop waiting for them."
+    return (
+        f"Stopping because of {cause.name}: the trials are told to end. Another {cause.name}, or Ctrl-C, "
+        "stops the waiting for them."
+    )
 
 
 def _named_to_nnictl(experiment: Experiment) -> str:

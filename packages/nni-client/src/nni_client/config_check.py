@@ -15,7 +15,7 @@ from nni_client.algorithm_instances import no_instance
 from nni_client.algorithm_questions import ask
 
 _KINDS = ("tuner", "assessor")
-_ARGUMENT = re.compile(r"^(?:unknown argument '(?P<unknown>[^']*)'|(?P<wrong>\w+) is )")
+_ARGUMENT = re.compile(r"^(?:(?P<table>\w+): )?(?:unknown argument '(?P<unknown>[^']*)'|(?P<wrong>\w+) is )")
 
 
 @dataclass(frozen=True)
@@ -89,6 +89,12 @@ def _placed(kind: str, algorithm: AlgorithmConfig, text: str) -> Problem:
     """Returns a problem at the argument that it is about, as far as the text says."""
     said = text.partition(": ")[2] or text
     match = _ARGUMENT.match(said)
-    name = match and (match["unknown"] or match["wrong"])
-    steps = (name,) if name and name in (algorithm.class_args or {}) else ()
-    return Problem((kind, "class_args", *steps), said)
+    if match is None:
+        return Problem((kind, "class_args"), said)
+    within, steps = algorithm.class_args or {}, []
+    for name in (match["table"], match["unknown"] or match["wrong"]):
+        if name is not None and name in within:
+            steps.append(name)
+            within = within[name]
+    table_is_in_path = match["table"] is not None and bool(steps)
+    return Problem((kind, "class_args", *steps), said[match.end("table") + 2 :] if table_is_in_path else said)

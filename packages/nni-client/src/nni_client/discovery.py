@@ -11,6 +11,7 @@ from nni_proto.v1.experiment_service_pb2 import GetExperimentRequest
 
 from nni_client.address import ManagerAddress, host_to_call, parse_address
 from nni_client.connection import Connection
+from nni_client.errors import AccessDeniedError
 from nni_client.methods import GET_EXPERIMENT
 
 _ITS_OWN = "-"
@@ -59,7 +60,7 @@ def find_manager(
     host, number = parse_address(str(port))
     if token is not None:
         address = ManagerAddress(host, number, token, ca_file)
-        return FoundManager(address, experiment_id or _experiment_at(address))
+        return FoundManager(address, _experiment_at(address, experiment_id))
     is_here = ManagerAddress(host, number, "").is_loopback
     record = find_manager_by_port(number) if is_here else None
     if record is None:
@@ -70,7 +71,14 @@ def find_manager(
     return from_record(record)
 
 
-def _experiment_at(address: ManagerAddress) -> str:
-    """Returns the id of the experiment that a manager was started for."""
-    request = GetExperimentRequest(name=experiment_name(_ITS_OWN))
-    return parse_experiment_name(Connection(address).call(GET_EXPERIMENT, request).experiment.name)
+def _experiment_at(address: ManagerAddress, experiment_id: str | None) -> str:
+    """Returns the id of the experiment that a manager runs, which is the given one unless that is None."""
+    request = GetExperimentRequest(name=experiment_name(experiment_id or _ITS_OWN))
+    try:
+        experiment = Connection(address).call(GET_EXPERIMENT, request).experiment
+    except AccessDeniedError:
+        raise AccessDeniedError(
+            f"The manager at {address.authority} does not accept this token. Its own is in the file "
+            "manager.json in the experiment's folder, on the machine that it runs on"
+        ) from None
+    return parse_experiment_name(experiment.name)

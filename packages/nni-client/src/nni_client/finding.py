@@ -15,6 +15,8 @@ from nni_config.experiment_folders import (
 from nni_config.local_state import ManagerRecord
 from nni_config.paths import absolute_path
 
+from nni_client.ending_managers import State, state_of
+
 
 def places(config: ExperimentConfig | None, directory: str | Path | None) -> list[Path]:
     """Returns where to look for an experiment, the preferred folder first.
@@ -56,8 +58,7 @@ def to_resume(
             "resumed. Start a new experiment and give it these results: "
             f"nnictl experiment import NEW_ID --from {experiment_id}"
         )
-    _refuse_running(found)
-    return found
+    return not_running(found)
 
 
 def to_view(
@@ -70,8 +71,7 @@ def to_view(
     """
     found = _existing(experiment_id, config, directory, "viewed")
     refuse_old(found)
-    _refuse_running(found)
-    return found
+    return not_running(found)
 
 
 def refuse_old(folder: FolderSummary) -> None:
@@ -108,9 +108,25 @@ def _existing(
     return found
 
 
-def _refuse_running(folder: FolderSummary) -> None:
-    if folder.manager is not None:
-        raise RuntimeError(runs_elsewhere(folder.manager))
+def not_running(folder: FolderSummary) -> FolderSummary:
+    """Returns an experiment that nobody runs; one whose manager is just ending is waited for.
+
+    Raises:
+        RuntimeError: It runs, or its manager takes long to end; the text says what to do.
+    """
+    manager = folder.manager
+    if manager is None:
+        return folder
+    state = state_of(manager)
+    if state is State.RUNNING:
+        raise RuntimeError(runs_elsewhere(manager))
+    if state is State.ENDING:
+        raise RuntimeError(
+            f"Experiment {manager.experiment_id} is still being stopped: its manager (process {manager.pid}) "
+            "has its trials end. Try again when it has gone; "
+            f"nnictl status {manager.experiment_id} shows how far it is."
+        )
+    return find_experiment(folder.experiment_id, [folder.directory]) or folder
 
 
 def looked_in(directories: Sequence[Path]) -> str:

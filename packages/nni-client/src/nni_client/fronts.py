@@ -42,7 +42,7 @@ def front(trials: Sequence[TrialJob], objectives: Mapping[str, str]) -> list[Tri
     """
     costs: list[tuple[tuple[float, ...], int]] = []
     for index, trial in enumerate(trials):
-        numbers = [_number(trial, name) for name in objectives]
+        numbers = [number_of(trial, name) for name in objectives]
         if trial.status == "SUCCEEDED" and not any(math.isnan(number) for number in numbers):
             signs = (_SIGNS[direction] for direction in objectives.values())
             costs.append((tuple(n * sign for n, sign in zip(numbers, signs, strict=True)), index))
@@ -58,7 +58,8 @@ def _is_better(one: tuple[float, ...], other: tuple[float, ...]) -> bool:
     return one != other and all(a <= b for a, b in zip(one, other, strict=True))
 
 
-def _number(trial: TrialJob, name: str) -> float:
+def number_of(trial: TrialJob, name: str) -> float:
+    """Returns a trial's number for an objective, NaN when it has none."""
     value = trial.finalMetricData[0].data if trial.finalMetricData else None
     if isinstance(value, dict):
         value = value.get(name)

@@ -9,6 +9,15 @@ from contextlib import contextmanager
 from types import FrameType, TracebackType
 from typing import Any
 
+_cause = signal.SIGINT
+
+
+def interrupt_by(signal_number: int) -> None:
+    """Interrupts this process as Ctrl-C does, because of another signal."""
+    global _cause
+    _cause = signal.Signals(signal_number)
+    signal.raise_signal(signal.SIGINT)
+
 
 class Interrupts:
     """Within its block Ctrl-C is counted, and raised as KeyboardInterrupt within `raised_here` only.
@@ -17,10 +26,12 @@ class Interrupts:
 
     Attributes:
         count: How many times Ctrl-C was pressed.
+        cause: The signal that was the latest interrupt, SIGINT but for those of `interrupt_by`.
     """
 
     def __init__(self) -> None:
         self.count = 0
+        self.cause = signal.SIGINT
         self._raised = 0
         self._armed = False
         self._previous: Any = None
@@ -55,6 +66,8 @@ class Interrupts:
             raise KeyboardInterrupt
 
     def _note(self, signal_number: int, frame: FrameType | None) -> None:
+        global _cause
         self.count += 1
+        self.cause, _cause = _cause, signal.SIGINT
         if self._armed:
             self.check()

@@ -43,13 +43,14 @@ class ManagerOutput:
         self._log = command.log_directory / _OWN_LOG
         self._log_size = self._log.stat().st_size if self._log.exists() else 0
         self._where = "stderr"
+        self._logs: list[_Log] = []
         if command.view:
             self.stdout = self.stderr = tempfile.TemporaryFile()  # noqa: SIM115 - closed by __exit__
         elif not inherit:
             _make_private_folder(command.log_directory)
             self._where = str(command.log_directory / _STDERR_LOG)
-            self.stdout = _open_log(command, _STDOUT_LOG)
-            self.stderr = _open_log(command, _STDERR_LOG)
+            self._logs = [_Log(command, _STDOUT_LOG), _Log(command, _STDERR_LOG)]
+            self.stdout, self.stderr = (log.file for log in self._logs)
         self._begin = self.stderr.seek(0, os.SEEK_END) if self.stderr is not None else 0
 
     def __enter__(self) -> ManagerOutput:
@@ -58,6 +59,9 @@ class ManagerOutput:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
+        if kind is not None:
+            for log in self._logs:
+                log.remove_idle_heading()
         for file in (self.stdout, self.stderr):
             if file is not None:
                 file.close()
@@ -106,9 +110,18 @@ def _make_private_folder(log_directory: Path) -> None:
         folder.mkdir(mode=0o700, exist_ok=True)
 
 
-def _open_log(command: ManagerCommand, name: str) -> BinaryIO:
-    descriptor = os.open(command.log_directory / name, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
-    log = os.fdopen(descriptor, "r+b", buffering=0)
-    now = datetime.now().astimezone().isoformat(sep=" ", timespec="seconds")
-    log.write(f"{'-' * 72}\nExperiment {command.experiment_id} start: {now}\n".encode())
-    return log
+class _Log:
+    """A log file, opened behind a heading of this start."""
+
+    def __init__(self, command: ManagerCommand, name: str) -> None:
+        descriptor = os.open(command.log_directory / name, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
+        self.file: BinaryIO = os.fdopen(descriptor, "r+b", buffering=0)
+        self._size_before = self.file.seek(0, os.SEEK_END)
+        now = datetime.now().astimezone().isoformat(sep=" ", timespec="seconds")
+        self.file.write(f"{'-' * 72}\nExperiment {command.experiment_id} start: {now}\n".encode())
+        self._size = self.file.tell()
+
+    def remove_idle_heading(self) -> None:
+        """Removes the heading if nothing was written below it."""
+        if os.fstat(self.file.fileno()).st_size == self._size:
+            self.file.truncate(self._size_before)

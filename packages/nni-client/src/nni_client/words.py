@@ -104,7 +104,9 @@ def best_value(experiment: Experiment) -> str:
 
 def done(progress: Progress) -> str:
     """Returns how many trials are done, as "3/20 done"."""
-    return f"{progress.done}{'' if progress.total is None else f'/{progress.total}'} done"
+    # More may be done than a limit that was lowered allows.
+    total = "" if progress.total is None else f"/{max(progress.total, progress.done)}"
+    return f"{progress.done}{total} done"
 
 
 def waiting(progress: Progress) -> str:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from nni_client.commands.groups import EndedId, ExperimentsDirectory, Port, app
+from nni_client.commands.groups import EndedId, ExperimentsDirectory, Port, app, whole_number
 
 Foreground = Annotated[
     bool, typer.Option("--foreground", "-f", help="Stay and show how far it is, until it has ended.")
@@ -59,13 +59,25 @@ def resume(
         typer.Option("--config", "-c", help="A changed configuration to go on with; else the recorded one."),
     ] = None,
     trial_number: Annotated[
-        int | None, typer.Option("--trialnum", help="Another limit of trials, those that ended included.")
+        int | None,
+        typer.Option(
+            "--trialnum",
+            parser=whole_number,
+            metavar="NUMBER",
+            help="Another limit of trials, those that ended included.",
+        ),
     ] = None,
     duration: Annotated[
         str | None, typer.Option("--duration", help="Another limit of time, such as 2h, time run included.")
     ] = None,
     concurrency: Annotated[
-        int | None, typer.Option("--concurrency", help="How many trials may run at the same time.")
+        int | None,
+        typer.Option(
+            "--concurrency",
+            parser=whole_number,
+            metavar="NUMBER",
+            help="How many trials may run at the same time.",
+        ),
     ] = None,
     url_prefix: UrlPrefix = None,
     bind: Bind = None,

@@ -6,6 +6,8 @@ import signal
 from collections.abc import Callable
 from types import FrameType
 
+from nni_client.interrupts import interrupt_by
+
 
 def run_in_foreground(run: Callable[[], object]) -> int:
     """Runs an experiment to its end; SIGTERM stops it as Ctrl-C does.
@@ -20,7 +22,7 @@ def run_in_foreground(run: Callable[[], object]) -> int:
 
     def interrupt(number: int, frame: FrameType | None) -> None:
         received[0] = signal.Signals(number)
-        signal.raise_signal(signal.SIGINT)
+        interrupt_by(number)
 
     previous = signal.signal(signal.SIGTERM, interrupt)
     try:

@@ -57,6 +57,19 @@ platform = Group("platform", "Say how to remove what trials left on other machin
 GROUPS = (experiment, trial, update, config, webui, log, algo, trainingservice, platform)
 """The groups within nnictl."""
 
+
+def whole_number(text: str) -> int:
+    """Returns the number that an option is given.
+
+    Raises:
+        typer.BadParameter: It is no whole number; the text names it.
+    """
+    try:
+        return int(text)
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is not a whole number such as 3") from None
+
+
 ExperimentId = Annotated[
     str | None,
     typer.Argument(
@@ -78,7 +91,12 @@ EndedId = Annotated[
     typer.Argument(metavar="ID", help="The experiment's id, or its first letters.", autocompletion=ended_ids),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-Port = Annotated[int, typer.Option("--port", "-p", help="The page's port; 0 picks a free one.")]
+Port = Annotated[
+    int,
+    typer.Option(
+        "--port", "-p", parser=whole_number, metavar="NUMBER", help="The page's port; 0 picks a free one."
+    ),
+]
 ExperimentsDirectory = Annotated[
     Path | None,
     typer.Option(

@@ -15,7 +15,7 @@ from nni_client.commands.creating import Options, say_how_to_stop
 from nni_client.commands.foreground import run_in_foreground
 from nni_client.commands.selection import find
 from nni_client.experiment import Experiment
-from nni_client.finding import runs_elsewhere
+from nni_client.finding import not_running
 from nni_client.run_mode import RunMode
 
 _WITHOUT_SECRETS = "local"
@@ -63,9 +63,7 @@ def resume_experiment(
         RuntimeError: There is no such experiment, it runs, or it could not be resumed.
         OSError: A file cannot be read.
     """
-    folder = find(experiment_id, directory)
-    if folder.manager is not None:
-        raise RuntimeError(runs_elsewhere(folder.manager))
+    folder = not_running(find(experiment_id, directory))
     experiment = Experiment(None, id=folder.experiment_id)
     experiment.url_prefix = url_prefix
     experiment.config = _config(folder, changes)

@@ -53,9 +53,28 @@ def experiment_show(experiment_id: ReadId = None, experiments_directory: Experim
 
 @experiment.command("best")
 def experiment_best(
-    experiment_id: ReadId = None, as_json: AsJson = False, experiments_directory: ExperimentsDirectory = None
+    experiment_id: ReadId = None,
+    as_json: AsJson = False,
+    experiments_directory: ExperimentsDirectory = None,
+    objective: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--objective",
+            "-o",
+            metavar="NAME=DIRECTION",
+            help="An entry of the final result that is to be best, as accuracy=maximize; with several, the "
+            "trials that none is better than in all of them.",
+        ),
+    ] = None,
 ) -> None:
-    """Show the trial with the best final result; with --json its parameters alone, for NNI_PARAMETERS."""
+    """Show the trial with the best final result; with --json its parameters alone, for NNI_PARAMETERS.
+
+    With several objectives all trials of the Pareto front are shown; with --json as in `nnictl trial ls`.
+    """
     from nni_client.commands.showing import show_best
 
+    if objective:
+        from nni_client.commands.trial_listing import list_front
+
+        raise typer.Exit(list_front(experiment_id, objective, as_json, experiments_directory))
     raise typer.Exit(show_best(experiment_id, as_json, experiments_directory))

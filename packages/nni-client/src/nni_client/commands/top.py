@@ -16,7 +16,7 @@ from nni_proto.v1.experiment_service_pb2 import GetExperimentRequest, ListTrials
 from nni_proto.v1.trial_pb2 import Trial
 
 from nni_client import words
-from nni_client.commands.output import is_terminal, style_of
+from nni_client.commands.output import is_terminal, style_of, table_within
 from nni_client.commands.selection import find, open_session
 from nni_client.errors import CallError
 from nni_client.methods import GET_EXPERIMENT, LIST_TRIALS
@@ -86,9 +86,11 @@ def _watch_live(experiment_id: str | None, seconds: float, looks: int | None) ->
     from rich.console import Console
     from rich.live import Live
 
-    with Live(console=Console(), auto_refresh=False, screen=looks is None) as live:
+    console = Console()
+    with Live(console=console, auto_refresh=False, screen=looks is None) as live:
         for folders in _moments(experiment_id, seconds, looks):
-            live.update(_view([_look(folder) for folder in folders]), refresh=True)
+            view = _view([_look(folder) for folder in folders], console.width)
+            live.update(view, refresh=True)
 
 
 def _print_blocks(experiment_id: str | None, seconds: float, looks: int | None) -> None:
@@ -145,6 +147,7 @@ def _heading(look: Look) -> list[str]:
 
 
 _COLUMNS = (("trialId", 15), ("startTime", 27), ("status", 15), ("parameters", 0))
+_NAMES = [name for name, _ in _COLUMNS]
 
 
 def _cells(trial: Trial) -> tuple[str, ...]:
@@ -164,9 +167,8 @@ def _block(look: Look) -> list[str]:
     return [*_heading(look), *(line.rstrip() for line in lines), ""]
 
 
-def _view(looks: list[Look]) -> RenderableType:
+def _view(looks: list[Look], room: int) -> RenderableType:
     from rich.console import Group
-    from rich.table import Table
     from rich.text import Text
 
     parts: list[RenderableType] = [Text(f"{datetime.now():%H:%M:%S}  Ctrl-C ends this view", style="dim")]
@@ -174,12 +176,12 @@ def _view(looks: list[Look]) -> RenderableType:
         head, *facts = _heading(look)
         status = "UNKNOWN" if look.experiment is None else words.experiment_status(look.experiment.status)
         parts += [Text(head, style=f"bold {style_of(status)}"), *map(Text, facts)]
-        table = Table(box=None, pad_edge=False, header_style="bold", show_header=bool(look.trials))
-        for name, width in _COLUMNS:
-            table.add_column(name, no_wrap=True, overflow="ellipsis", min_width=width or None)
-        for trial in look.trials:
-            table.add_row(*(Text(cell, style=style_of(cell)) for cell in _cells(trial)))
-        parts += [table, Text("")]
+        if look.trials:
+            table, left_out = table_within(
+                room, _NAMES, [_cells(trial) for trial in look.trials], _NAMES[-1:]
+            )
+            parts += [table, *([Text(f"No room for: {', '.join(left_out)}")] if left_out else [])]
+        parts.append(Text(""))
     if not looks:
         parts.append(Text("No experiment is running."))
     return Group(*parts)

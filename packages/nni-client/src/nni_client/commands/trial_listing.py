@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
@@ -19,6 +20,7 @@ from nni_client import results, words
 from nni_client.commands.output import print_json, print_table
 from nni_client.commands.selection import find, find_readable, open_session
 from nni_client.data import TrialJob, TrialMetricData
+from nni_client.fronts import check_objectives, front, number_of
 
 _COLUMNS = ("NUMBER", "ID", "STATUS", "RAN FOR", "RESULT", "PARAMETERS", "REASON")
 _LONG_COLUMNS = ("PARAMETERS", "REASON")
@@ -78,6 +80,57 @@ def list_trials(experiment_id: str | None, directory: Path | None, choice: Choic
         print_table(_COLUMNS, [_row(trial) for trial in chosen], cut=_LONG_COLUMNS)
     else:
         print("No trials." if choice == Choice() else "No trial has a number as its result.")
+
+
+def list_front(
+    experiment_id: str | None, objectives: Sequence[str], as_json: bool, directory: Path | None
+) -> int:
+    """Prints the succeeded trials that none is better than in all objectives.
+
+    Args:
+        experiment_id: See `list_trials`.
+        objectives: What is to be best, each as "accuracy=maximize".
+        as_json: See `list_trials`.
+        directory: See `list_trials`.
+
+    Returns:
+        The exit code: 1 when there is none yet.
+
+    Raises:
+        RuntimeError: There is no such experiment, or its record cannot be read.
+        ValueError: An objective is malformed.
+    """
+    wanted = dict(_objective(text) for text in objectives)
+    check_objectives(wanted)
+    trials = _read(experiment_id, directory)
+    chosen = {job.trialJobId for job in front([trial.job for trial in trials], wanted)}
+    shown = [trial for trial in trials if trial.job.trialJobId in chosen]
+    if as_json:
+        print_json([_json(trial) for trial in shown])
+    elif shown:
+        columns = ("NUMBER", "ID", *wanted, "PARAMETERS")
+        print_table(columns, [_front_row(trial, wanted) for trial in shown], cut=_LONG_COLUMNS)
+    if not shown:
+        print(f"No trial succeeded with a number for {' and '.join(wanted)}.", file=sys.stderr)
+    return 0 if shown else 1
+
+
+def _objective(text: str) -> tuple[str, str]:
+    name, equals, direction = text.rpartition("=")
+    if not (name and equals):
+        raise ValueError(f"--objective {text!r}: allowed is NAME=maximize or NAME=minimize")
+    return name, direction
+
+
+def _front_row(trial: ListedTrial, objectives: Mapping[str, str]) -> Sequence[object]:
+    job = trial.job
+    numbers = [words.number(number_of(job, name)) for name in objectives]
+    return (job.sequenceId, job.trialJobId, *numbers, _parameters(job))
+
+
+def _parameters(job: TrialJob) -> str:
+    given = job.hyperParameters[0].parameters if job.hyperParameters else {}
+    return words.parameters(Trial(parameters=to_message(given))) if given else ""
 
 
 def _read(experiment_id: str | None, directory: Path | None) -> list[ListedTrial]:
@@ -150,7 +203,6 @@ def _metric(metric: TrialMetricData) -> dict[str, Any]:
 
 def _row(trial: ListedTrial) -> Sequence[object]:
     job, record = trial.job, trial.record
-    given = job.hyperParameters[0].parameters if job.hyperParameters else {}
     result = words.number(trial.objective) if trial.objective is not None else _result(job)
     return (
         job.sequenceId,
@@ -158,7 +210,7 @@ def _row(trial: ListedTrial) -> Sequence[object]:
         job.status,
         _duration(trial),
         result,
-        words.parameters(Trial(parameters=to_message(given))) if given else "",
+        _parameters(job),
         job.message if record is None or job.message == "--" else _reason(job.message, record.end_reason),
     )
 

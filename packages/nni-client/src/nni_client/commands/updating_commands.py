@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from nni_client.commands.groups import ExperimentId, app, experiment, update
+from nni_client.commands.groups import ExperimentId, app, experiment, update, whole_number
 
 
 @update.command("searchspace")
@@ -23,7 +23,16 @@ def update_search_space(
 
 @update.command("concurrency")
 def update_concurrency(
-    value: Annotated[int, typer.Option("--value", "-v", help="How many trials may run at the same time.")],
+    value: Annotated[
+        int,
+        typer.Option(
+            "--value",
+            "-v",
+            parser=whole_number,
+            metavar="NUMBER",
+            help="How many trials may run at the same time.",
+        ),
+    ],
     experiment_id: ExperimentId = None,
 ) -> None:
     """Change how many trials may run at the same time."""
@@ -47,7 +56,16 @@ def update_duration(
 
 @update.command("trialnum")
 def update_trial_number(
-    value: Annotated[int, typer.Option("--value", "-v", help="After how many trials no new one starts.")],
+    value: Annotated[
+        int,
+        typer.Option(
+            "--value",
+            "-v",
+            parser=whole_number,
+            metavar="NUMBER",
+            help="After how many trials no new one starts.",
+        ),
+    ],
     experiment_id: ExperimentId = None,
 ) -> None:
     """Change after how many trials no new one starts."""

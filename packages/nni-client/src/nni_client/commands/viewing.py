@@ -8,6 +8,7 @@ from pathlib import Path
 from nni_config.experiment_folders import FolderKind, FolderSummary
 
 from nni_client.commands.selection import find
+from nni_client.ending_managers import State, state_of
 from nni_client.experiment import Experiment
 
 
@@ -28,7 +29,7 @@ def view_experiment(experiment_id: str, port: int, directory: Path | None) -> No
     if folder.kind is FolderKind.OLD:
         _print_old(folder)
         return
-    if folder.manager is not None:
+    if folder.manager is not None and state_of(folder.manager) is State.RUNNING:
         raise RuntimeError(
             f"Experiment {folder.experiment_id} is running, on port {folder.manager.port}; "
             f"see: nnictl webui url {folder.experiment_id}"

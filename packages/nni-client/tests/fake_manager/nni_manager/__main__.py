@@ -96,6 +96,8 @@ class Service(experiment_service_pb2_grpc.ExperimentServiceServicer):
         return pb.CreateSignInCodeResponse(code="abc", url="http://127.0.0.1:8080/sign-in?code=abc")
 
     def GetExperiment(self, request, context):
+        if ("authorization", "Bearer secret-token") not in context.invocation_metadata():
+            refuse(context, "UNAUTHENTICATED", "the call has no valid token")
         assert request.name in (self.experiment.name, "experiments/-")
         return pb.GetExperimentResponse(experiment=self.experiment)
 

@@ -42,7 +42,7 @@ def resumed_config(
     if code_copy is None and not code.is_dir():
         problems.append(
             f"trial_code_directory: {code} is gone, and the trials run in it; put it back, or resume with a "
-            "configuration that names its new place"
+            f"configuration that names its new place: nnictl resume {experiment_id} --config FILE"
         )
     if problems:
         raise errors.InvalidConfigError("\n".join(problems))

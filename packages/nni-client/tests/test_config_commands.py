@@ -95,9 +95,7 @@ def test_arguments_of_algorithms_are_checked_too(nnictl: Any, written: Callable[
 def test_arguments_within_arguments_and_those_of_an_advisor(nnictl: Any, written: Callable[..., str]) -> None:
     tuner = {"name": "TPE", "classArgs": {"tpe_args": {"gamma": -1}}}
     (line,) = nnictl("config", "check", written(tuner=tuner), exit_code=1).err.splitlines()
-    assert line == (
-        "experiment.yml:17: tuner.classArgs.tpe_args.gamma: gamma is -1; it should be a number of at least 1e-06"
-    )
+    assert line.startswith("experiment.yml:17: tuner.classArgs.tpe_args.gamma: gamma is -1; it should be ")
     advisor = {"name": "Hyperband", "classArgs": {"R": 0}}
     (line,) = nnictl("config", "check", written(tuner=None, advisor=advisor), exit_code=1).err.splitlines()
     assert line.endswith(": advisor.classArgs.R: R is 0; it should be an integer of at least 1")

@@ -93,6 +93,13 @@ def test_every_problem_with_its_line_in_the_order_of_the_file(tmp_path: Path) ->
     ]
 
 
+def test_an_advisor_is_named_as_such(tmp_path: Path) -> None:
+    text = VALID.replace("tuner:", "advisor:").replace("TPE", "PPO").replace("maximize", "max")
+    name, mode = problems_of(tmp_path, text)
+    assert name.startswith("exp.yml:8: advisor.name: the tuner 'PPO' belongs to architecture search")
+    assert mode.startswith("exp.yml:10: advisor.classArgs.optimize_mode: 'max' is not allowed")
+
+
 def test_problems_in_the_search_space_with_their_lines(tmp_path: Path) -> None:
     text = VALID.replace(
         "lr: {_type: loguniform, _value: [1e-5, 0.1]}", "lr:\n    _type: uniform\n    _value: [2, 1]"

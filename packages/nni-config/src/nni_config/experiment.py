@@ -101,6 +101,7 @@ class ExperimentConfig(ConfigBase):
     _place: ClassVar[str | None] = ""
     _loaded_search_space_file: str | None = PrivateAttr(default=None)
     _search_space_origin: Origin | None = PrivateAttr(default=None)
+    _advisor_became_tuner: bool = PrivateAttr(default=False)
     _replaces_search_space: bool = PrivateAttr(default=False)
     _conversion: Conversion | None = PrivateAttr(default=None)
 
@@ -205,6 +206,8 @@ class ExperimentConfig(ConfigBase):
         return _KNOWN_MISSING.get(comparable(name))
 
     def _located(self, problem: Problem) -> Problem:
+        if problem.path[:1] == ("tuner",) and self._advisor_became_tuner:
+            problem = replace(problem, path=("advisor", *problem.path[1:]))
         if problem.path[:1] != ("search_space",) or self._loaded_search_space_file is None:
             return super()._located(problem)
         if self._search_space_origin is None:
@@ -234,6 +237,7 @@ class ExperimentConfig(ConfigBase):
                 report.add("it is set beside tuner, and means the same; allowed is one of the two", "advisor")
             else:
                 self.tuner = self.advisor
+                self._advisor_became_tuner = True
             self.advisor = None
         kinds: tuple[AlgorithmKind, ...] = get_args(AlgorithmKind)
         for kind in kinds:

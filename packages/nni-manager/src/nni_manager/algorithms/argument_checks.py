@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 Check = Callable[[Any], str]
 """Returns what is expected of a value, or "" when it is that."""
+
+_LARGEST_INTEGER = 2**63 - 1
+"""The largest one that reaches an algorithm as it is."""
 
 
 def argument_problems(place: str, arguments: Mapping[str, Check], given: Mapping[str, Any]) -> list[str]:
@@ -25,8 +30,11 @@ def argument_problems(place: str, arguments: Mapping[str, Check], given: Mapping
             allowed = ", ".join(arguments)
             problems.append(f"{place}: unknown argument {name!r}; it takes {allowed}")
             continue
-        expected = arguments[name](value)
-        if expected:
+        check = arguments[name]
+        expected = check(value)
+        if isinstance(check, Table) and isinstance(value, dict):
+            problems += argument_problems(f"{place}: {name}", check.entries, value)
+        elif expected:
             problems.append(f"{place}: {name} is {value!r}; it should be {expected}")
     return problems
 
@@ -40,7 +48,7 @@ def one_of(*allowed: Any) -> Check:
 
 
 def number(kind: type, low: float, high: float = float("inf"), *, optional: bool = False) -> Check:
-    """Returns the check of a number.
+    """Returns the check of a number, which has to be finite and an integer of 64 bits if it is one.
 
     Args:
         kind: int or float; integers are numbers for float.
@@ -56,28 +64,29 @@ def number(kind: type, low: float, high: float = float("inf"), *, optional: bool
     def check(value: Any) -> str:
         if value is None and optional:
             return ""
-        right_type = isinstance(value, types) and not isinstance(value, bool)
-        return "" if right_type and low <= value <= high else expected
+        if not isinstance(value, types) or isinstance(value, bool) or not low <= value <= high:
+            return expected
+        if isinstance(value, int) and value > _LARGEST_INTEGER:
+            return f"{noun} from {low} to {_LARGEST_INTEGER}"
+        return "" if math.isfinite(value) else f"a finite number of at least {low}"
 
     return check
 
 
-def table(entries: Mapping[str, Check]) -> Check:
-    """Returns the check of an object with these entries, none of which is needed; None is allowed too."""
+@dataclass(frozen=True)
+class Table:
+    """The check of an object with these entries, none of which is needed; None is allowed too.
 
-    def check(value: Any) -> str:
-        if value is None:
-            return ""
-        if not isinstance(value, dict):
-            return f"an object with {', '.join(entries)}"
-        problems = argument_problems("", entries, value)
-        return (
-            "an object in which" + ";".join(problem.removeprefix(":") for problem in problems)
-            if problems
-            else ""
-        )
+    Attributes:
+        entries: What each entry has to be.
+    """
 
-    return check
+    entries: Mapping[str, Check]
+
+    def __call__(self, value: Any) -> str:
+        """Returns what is expected; `argument_problems` names the entry."""
+        right = value is None or (isinstance(value, dict) and not argument_problems("", self.entries, value))
+        return "" if right else f"an object with {', '.join(self.entries)}"
 
 
 def boolean(value: Any) -> str:

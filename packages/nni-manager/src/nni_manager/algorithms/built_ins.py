@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from importlib.util import find_spec
 from typing import Any
 
-from nni_manager.algorithms.argument_checks import Check, boolean, folder_or_none, number, one_of, table, text
+from nni_manager.algorithms.argument_checks import Check, Table, boolean, folder_or_none, number, one_of, text
 from nni_manager.algorithms.hpo_utils.validation import points_problems, search_space_problems
 from nni_manager.algorithms.optuna_bridge import samplers as optuna_samplers
 from nni_manager.algorithms.successive_halving import checks as successive_halving
@@ -61,6 +61,7 @@ _TUNERS = "nni_manager.algorithms.tuners"
 _ASSESSORS = "nni_manager.algorithms.assessors"
 _OPTIMIZE_MODE = {"optimize_mode": one_of("minimize", "maximize")}
 _COMMON = {**_OPTIMIZE_MODE, "seed": number(int, 0, optional=True)}
+_MODE_OR_NONE = {**_COMMON, "optimize_mode": one_of("minimize", "maximize", None)}
 _TPE_ARGUMENTS = {
     "constant_liar_type": one_of("best", "worst", "mean", None),
     "n_startup_jobs": number(int, 1),
@@ -129,7 +130,7 @@ _CURVEFITTING_ARGUMENTS = {
 }
 
 BUILT_INS = (
-    BuiltIn("TPE", "tuner", f"{_TUNERS}.tpe.TpeTuner", {**_COMMON, "tpe_args": table(_TPE_ARGUMENTS)}),
+    BuiltIn("TPE", "tuner", f"{_TUNERS}.tpe.TpeTuner", {**_COMMON, "tpe_args": Table(_TPE_ARGUMENTS)}),
     BuiltIn(
         "TPE_legacy",
         "tuner",
@@ -145,8 +146,8 @@ BUILT_INS = (
         {**_COMMON, **_HYPEROPT_ARGUMENTS},
         fixed_arguments={"algorithm_name": "anneal"},
     ),
-    BuiltIn("Random", "tuner", f"{_TUNERS}.random.RandomTuner", _COMMON),
-    BuiltIn("GridSearch", "tuner", f"{_TUNERS}.grid_search.GridSearchTuner", _COMMON),
+    BuiltIn("Random", "tuner", f"{_TUNERS}.random.RandomTuner", _MODE_OR_NONE),
+    BuiltIn("GridSearch", "tuner", f"{_TUNERS}.grid_search.GridSearchTuner", _MODE_OR_NONE),
     BuiltIn(
         "Batch",
         "tuner",

@@ -139,7 +139,7 @@ def better(dispatch: AssessorDispatcher) -> None:
 
 def take(dispatch: AssessorDispatcher, history: AssessorHistory, request: AlgorithmRequest) -> None:
     for call in history.note(request):
-        dispatch.make(call)
+        dispatch.make(call, is_heeded=False)
 
 
 def stopped(sent: list[AlgorithmResponse]) -> list[str]:
@@ -324,6 +324,7 @@ def test_a_rebuilt_dispatcher_knows_who_is_the_best() -> None:
         for entry in [result("a", 0, 5), end("a"), result("b", 0, 1), result("b", 1, 2)]:
             take(dispatch, history, entry)
         assert history.end().history_taken.way == HistoryTaken.WAY_REPLAYED
+        dispatch.forget_verdicts()
         assert sent == []
         dispatch.handle(result("b", 2, 3))
         assert stopped(sent) == (["b"] if mode == "maximize" else [])

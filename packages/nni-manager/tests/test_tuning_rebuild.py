@@ -588,6 +588,7 @@ async def test_an_assessor_judges_again_and_nobody_heeds_it(make: Make) -> None:
         "judge bad [3]",
         "judge retried [1]",
         "judge retried [1, 2]",
+        "end retried False",
         "judge retried [0]",
         "judge ended [1]",
         "end ended True",

@@ -129,12 +129,13 @@ class AssessorDispatcher:
         _logger.warning("An assessor was told %s, which means nothing to it.", kind)
         return []
 
-    def make(self, call: Judgment | End, *, is_behind: bool = False) -> None:
+    def make(self, call: Judgment | End, *, is_behind: bool = False, is_heeded: bool = True) -> None:
         """Makes a call. Whatever the assessor raises passes through.
 
         Args:
             call: The call.
             is_behind: Whether others have waited for long.
+            is_heeded: Whether a bad trial is to be stopped.
         """
         if isinstance(call, End):
             self._end(call)
@@ -151,7 +152,7 @@ class AssessorDispatcher:
         if not isinstance(verdict, bool):
             raise RuntimeError(f"assess_trial returned {verdict!r}, neither an AssessResult nor a bool")
         if not verdict:
-            self._judged_bad(trial, results)
+            self._judged_bad(trial, results, is_heeded)
 
     def forget_verdicts(self) -> None:
         """Lets trials that were judged bad be judged again by their next result."""
@@ -214,7 +215,7 @@ class AssessorDispatcher:
             trial.judged_count = len(trial.results)
             self._assessor.note_history(trial.trial_id, list(trial.results))
 
-    def _judged_bad(self, trial: TrialResults, results: list[Any]) -> None:
+    def _judged_bad(self, trial: TrialResults, results: list[Any], is_heeded: bool) -> None:
         name, trial_id, count = type(self._assessor).__name__, trial.trial_id, len(results)
         with self._lock:
             if trial.is_over:
@@ -225,6 +226,8 @@ class AssessorDispatcher:
             is_first_time = not trial.was_overruled
             trial.was_overruled |= is_best
             trial.is_judged_bad = not is_best
+        if not is_heeded:
+            return
         if not is_best:
             self.send(
                 responses.stop_trial(trial_id, f"{name} judged it bad after {count} intermediate results")

@@ -13,7 +13,7 @@ _logger = logging.getLogger(__name__)
 
 
 class AssessorHistory:
-    """Takes note of a history; until it ends no verdict is heeded.
+    """Takes note of a history.
 
     A built-in assessor is told the results of a trial at its end, or when it is judged next. Any other judges
     everything again.
@@ -21,12 +21,10 @@ class AssessorHistory:
 
     def __init__(self, dispatcher: AssessorDispatcher) -> None:
         self._dispatcher = dispatcher
-        self._send = dispatcher.send
         self._count = 0
-        dispatcher.send = lambda response: None
 
     def note(self, request: AlgorithmRequest) -> list[Judgment | End]:
-        """Takes note of the next entry and returns the calls that it leads to."""
+        """Takes note of the next entry and returns the calls that it leads to, not to be heeded."""
         self._count += 1
         calls = self._dispatcher.note(request)
         if self._dispatcher.is_built_in:
@@ -34,10 +32,7 @@ class AssessorHistory:
         return calls
 
     def end(self) -> AlgorithmResponse:
-        """Ends the history and returns what is answered."""
-        # A verdict may have been lost with the manager: the next result brings it again.
-        self._dispatcher.forget_verdicts()
-        self._dispatcher.send = self._send
+        """Returns what is answered at the end."""
         _logger.info("The history came, %s entries.", self._count)
         is_built_in = self._dispatcher.is_built_in
         return responses.history_taken(HistoryTaken.WAY_TOLD if is_built_in else HistoryTaken.WAY_REPLAYED)

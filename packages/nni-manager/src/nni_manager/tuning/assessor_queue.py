@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from nni_proto.v1.algorithm_pb2 import AlgorithmRequest
@@ -25,13 +25,13 @@ class _Waiting:
 
     Attributes:
         number: The number of its request, 0 in a history.
-        call: The call.
+        call: The call, None where the history ends.
         since: When it began to wait.
         is_for_newest: Whether it is to be made with the newest results.
     """
 
     number: int
-    call: Judgment | End
+    call: Judgment | End | None
     since: float
     is_for_newest: bool = False
 
@@ -87,7 +87,12 @@ class AssessorQueue:
         """
         threading.Thread(target=self._read, name="requests", daemon=True).start()
         while (waiting := self._next()) is not None:
-            self._dispatcher.make(waiting.call, is_behind=waiting.is_for_newest or self.is_behind())
+            if waiting.call is None:
+                # A verdict may have been lost with the manager: the next result brings it again.
+                self._dispatcher.forget_verdicts()
+                continue
+            is_behind = waiting.is_for_newest or self.is_behind()
+            self._dispatcher.make(waiting.call, is_behind=is_behind, is_heeded=bool(waiting.number))
             if waiting.number:
                 self._channel.send(responses.processed(waiting.number))
         if self._failure is not None:
@@ -101,13 +106,12 @@ class AssessorQueue:
     def add(self, request: AlgorithmRequest) -> None:
         """Takes note of a request."""
         number = request.number
-        if self._history is not None and request.HasField("history_ends"):
-            answer = self._history.end()
-            self._history = None
-            self._channel.send(answer)
-            return
+        calls: Sequence[Judgment | End | None]
         if self._history is None:
             calls = self._dispatcher.note(request)
+        elif request.HasField("history_ends"):
+            self._channel.send(self._history.end())
+            self._history, calls = None, [None]
         else:
             # What was dealt with in an earlier life is no sign that this one works.
             calls, number = self._history.note(request), 0

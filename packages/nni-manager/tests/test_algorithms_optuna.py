@@ -179,8 +179,8 @@ def test_a_new_parameter_and_what_is_known(sampler: str, kept: int) -> None:
         ({"sampler_args": [1]}, "sampler_args is [1]; it should be an object, or null"),
         ({"sampler_args": {"n_startup": 1}}, "unknown argument 'n_startup'; TPESampler takes"),
         ({"sampler_args": {"gamma": 0.1}}, "unknown argument 'gamma'"),
-        ({"sampler_args": {"n_startup_trials": 2.5}}, "n_startup_trials is 2.5; it should be int"),
-        ({"sampler_args": {"multivariate": 1}}, "multivariate is 1; it should be bool or null"),
+        ({"sampler_args": {"n_startup_trials": 2.5}}, "n_startup_trials is 2.5; it should be an integer"),
+        ({"sampler_args": {"multivariate": 1}}, "multivariate is 1; it should be true or false"),
         ({"sampler_args": {"n_ei_candidates": 0}}, "must be positive"),
         ({"sampler_args": {"seed": 1}}, "the seed is the argument seed of the tuner"),
         ({"sampler": "CmaEsSampler", "sampler_args": {"popsize": -1}}, "popsize must be non-zero positive"),
@@ -211,6 +211,12 @@ def test_without_optuna_its_samplers_are_known_by_name(monkeypatch: pytest.Monke
     monkeypatch.setattr(samplers, "find_spec", lambda name: None)
     assert samplers.sampler_problems("TPESampler", {"anything": 1}) == []
     assert samplers.sampler_problems("TPE", None) != []
+
+
+def test_row_108_a_sampler_is_chosen_in_the_configuration() -> None:
+    """Row 108."""
+    class_args = {"sampler": "CmaEsSampler", "sampler_args": {"popsize": 6}, "seed": 3}
+    assert check_algorithm("tuner", "optuna", class_args, SPACES["mixed"]) == []
 
 
 def test_it_is_there_by_hand() -> None:

@@ -46,6 +46,13 @@ _ELSEWHERE = {
 }
 _QUIET = {"warn_independent_sampling": False, "warn_asynchronous_seeding": False, "constant_liar": True}
 _TYPES = {"int": int, "float": (int, float), "bool": bool, "str": str, "None": type(None)}
+_WORDS = {
+    "int": "an integer",
+    "float": "a number",
+    "bool": "true or false",
+    "str": "a text",
+    "None": "null",
+}
 
 
 def is_object(value: Any) -> str:
@@ -119,7 +126,7 @@ def _argument_problems(sampler: str, given: Mapping[str, Any]) -> list[str]:
             allowed = ", ".join(takes) or "no arguments"
             problems.append(f"sampler_args: unknown argument {name!r}; {sampler} takes {allowed}")
         elif not _is_one_of(value, takes[name]):
-            allowed = " or ".join(takes[name]).replace("None", "null")
+            allowed = ", or ".join(_WORDS[kind] for kind in takes[name])
             problems.append(f"sampler_args: {name} is {value!r}; it should be {allowed}")
     if not problems:
         try:

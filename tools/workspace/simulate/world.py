@@ -135,6 +135,8 @@ class VirtualTrials:
 class TunerInProcess:
     """The built-in random tuner, called as its own process would call it, but here."""
 
+    hears_intermediate_results = False
+
     def __init__(self, emit: Emit, clock: VirtualClock, search_space: Any, seed: int) -> None:
         self._emit = emit
         self._clock = clock
@@ -162,5 +164,5 @@ class TunerInProcess:
         self._emit(TunerProcessed(call.number, self._clock.now))
 
     def _answer(self, response: AlgorithmResponse) -> None:
-        event = event_of(response)
+        event = event_of(response, "tuner")
         self._emit(replace(event, at=self._clock.now) if isinstance(event, ParametersProposed) else event)

@@ -77,7 +77,7 @@ class CurveModel:
         if len(positions) > _MOST_POINTS:
             positions = positions[np.linspace(0, len(positions) - 1, _MOST_POINTS).round().astype(int)]
         with np.errstate(all="ignore"):
-            self._prediction = self._predict(positions + 1.0, history[positions])
+            self._prediction = self._predict(positions.astype(np.float64) + 1, history[positions])
         return self._prediction
 
     def predict_y(self, model: str, pos: float) -> float:

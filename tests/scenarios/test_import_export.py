@@ -187,6 +187,31 @@ def test_it_moves_to_another_machine_and_goes_on_there(stage, first):
     assert stage.is_quiet(), stage.processes()
 
 
+def test_it_is_loaded_beside_itself_under_another_id(stage, first):
+    stage.nnictl("experiment", "save", "first", "-p", "a.zip")
+    assert "--id" in stage.nnictl("experiment", "load", "-p", "a.zip", exit_code=1).stderr
+    loaded = stage.nnictl("experiment", "load", "-p", "a.zip", "--id", "second").stdout
+    assert "Loaded experiment second, which was first" in loaded
+    trials = {
+        name: json.loads(stage.nnictl("trial", "ls", name, "--json").stdout) for name in ("first", "second")
+    }
+    ids = {name: [it["trialJobId"] for it in listed] for name, listed in trials.items()}
+    assert len(set(ids["first"]) | set(ids["second"])) == 2 * len(ids["first"])
+    for name, expected in ids.items():
+        folder = stage.experiments / name / "trials"
+        assert {path.name for path in folder.iterdir()} == set(expected)
+    for one, other in zip(trials["first"], trials["second"], strict=True):
+        for key in ("hyperParameters", "status", "startTime", "endTime"):
+            assert one[key] == other[key]
+    stage.nnictl("experiment", "export", "second", "-f", "out.json")
+    entries = json.loads((stage.home / "out.json").read_text(encoding="utf-8"))
+    assert exact([{**it, "value": json.loads(it["value"])} for it in entries]) == exact(first)
+    stage.nnictl("resume", "second", "--trialnum", "8", "-p", "0", "--foreground")
+    after = [it["trialJobId"] for it in json.loads(stage.nnictl("trial", "ls", "second", "--json").stdout)]
+    assert after[:6] == ids["second"] and len(set(after)) == 8
+    assert stage.is_quiet(), stage.processes()
+
+
 def test_one_that_runs_is_saved_and_its_copy_does_not_take_its_trials(stage, tmp_path):
     stage.write(
         "slow.py",

@@ -21,6 +21,7 @@ from nni_client.archive_layout import MANIFEST, ArchiveError, Manifest, stays_in
 from nni_client.commands import main
 from nni_client.loading import load_experiment
 from nni_client.record_copy import moved
+from nni_config.trial_ids import trial_id
 
 CONFIG = {
     "trialCodeDirectory": "/old/code",
@@ -420,6 +421,56 @@ def test_while_trials_of_the_same_id_run_here(nnictl, forge, tmp_path):
         text = refused(nnictl, forge, forge(), tmp_path)
         process.kill()
     assert f"run on this machine (process {process.pid})" in text
+
+
+TRIALS = """
+CREATE TABLE trials (sequence_number INTEGER PRIMARY KEY, trial_id TEXT NOT NULL UNIQUE);
+CREATE TABLE metrics (row INTEGER PRIMARY KEY, trial_id TEXT NOT NULL);
+CREATE TABLE "report ""files" (trial_id TEXT, attempt INTEGER, PRIMARY KEY (trial_id, attempt)) WITHOUT ROWID;
+"""
+
+
+def test_under_another_id_trials_follow(forge, home):
+    # The new id of the first is the old one of the second.
+    first, second = (trial_id("new", number) for number in range(2))
+    rows = "".join(
+        f"INSERT INTO trials VALUES ({number}, '{old}'); INSERT INTO metrics VALUES ({number}, '{old}');"
+        f'INSERT INTO "report ""files" VALUES (\'{old}\', 0);'
+        for number, old in ((1, "older"), (0, second))
+    )
+    archive = forge(
+        (f"experiment/trials/{second}/file", "0"),
+        ("experiment/trials/older/file", "1"),
+        ("experiment/trials/unknown/file", "2"),
+        more=TRIALS + rows,
+    )
+    loaded = load_experiment(archive, forge.place, new_id="new")
+    assert (loaded.path, loaded.experiment_id) == (forge.place / "new", "new")
+    with closing(sqlite3.connect(loaded.path / "db" / "experiment.sqlite")) as connection:
+        assert connection.execute("SELECT experiment_id FROM experiment").fetchall() == [("new",)]
+        for table in ("trials", "metrics"):
+            found = connection.execute(f"SELECT trial_id FROM {table} ORDER BY 1").fetchall()
+            assert found == [(name,) for name in sorted((first, second))]
+        assert connection.execute("SELECT trial_id FROM trials WHERE sequence_number = 0").fetchone() == (
+            first,
+        )
+        found = connection.execute('SELECT count(*) FROM "report ""files" WHERE trial_id <> ?', ("older",))
+        assert found.fetchone() == (2,)
+    texts = {path.parent.name: path.read_text() for path in loaded.path.glob("trials/*/file")}
+    assert texts == {first: "0", second: "1", "unknown": "2"}
+    assert sorted(path.name for path in loaded.path.iterdir()) == ["db", "trials"]
+
+
+def test_another_id_that_cannot_be(nnictl, forge, tmp_path):
+    (tmp_path / "code").mkdir()
+    for wrong in ("../x", "a b", "x" * 33):
+        text = nnictl("load", "-p", forge(), "-l", forge.place, "--id", wrong, exit_code=1)
+        assert "is no id of an experiment" in text
+    refused(nnictl, forge, forge(), tmp_path, "--id", "new")  # a record without trials is none
+    old, clash = "older", trial_id("new", 0)
+    more = TRIALS + f"INSERT INTO trials VALUES (0, '{old}');"
+    archive = forge((f"experiment/trials/{old}/x", ""), (f"experiment/trials/{clash}/x", ""), more=more)
+    assert f"two folders of a trial {clash}" in refused(nnictl, forge, archive, tmp_path, "--id", "new")
 
 
 def test_a_failure_at_the_end_leaves_nothing(forge, home, tmp_path, monkeypatch):

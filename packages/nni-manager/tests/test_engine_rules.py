@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import pytest
+from nni_config.trial_ids import trial_id
 from nni_manager.engine import events
 from nni_manager.engine.effects import (
     AcknowledgeReports,
@@ -25,7 +26,6 @@ from nni_manager.engine.limits import Limits
 from nni_manager.engine.objective import objective_of
 from nni_manager.engine.records import ExperimentRecord
 from nni_manager.engine.statuses import Actor, ExperimentStatus, MetricKind, TrialStatus
-from nni_manager.engine.trial_ids import trial_id
 
 
 class Story:

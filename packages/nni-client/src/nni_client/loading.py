@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
+import sqlite3
 import stat
 import zipfile
 import zlib
@@ -15,9 +16,11 @@ from pathlib import Path
 from typing import Any
 
 from nni_config.experiment_folders import find_experiment, remember_experiments_directory
+from nni_config.experiment_ids import EXPERIMENT_ID_PATTERN
 
 from nni_client.archive_check import CheckedEntry, check_archive
 from nni_client.archive_layout import CODE, EXPERIMENT, RECORD, ArchiveError, Manifest, time_in
+from nni_client.new_identity import give_new_id
 from nni_client.orphan_trials import processes_of
 from nni_client.record_copy import fit_record
 
@@ -31,19 +34,25 @@ class LoadedExperiment:
 
     Attributes:
         path: Its folder.
+        experiment_id: Its id.
         manifest: What the archive said of itself.
         config: Its recorded configuration, with the folders of this machine.
         code: Where the trials' code is now; None when no folder was named.
     """
 
     path: Path
+    experiment_id: str
     manifest: Manifest
     config: dict[str, Any]
     code: Path | None
 
 
 def load_experiment(
-    file: Path, directory: Path, code: Path | None = None, max_bytes: int | None = None
+    file: Path,
+    directory: Path,
+    code: Path | None = None,
+    max_bytes: int | None = None,
+    new_id: str | None = None,
 ) -> LoadedExperiment:
     """Loads an experiment. After a failure everything is as it was.
 
@@ -53,27 +62,34 @@ def load_experiment(
         code: Where the trials' code is to go, a new or empty folder, if it is in the archive; else where it
             is. None keeps the recorded folder and unpacks no code.
         max_bytes: How large the files may be together; None for what is usual for an archive of its size.
+        new_id: The id that it is to have, from which the ids of its trials follow; None for the one it has.
 
     Raises:
         ArchiveError: The file is no such archive, must not be unpacked, or there is an experiment of its id
             or code already.
         OSError: Something cannot be read or written.
+        ValueError: The new id is none.
     """
+    if new_id is not None and not EXPERIMENT_ID_PATTERN.fullmatch(new_id):
+        raise ValueError(f'{new_id!r} is no id of an experiment: 1 to 32 letters, digits, "_" or "-" are')
     with _errors_of(file), zipfile.ZipFile(file) as archive:
         manifest, entries = check_archive(archive, file.stat().st_size, max_bytes)
         experiment = [it for it in entries if it.root == EXPERIMENT]
         code_entries = [it for it in entries if it.root == CODE] if code is not None else []
-        _refuse_existing(manifest, directory)
+        experiment_id = new_id or manifest.experiment_id
+        _refuse_existing(experiment_id, directory)
         if code is not None:
             code = code.resolve()
             _check_code(code, manifest.has_code)
         directory.mkdir(parents=True, exist_ok=True)
         directory = directory.resolve()
         _check_space(directory, [*experiment, *code_entries])
-        path = directory / manifest.experiment_id
+        path = directory / experiment_id
         with _beside(path) as new:
             _unpack(archive, experiment, new)
             config = fit_record(new / RECORD, manifest.experiment_id, directory, code)
+            if experiment_id != manifest.experiment_id:
+                give_new_id(new, new / RECORD, experiment_id)
             if code is not None and manifest.has_code:
                 with _beside(code) as new_code:
                     _unpack(archive, code_entries, new_code)
@@ -82,20 +98,23 @@ def load_experiment(
             else:
                 _put(new, path)
     remember_experiments_directory(directory)
-    return LoadedExperiment(path, manifest, config, code)
+    return LoadedExperiment(path, experiment_id, manifest, config, code)
 
 
-def _refuse_existing(manifest: Manifest, directory: Path) -> None:
-    path = directory / manifest.experiment_id
-    found = find_experiment(manifest.experiment_id)
+def _refuse_existing(experiment_id: str, directory: Path) -> None:
+    path = directory / experiment_id
+    found = find_experiment(experiment_id)
     if os.path.lexists(path) or found is not None:
         where = path if found is None else found.path
-        raise ArchiveError(f"there is an experiment {manifest.experiment_id} already, in {where}")
-    processes = processes_of(manifest.experiment_id)
+        raise ArchiveError(
+            f"there is an experiment {experiment_id} already, in {where}; --id loads it under another id"
+        )
+    processes = processes_of(experiment_id)
     if processes:
         raise ArchiveError(
-            f"trials of an experiment {manifest.experiment_id} run on this machine (process {processes[0]}), "
-            "and those of two experiments of one id cannot be told apart; stop it first"
+            f"trials of an experiment {experiment_id} run on this machine (process {processes[0]}), "
+            "and those of two experiments of one id cannot be told apart; stop it first, or load this one "
+            "under another id, with --id"
         )
 
 
@@ -182,5 +201,7 @@ def _errors_of(file: Path) -> Iterator[None]:
         yield
     except ArchiveError as error:
         raise ArchiveError(f"{file} cannot be loaded: {error}") from error
+    except sqlite3.Error as error:
+        raise ArchiveError(f"{file} cannot be loaded: its record is not as it should be: {error}") from error
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
         raise ArchiveError(f"{file} cannot be loaded: it is no zip file or is damaged: {error}") from error

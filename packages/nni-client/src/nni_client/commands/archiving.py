@@ -63,28 +63,32 @@ def save(experiment_id: str | None, directory: Path | None, path: Path, with_cod
     print(f"Saved experiment {folder.experiment_id} to {file}, {size_text(file.stat().st_size)}")
 
 
-def load(file: Path, places: Places, max_size: str | None) -> None:
+def load(file: Path, places: Places, max_size: str | None, new_id: str | None) -> None:
     """Loads an experiment.
 
     Args:
         file: The archive.
         places: Where it goes.
         max_size: How large its files may be together, such as "50gb"; None for what is usual.
+        new_id: The id that it is to have; None for the one it has.
 
     Raises:
         RuntimeError: The archive cannot be loaded; the text says why.
-        ValueError: The size is none.
+        ValueError: The size or the id is none.
         OSError: A file cannot be read or written.
     """
     limit = None if max_size is None else int(parse_memory_size(max_size) * 1024**2)
     if places.search_space is not None and places.search_space.exists():
         raise FileExistsError(f"{places.search_space} exists already")
-    loaded = load_experiment(file, places.directory or default_experiments_directory(), places.code, limit)
-    experiment_id = loaded.manifest.experiment_id
+    directory = places.directory or default_experiments_directory()
+    loaded = load_experiment(file, directory, places.code, limit, new_id)
+    experiment_id = loaded.experiment_id
     if places.search_space is not None:
         text = json.dumps(loaded.config.get("searchSpace"), indent=2, ensure_ascii=False)
         places.search_space.write_text(text + "\n", encoding="utf-8")
-    print(f"Loaded experiment {experiment_id} into {loaded.path}")
+    was = loaded.manifest.experiment_id
+    before = f", which was {was}; its trials have new ids," if was != experiment_id else ""
+    print(f"Loaded experiment {experiment_id}{before} into {loaded.path}")
     if loaded.manifest.has_code and loaded.code is None:
         print("The trials' code in the archive was not unpacked; --codeDir names the folder for it")
     elif loaded.code is not None:

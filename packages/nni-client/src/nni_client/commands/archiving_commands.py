@@ -56,6 +56,10 @@ def load_experiment(
             help="The folder that is to hold the experiment's folder; without it ~/nni-experiments.",
         ),
     ] = None,
+    new_id: Annotated[
+        str | None,
+        typer.Option("--id", metavar="ID", help="Another id for it, from which those of its trials follow."),
+    ] = None,
     search_space: Annotated[
         Path | None,
         typer.Option(
@@ -69,4 +73,4 @@ def load_experiment(
     """Load an experiment that was saved; it can be viewed and resumed then."""
     from nni_client.commands.archiving import Places, load
 
-    load(path, Places(experiments_directory, code_directory, search_space), max_size)
+    load(path, Places(experiments_directory, code_directory, search_space), max_size, new_id)

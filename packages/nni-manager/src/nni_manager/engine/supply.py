@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from nni_config.trial_ids import trial_id
+
 from nni_manager.engine.active_trial import ActiveTrial
 from nni_manager.engine.effects import RequestParameters, SubmitTrial
 from nni_manager.engine.events import ParametersProposed, ParametersRefused
@@ -11,7 +13,6 @@ from nni_manager.engine.initial import completed, give_back_initial, is_complete
 from nni_manager.engine.records import TrialRecord, TunerNote
 from nni_manager.engine.state import State, Step
 from nni_manager.engine.statuses import ParameterSource, TrialStatus, TunerNoteKind
-from nni_manager.engine.trial_ids import trial_id
 
 
 def fill_slots(state: State, step: Step, at: float) -> None:

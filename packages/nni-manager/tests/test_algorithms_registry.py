@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import inspect
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 from nni_config.algorithms import BUILT_IN_ALGORITHMS
-from nni_manager.algorithms.built_ins import BUILT_INS
+from nni_manager.algorithms.built_ins import BUILT_INS, BuiltIn
 from nni_manager.algorithms.hpo_utils.validation import points_problems
 from nni_manager.algorithms.registry import check_algorithm, find_algorithm
 from nni_manager.algorithms.tuner import Tuner
@@ -231,12 +232,25 @@ def test_everything_wrong_is_told_at_once() -> None:
     assert len(problems) == 3
 
 
-def test_a_missing_package_is_named_with_its_installation(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("built_in", [it for it in BUILT_INS if it.packages], ids=lambda it: it.name)
+def test_a_missing_package_is_named_with_its_installation(
+    built_in: BuiltIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("nni_manager.algorithms.built_ins.find_spec", lambda name: None)
-    (problem,) = check_algorithm("tuner", "GP", None, SPACE)
-    assert problem.startswith("tuner GP: it needs sklearn and scipy, not installed for ")
-    assert problem.endswith('install with: pip install "nni-manager[GP]"')
+    (problem,) = check_algorithm(built_in.kind, built_in.name, None, SPACE)
+    needed = " and ".join(built_in.packages)
+    assert problem.startswith(
+        f"{built_in.kind} {built_in.name}: it needs {needed}, not installed for {sys.executable}"
+    )
+    assert problem.endswith(f'install with: pip install "nni-manager[{built_in.extra}]"')
     assert check_algorithm("tuner", "TPE", None, SPACE) == []
+
+
+def test_the_extras_that_are_named_are_there() -> None:
+    project = (Path(__file__).parents[1] / "pyproject.toml").read_text()
+    extras = project.partition("[project.optional-dependencies]")[2]
+    for built_in in BUILT_INS:
+        assert not built_in.packages or f"\n{built_in.extra} = [" in extras
 
 
 def test_configurations_know_the_same_algorithms() -> None:

@@ -7,9 +7,25 @@ import json
 import pytest
 
 TUNERS = ["Random", "TPE", "GridSearch"]
+OWN_WITHOUT_RESULTS = """
+from nni.tuner import Tuner
+
+class Own(Tuner):
+    def __init__(self, optimize_mode=None):
+        pass
+
+    def update_search_space(self, search_space):
+        pass
+
+    def generate_parameters(self, parameter_id, **kwargs):
+        return {"x": parameter_id * 3 % 8}
+
+    def receive_trial_result(self, parameter_id, parameters, value, **kwargs):
+        pass
+"""
 
 
-@pytest.mark.parametrize("tuner", TUNERS)
+@pytest.mark.parametrize("tuner", [*TUNERS, "own.Own"])
 @pytest.mark.parametrize(
     ("mode", "where"), [("maximize", "tuner"), ("minimize", "tuner"), ("minimize", "own")]
 )
@@ -18,11 +34,15 @@ def test_the_direction(stage, tuner, mode, where):
     stage.write(
         "trial.py", "import nni\nx = nni.get_next_parameter()['x']\nnni.report_final_result((x - 3) ** 2)\n"
     )
+    stage.write("own.py", OWN_WITHOUT_RESULTS)
     process = stage.start(
         f"""
         experiment = make(trials=8, concurrency=4)
         experiment.config.search_space = {{"x": {{"_type": "uniform", "_value": [0, 10]}}}}
-        experiment.config.tuner.name = {tuner!r}
+        if "." in {tuner!r}:
+            experiment.config.tuner = {{"className": {tuner!r}, "codeDirectory": Path(__file__).parent}}
+        else:
+            experiment.config.tuner.name = {tuner!r}
         experiment.config.tuner.class_args = {{}}
         if {where!r} == "tuner":
             experiment.config.tuner.class_args["optimize_mode"] = {mode!r}
@@ -42,10 +62,38 @@ def test_the_direction(stage, tuner, mode, where):
     for line in process.stdout:
         if line.startswith("BEST"):
             break
-    assert json.loads(stage.nnictl("status", "--json").stdout)["best"]["objective"] == float(line.split()[1])
+    best = float(line.split()[1])
+    assert json.loads(stage.nnictl("status", "--json").stdout)["best"]["objective"] == best
+    parameters = json.loads(stage.nnictl("experiment", "best", "--json").stdout)
+    assert (parameters["x"] - 3) ** 2 == pytest.approx(best)
     (stage.home / "go").touch()
     rest, _ = process.communicate(timeout=100)
     assert process.returncode == 0, rest
+    assert stage.is_quiet(), stage.processes()
+
+
+def test_known_points_come_before_the_tuners(stage):
+    """Row 106: the first trials are those of the user; one that is not of the search space is refused."""
+    stage.run(
+        """
+        experiment = make(trials=3, concurrency=1)
+        experiment.config.search_space = {"lr": {"_type": "loguniform", "_value": [1e-4, 0.5]}}
+        experiment.config.tuner.name = "TPE"
+        experiment.config.trial_command = "true"
+        experiment.config.initial_parameters = [{"lr": 0.1}, {"lr": 5}]
+        try:
+            experiment.run(0)
+        except ValueError as error:
+            assert "initial_parameters[1].lr: 5 is not within the search space" in str(error), error
+        else:
+            raise AssertionError("it was started")
+        experiment.config.initial_parameters = [{"lr": 0.1}, {"lr": 0.01}]
+        experiment.run(0)
+        found = [trial.hyperParameters[0].parameters["lr"] for trial in experiment.list_trial_jobs()]
+        assert found[:2] == [0.1, 0.01], found
+        assert len(found) == 3 and 1e-4 <= found[2] <= 0.5, found
+        """
+    )
     assert stage.is_quiet(), stage.processes()
 
 

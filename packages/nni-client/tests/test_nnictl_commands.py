@@ -365,6 +365,19 @@ def test_best(nnictl, running, tmp_path, monkeypatch):
     assert "no best trial" in nnictl("experiment", "best", "--json", exit_code=1)
 
 
+def test_why_trials_wait_is_shown(nnictl, running):
+    reason = "it waits for room on the disk: [Errno 28] No space left on device: '/e'"
+    waiting = [trial(name, index, Trial.STATUS_WAITING) for index, name in enumerate(("aaaaa", "bbbbb"))]
+    for each in waiting:
+        each.waiting_reason = reason
+    answer_experiment(running, experiment_with(Experiment.STATUS_RUNNING, WAITING=2))
+    running.answer("ListTrials", pb.ListTrialsResponse(trials=waiting))
+    running.answer("ListMetrics", pb.ListMetricsResponse())
+    assert nnictl("status").count(f"  waiting: {reason}\n") == 1
+    assert json.loads(nnictl("status", "--json"))["waiting"] == [reason]
+    assert {it["message"] for it in json.loads(nnictl("trial", "ls"))} == {reason}
+
+
 def test_the_front_of_several_objectives(nnictl, running, monkeypatch):
     results = [{"accuracy": a, "latency": b} for a, b in ((0.9, 5), (0.8, 2), (0.7, 4), (0.95, 9))]
     listed = [trial(f"{index}" * 5, index) for index in range(5)]

@@ -233,6 +233,7 @@ def test_the_profile(tmp_path):
             "seed": None,
         },
         "warnings": [],
+        "errors": [],
     }
     assert params["trialConcurrency"] == 2
     assert params["tuner"]["name"] == "Random"
@@ -243,6 +244,7 @@ def test_the_profile(tmp_path):
     )
     experiment.origin.CopyFrom(origin)
     experiment.warnings.append("careful")
+    experiment.errors.append("Traceback")
     profile = results.profile(experiment)
     assert profile["origin"] == {
         "gitCommit": "c0ffee",
@@ -251,7 +253,7 @@ def test_the_profile(tmp_path):
         "packageVersions": versions,
         "seed": 0,
     }
-    assert profile["warnings"] == ["careful"]
+    assert (profile["warnings"], profile["errors"]) == (["careful"], ["Traceback"])
     experiment.end_time.FromSeconds(70)
     assert results.profile(experiment)["endTime"] == 70_000
     assert results.job_statistics(experiment) == [{"trialJobStatus": "FAILED", "trialJobNumber": 2}]

@@ -3,7 +3,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from nni_manager.engine.events import Event, TrainingServiceFailed
+from nni_manager.engine.events import Event, TrainingServiceFailed, TrialWaits
 from nni_manager.training import courier_connection
 from nni_manager.training.courier_connection import MAX_DEATHS, CourierConnection
 
@@ -68,3 +68,45 @@ async def test_couriers_that_lived_long_are_always_replaced(
     await scene.enough.wait()
     assert scene.events == []
     await scene.connection.close()
+
+
+async def test_a_trial_that_waits_is_launched_by_the_next_courier_too(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(courier_connection, "_FIRST_PAUSE", 0.0)
+    told = asyncio.Event()
+    events: list[Event] = []
+    written: list[list[bytes]] = []
+
+    class FullDisk(DyingCourier):
+        def __init__(self) -> None:
+            super().__init__()
+            self.launched = asyncio.Event()
+            self._waits = [b'{"waits":{"trialId":"abcde","attempt":1,"reason":"the disk is full"}}\n']
+            written.append([])
+
+        async def read(self) -> bytes:
+            if self._words:
+                return self._words.pop()
+            await self.launched.wait()
+            return self._waits.pop() if self._waits else b""
+
+        def write(self, data: bytes) -> None:
+            written[-1].append(data)
+            self.launched.set()
+
+    async def opened() -> FullDisk:
+        return FullDisk()
+
+    def emit(event: Event) -> None:
+        events.append(event)
+        if len(events) == 2:
+            told.set()
+
+    connection = CourierConnection(opened, emit)
+    await connection.open()
+    connection.launch("abcde", 1, b"launch\n")
+    await told.wait()
+    assert events == [TrialWaits("abcde", 1, "the disk is full")] * 2
+    assert written[0][:1] == written[1][:1] == [b"launch\n"]
+    await connection.close()

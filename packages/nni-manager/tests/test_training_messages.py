@@ -8,7 +8,7 @@ import pytest
 from google.protobuf import json_format
 from hypothesis import given
 from hypothesis import strategies as st
-from nni_manager.engine.events import Report, TrialEnded, TrialReported, TrialStarted
+from nni_manager.engine.events import Report, TrialEnded, TrialReported, TrialStarted, TrialWaits
 from nni_manager.engine.statuses import MetricKind
 from nni_manager.training import courier_messages as messages
 from nni_manager.training.interface import TrialRun
@@ -82,6 +82,14 @@ def test_started(attempt: int) -> None:
     name, content = sent(event)
     assert name == "started"
     assert messages.started_event(content) == TrialStarted("abcde", attempt, 1_700_000_000.25)
+
+
+def test_waits() -> None:
+    event = courier_pb2.CourierEvent()
+    event.waits.trial_id, event.waits.attempt, event.waits.reason = "abcde", 2, "the disk is full"
+    name, content = sent(event)
+    assert name == "waits"
+    assert messages.waits_event(content) == TrialWaits("abcde", 2, "the disk is full")
 
 
 @pytest.mark.parametrize(("exit_code", "signal"), [(0, None), (3, None), (None, 9), (None, None)])

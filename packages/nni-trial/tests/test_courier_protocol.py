@@ -223,6 +223,11 @@ def test_trials_wait_while_the_disk_is_full(tmp_path: Path) -> None:
         for trial_id in ("abcde", "other", "third"):
             manager.launch("exit 3", trial_id=trial_id)
         assert "room on the disk: [Errno 28] No space left" in manager.wait_for("problem").message
+        waits = [manager.wait_for("waits") for _ in range(3)]
+        assert [it.trial_id for it in waits] == ["abcde", "other", "third"]
+        assert {it.reason for it in waits} == {
+            f"it waits for room on the disk: [Errno 28] No space left on device: {str(tmp_path)!r}"
+        }
         manager.send("cancel", trial_id="other", signal=2, grace_seconds=1.0)
         assert manager.wait_for("ended").problem == "it was stopped before it was started"
         assert not (tmp_path / "trials").exists()
@@ -230,6 +235,7 @@ def test_trials_wait_while_the_disk_is_full(tmp_path: Path) -> None:
         ended = [manager.wait_for("ended") for _ in range(2)]
         assert {(end.trial_id, end.exit_code) for end in ended} == {("abcde", 3), ("third", 3)}
         assert manager.kinds().count("problem") == 1
+        assert manager.kinds().count("waits") == 3
 
 
 def test_a_disk_that_is_full_for_one_user_is_full(tmp_path: Path) -> None:

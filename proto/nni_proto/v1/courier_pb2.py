@@ -27,7 +27,7 @@ from nni_proto.v1 import metric_pb2 as nni__proto_dot_v1_dot_metric__pb2
 from nni_proto.v1 import value_pb2 as nni__proto_dot_v1_dot_value__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1anni_proto/v1/courier.proto\x12\x0cnni_proto.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x19nni_proto/v1/metric.proto\x1a\x18nni_proto/v1/value.proto\"\xbf\x02\n\x0e\x43ourierCommand\x12+\n\x06launch\x18\x01 \x01(\x0b\x32\x19.nni_proto.v1.LaunchTrialH\x00\x12)\n\x05\x61\x64opt\x18\x02 \x01(\x0b\x32\x18.nni_proto.v1.AdoptTrialH\x00\x12.\n\x06\x63\x61ncel\x18\x03 \x01(\x0b\x32\x1c.nni_proto.v1.CancelTrialRunH\x00\x12\x37\n\x0b\x61\x63knowledge\x18\x04 \x01(\x0b\x32 .nni_proto.v1.AcknowledgeReportsH\x00\x12\x32\n\tshut_down\x18\x05 \x01(\x0b\x32\x1d.nni_proto.v1.ShutDownCourierH\x00\x12-\n\x07release\x18\x06 \x01(\x0b\x32\x1a.nni_proto.v1.ReleaseSlotsH\x00\x42\t\n\x07\x63ommand\"\x89\x02\n\x0c\x43ourierEvent\x12+\n\x05ready\x18\x01 \x01(\x0b\x32\x1a.nni_proto.v1.CourierReadyH\x00\x12\x30\n\x07started\x18\x02 \x01(\x0b\x32\x1d.nni_proto.v1.TrialRunStartedH\x00\x12\x32\n\x08reported\x18\x03 \x01(\x0b\x32\x1e.nni_proto.v1.TrialRunReportedH\x00\x12,\n\x05\x65nded\x18\x04 \x01(\x0b\x32\x1b.nni_proto.v1.TrialRunEndedH\x00\x12/\n\x07problem\x18\x05 \x01(\x0b\x32\x1c.nni_proto.v1.CourierProblemH\x00\x42\x07\n\x05\x65vent\"\xb3\x02\n\x0bLaunchTrial\x12\x10\n\x08trial_id\x18\x01 \x01(\t\x12\x0f\n\x07\x61ttempt\x18\x02 \x01(\x05\x12\x17\n\x0fsequence_number\x18\x03 \x01(\x05\x12\x0f\n\x07\x63ommand\x18\x04 \x01(\t\x12\x19\n\x11working_directory\x18\x05 \x01(\t\x12\x36\n\x0b\x65nvironment\x18\x06 \x03(\x0b\x32!.nni_proto.v1.EnvironmentVariable\x12\'\n\nparameters\x18\x07 \x01(\x0b\x32\x13.nni_proto.v1.Value\x12\x19\n\x0cparameter_id\x18\x08 \x01(\x03H\x00\x88\x01\x01\x12/\n\rnumeric_kinds\x18\t \x03(\x0e\x32\x18.nni_proto.v1.MetricKindB\x0f\n\r_parameter_id\"2\n\x13\x45nvironmentVariable\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t\"L\n\nAdoptTrial\x12\x10\n\x08trial_id\x18\x01 \x01(\t\x12\x0f\n\x07\x61ttempt\x18\x02 \x01(\x05\x12\x1b\n\x13\x61\x63knowledged_offset\x18\x03 \x01(\x03\"Z\n\x0e\x43\x61ncelTrialRun\x12\x10\n\x08trial_id\x18\x01 \x01(\t\x12\x0f\n\x07\x61ttempt\x18\x02 \x01(\x05\x12\x0e\n\x06signal\x18\x03 \x01(\x05\x12\x15\n\rgrace_seconds\x18\x04 \x01(\x01\"G\n\x12\x41\x63knowledgeReports\x12\x10\n\x08trial_id\x18\x01 \x01(\t\x12\x0f\n\x07\x61ttempt\x18\x02 \x01(\x05\x12\x0e\n\x06offset\x18\x03 \x01(\x03\"\x11\n\x0fShutDownCourier\"\x0e\n\x0cReleaseSlots\",\n\x0c\x43ourierReady\x12\x0f\n\x07version\x18\x01 \x01(\t\x12\x0b\n\x03pid\x18\x02 \x01(\x05\"q\n\x0fTrialRunStarted\x12\x10\n\x08trial_id\x18\x01 \x01(\t\x12\x0f\n\x07\x61ttempt\x18\x02 \x01(\x05\x12.\n\nstart_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0b\n\x03pid\x18\x04 \x01(\x05\"v\n\x10TrialRunReported\x12\x10\n\x08trial_id\x18\x01 \x01(\t\x12\x0f\n\x07\x61ttempt\x18\x02 \x01(\x05\x12+\n\x07reports\x18\x03 \x03(\x0b\x32\x1a.nni_proto.v1.MetricReport\x12\x12\n\nend_offset\x18\x04 \x01(\x03\"\xcc\x01\n\rTrialRunEnded\x12\x10\n\x08trial_id\x18\x01 \x01(\t\x12\x0f\n\x07\x61ttempt\x18\x02 \x01(\x05\x12\x16\n\texit_code\x18\x03 \x01(\x05H\x00\x88\x01\x01\x12\x13\n\x06signal\x18\x04 \x01(\x05H\x01\x88\x01\x01\x12,\n\x08\x65nd_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07problem\x18\x06 \x01(\t\x12\x13\n\x0bstderr_tail\x18\x07 \x01(\tB\x0c\n\n_exit_codeB\t\n\x07_signal\"!\n\x0e\x43ourierProblem\x12\x0f\n\x07message\x18\x01 \x01(\t\"5\n\x10NextTrialRequest\x12\x10\n\x08trial_id\x18\x01 \x01(\t\x12\x0f\n\x07\x61ttempt\x18\x02 \x01(\x05\"K\n\x11NextTrialResponse\x12\x36\n\x0b\x65nvironment\x18\x01 \x03(\x0b\x32!.nni_proto.v1.EnvironmentVariableb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1anni_proto/v1/courier.proto\x12\x0cnni_proto.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x19nni_proto/v1/metric.proto\x1a\x18nni_proto/v1/value.proto\"\xbf\x02\n\x0e\x43ourierCommand\x12+\n\x06launch\x18\x01 \x01(\x0b\x32\x19.nni_proto.v1.LaunchTrialH\x00\x12)\n\x05\x61\x64opt\x18\x02 \x01(\x0b\x32\x18.nni_proto.v1.AdoptTrialH\x00\x12.\n\x06\x63\x61ncel\x18\x03 \x01(\x0b\x32\x1c.nni_proto.v1.CancelTrialRunH\x00\x12\x37\n\x0b\x61\x63knowledge\x18\x04 \x01(\x0b\x32 .nni_proto.v1.AcknowledgeReportsH\x00\x12\x32\n\tshut_down\x18\x05 \x01(\x0b\x32\x1d.nni_proto.v1.ShutDownCourierH\x00\x12-\n\x07release\x18\x06 \x01(\x0b\x32\x1a.nni_proto.v1.ReleaseSlotsH\x00\x42\t\n\x07\x63ommand\"\xb7\x02\n\x0c\x43ourierEvent\x12+\n\x05ready\x18\x01 \x01(\x0b\x32\x1a.nni_proto.v1.CourierReadyH\x00\x12\x30\n\x07started\x18\x02 \x01(\x0b\x32\x1d.nni_proto.v1.TrialRunStartedH\x00\x12\x32\n\x08reported\x18\x03 \x01(\x0b\x32\x1e.nni_proto.v1.TrialRunReportedH\x00\x12,\n\x05\x65nded\x18\x04 \x01(\x0b\x32\x1b.nni_proto.v1.TrialRunEndedH\x00\x12/\n\x07problem\x18\x05 \x01(\x0b\x32\x1c.nni_proto.v1.CourierProblemH\x00\x12,\n\x05waits\x18\x06 \x01(\x0b\x32\x1b.nni_proto.v1.TrialRunWaitsH\x00\x42\x07\n\x05\x65vent\"\xb3\x02\n\x0bLaunchTrial\x12\x10\n\x08trial_id\x18\x01 \x01(\t\x12\x0f\n\x07\x61ttempt\x18\x02 \x01(\x05\x12\x17\n\x0fsequence_number\x18\x03 \x01(\x05\x12\x0f\n\x07\x63ommand\x18\x04 \x01(\t\x12\x19\n\x11working_directory\x18\x05 \x01(\t\x12\x36\n\x0b\x65nvironment\x18\x06 \x03(\x0b\x32!.nni_proto.v1.EnvironmentVariable\x12\'\n\nparameters\x18\x07 \x01(\x0b\x32\x13.nni_proto.v1.Value\x12\x19\n\x0cparameter_id\x18\x08 \x01(\x03H\x00\x88\x01\x01\x12/\n\rnumeric_kinds\x18\t \x03(\x0e\x32\x18.nni_proto.v1.MetricKindB\x0f\n\r_parameter_id\"2\n\x13\x45nvironmentVariable\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t\"L\n\nAdoptTrial\x12\x10\n\x08trial_id\x18\x01 \x01(\t\x12\x0f\n\x07\x61ttempt\x18\x02 \x01(\x05\x12\x1b\n\x13\x61\x63knowledged_offset\x18\x03 \x01(\x03\"Z\n\x0e\x43\x61ncelTrialRun\x12\x10\n\x08trial_id\x18\x01 \x01(\t\x12\x0f\n\x07\x61ttempt\x18\x02 \x01(\x05\x12\x0e\n\x06signal\x18\x03 \x01(\x05\x12\x15\n\rgrace_seconds\x18\x04 \x01(\x01\"G\n\x12\x41\x63knowledgeReports\x12\x10\n\x08trial_id\x18\x01 \x01(\t\x12\x0f\n\x07\x61ttempt\x18\x02 \x01(\x05\x12\x0e\n\x06offset\x18\x03 \x01(\x03\"\x11\n\x0fShutDownCourier\"\x0e\n\x0cReleaseSlots\",\n\x0c\x43ourierReady\x12\x0f\n\x07version\x18\x01 \x01(\t\x12\x0b\n\x03pid\x18\x02 \x01(\x05\"q\n\x0fTrialRunStarted\x12\x10\n\x08trial_id\x18\x01 \x01(\t\x12\x0f\n\x07\x61ttempt\x18\x02 \x01(\x05\x12.\n\nstart_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0b\n\x03pid\x18\x04 \x01(\x05\"B\n\rTrialRunWaits\x12\x10\n\x08trial_id\x18\x01 \x01(\t\x12\x0f\n\x07\x61ttempt\x18\x02 \x01(\x05\x12\x0e\n\x06reason\x18\x03 \x01(\t\"v\n\x10TrialRunReported\x12\x10\n\x08trial_id\x18\x01 \x01(\t\x12\x0f\n\x07\x61ttempt\x18\x02 \x01(\x05\x12+\n\x07reports\x18\x03 \x03(\x0b\x32\x1a.nni_proto.v1.MetricReport\x12\x12\n\nend_offset\x18\x04 \x01(\x03\"\xcc\x01\n\rTrialRunEnded\x12\x10\n\x08trial_id\x18\x01 \x01(\t\x12\x0f\n\x07\x61ttempt\x18\x02 \x01(\x05\x12\x16\n\texit_code\x18\x03 \x01(\x05H\x00\x88\x01\x01\x12\x13\n\x06signal\x18\x04 \x01(\x05H\x01\x88\x01\x01\x12,\n\x08\x65nd_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07problem\x18\x06 \x01(\t\x12\x13\n\x0bstderr_tail\x18\x07 \x01(\tB\x0c\n\n_exit_codeB\t\n\x07_signal\"!\n\x0e\x43ourierProblem\x12\x0f\n\x07message\x18\x01 \x01(\t\"5\n\x10NextTrialRequest\x12\x10\n\x08trial_id\x18\x01 \x01(\t\x12\x0f\n\x07\x61ttempt\x18\x02 \x01(\x05\"K\n\x11NextTrialResponse\x12\x36\n\x0b\x65nvironment\x18\x01 \x03(\x0b\x32!.nni_proto.v1.EnvironmentVariableb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -37,33 +37,35 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_COURIERCOMMAND']._serialized_start=131
   _globals['_COURIERCOMMAND']._serialized_end=450
   _globals['_COURIEREVENT']._serialized_start=453
-  _globals['_COURIEREVENT']._serialized_end=718
-  _globals['_LAUNCHTRIAL']._serialized_start=721
-  _globals['_LAUNCHTRIAL']._serialized_end=1028
-  _globals['_ENVIRONMENTVARIABLE']._serialized_start=1030
-  _globals['_ENVIRONMENTVARIABLE']._serialized_end=1080
-  _globals['_ADOPTTRIAL']._serialized_start=1082
-  _globals['_ADOPTTRIAL']._serialized_end=1158
-  _globals['_CANCELTRIALRUN']._serialized_start=1160
-  _globals['_CANCELTRIALRUN']._serialized_end=1250
-  _globals['_ACKNOWLEDGEREPORTS']._serialized_start=1252
-  _globals['_ACKNOWLEDGEREPORTS']._serialized_end=1323
-  _globals['_SHUTDOWNCOURIER']._serialized_start=1325
-  _globals['_SHUTDOWNCOURIER']._serialized_end=1342
-  _globals['_RELEASESLOTS']._serialized_start=1344
-  _globals['_RELEASESLOTS']._serialized_end=1358
-  _globals['_COURIERREADY']._serialized_start=1360
-  _globals['_COURIERREADY']._serialized_end=1404
-  _globals['_TRIALRUNSTARTED']._serialized_start=1406
-  _globals['_TRIALRUNSTARTED']._serialized_end=1519
-  _globals['_TRIALRUNREPORTED']._serialized_start=1521
-  _globals['_TRIALRUNREPORTED']._serialized_end=1639
-  _globals['_TRIALRUNENDED']._serialized_start=1642
-  _globals['_TRIALRUNENDED']._serialized_end=1846
-  _globals['_COURIERPROBLEM']._serialized_start=1848
-  _globals['_COURIERPROBLEM']._serialized_end=1881
-  _globals['_NEXTTRIALREQUEST']._serialized_start=1883
-  _globals['_NEXTTRIALREQUEST']._serialized_end=1936
-  _globals['_NEXTTRIALRESPONSE']._serialized_start=1938
-  _globals['_NEXTTRIALRESPONSE']._serialized_end=2013
+  _globals['_COURIEREVENT']._serialized_end=764
+  _globals['_LAUNCHTRIAL']._serialized_start=767
+  _globals['_LAUNCHTRIAL']._serialized_end=1074
+  _globals['_ENVIRONMENTVARIABLE']._serialized_start=1076
+  _globals['_ENVIRONMENTVARIABLE']._serialized_end=1126
+  _globals['_ADOPTTRIAL']._serialized_start=1128
+  _globals['_ADOPTTRIAL']._serialized_end=1204
+  _globals['_CANCELTRIALRUN']._serialized_start=1206
+  _globals['_CANCELTRIALRUN']._serialized_end=1296
+  _globals['_ACKNOWLEDGEREPORTS']._serialized_start=1298
+  _globals['_ACKNOWLEDGEREPORTS']._serialized_end=1369
+  _globals['_SHUTDOWNCOURIER']._serialized_start=1371
+  _globals['_SHUTDOWNCOURIER']._serialized_end=1388
+  _globals['_RELEASESLOTS']._serialized_start=1390
+  _globals['_RELEASESLOTS']._serialized_end=1404
+  _globals['_COURIERREADY']._serialized_start=1406
+  _globals['_COURIERREADY']._serialized_end=1450
+  _globals['_TRIALRUNSTARTED']._serialized_start=1452
+  _globals['_TRIALRUNSTARTED']._serialized_end=1565
+  _globals['_TRIALRUNWAITS']._serialized_start=1567
+  _globals['_TRIALRUNWAITS']._serialized_end=1633
+  _globals['_TRIALRUNREPORTED']._serialized_start=1635
+  _globals['_TRIALRUNREPORTED']._serialized_end=1753
+  _globals['_TRIALRUNENDED']._serialized_start=1756
+  _globals['_TRIALRUNENDED']._serialized_end=1960
+  _globals['_COURIERPROBLEM']._serialized_start=1962
+  _globals['_COURIERPROBLEM']._serialized_end=1995
+  _globals['_NEXTTRIALREQUEST']._serialized_start=1997
+  _globals['_NEXTTRIALREQUEST']._serialized_end=2050
+  _globals['_NEXTTRIALRESPONSE']._serialized_start=2052
+  _globals['_NEXTTRIALRESPONSE']._serialized_end=2127
 # @@protoc_insertion_point(module_scope)

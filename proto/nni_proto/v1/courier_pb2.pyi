@@ -84,6 +84,7 @@ class CourierEvent(google.protobuf.message.Message):
     REPORTED_FIELD_NUMBER: builtins.int
     ENDED_FIELD_NUMBER: builtins.int
     PROBLEM_FIELD_NUMBER: builtins.int
+    WAITS_FIELD_NUMBER: builtins.int
     @property
     def ready(self) -> global___CourierReady:
         """The courier works."""
@@ -104,6 +105,10 @@ class CourierEvent(google.protobuf.message.Message):
     def problem(self) -> global___CourierProblem:
         """Something went wrong that concerns no trial."""
 
+    @property
+    def waits(self) -> global___TrialRunWaits:
+        """A trial cannot be started yet."""
+
     def __init__(
         self,
         *,
@@ -112,10 +117,11 @@ class CourierEvent(google.protobuf.message.Message):
         reported: global___TrialRunReported | None = ...,
         ended: global___TrialRunEnded | None = ...,
         problem: global___CourierProblem | None = ...,
+        waits: global___TrialRunWaits | None = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["ended", b"ended", "event", b"event", "problem", b"problem", "ready", b"ready", "reported", b"reported", "started", b"started"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["ended", b"ended", "event", b"event", "problem", b"problem", "ready", b"ready", "reported", b"reported", "started", b"started"]) -> None: ...
-    def WhichOneof(self, oneof_group: typing.Literal["event", b"event"]) -> typing.Literal["ready", "started", "reported", "ended", "problem"] | None: ...
+    def HasField(self, field_name: typing.Literal["ended", b"ended", "event", b"event", "problem", b"problem", "ready", b"ready", "reported", b"reported", "started", b"started", "waits", b"waits"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["ended", b"ended", "event", b"event", "problem", b"problem", "ready", b"ready", "reported", b"reported", "started", b"started", "waits", b"waits"]) -> None: ...
+    def WhichOneof(self, oneof_group: typing.Literal["event", b"event"]) -> typing.Literal["ready", "started", "reported", "ended", "problem", "waits"] | None: ...
 
 global___CourierEvent = CourierEvent
 
@@ -367,6 +373,34 @@ class TrialRunStarted(google.protobuf.message.Message):
     def ClearField(self, field_name: typing.Literal["attempt", b"attempt", "pid", b"pid", "start_time", b"start_time", "trial_id", b"trial_id"]) -> None: ...
 
 global___TrialRunStarted = TrialRunStarted
+
+@typing.final
+class TrialRunWaits(google.protobuf.message.Message):
+    """TrialRunWaits says why a trial that was launched is not started yet. It is, as
+    soon as it can be.
+    """
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    TRIAL_ID_FIELD_NUMBER: builtins.int
+    ATTEMPT_FIELD_NUMBER: builtins.int
+    REASON_FIELD_NUMBER: builtins.int
+    trial_id: builtins.str
+    """The trial's id."""
+    attempt: builtins.int
+    """Which run of the trial."""
+    reason: builtins.str
+    """What it waits for."""
+    def __init__(
+        self,
+        *,
+        trial_id: builtins.str = ...,
+        attempt: builtins.int = ...,
+        reason: builtins.str = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["attempt", b"attempt", "reason", b"reason", "trial_id", b"trial_id"]) -> None: ...
+
+global___TrialRunWaits = TrialRunWaits
 
 @typing.final
 class TrialRunReported(google.protobuf.message.Message):

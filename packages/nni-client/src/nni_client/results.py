@@ -121,7 +121,7 @@ def job_statistics(experiment: Experiment) -> list[dict[str, Any]]:
 def profile(experiment: Experiment) -> dict[str, Any]:
     """Returns what there is to know about an experiment; times in milliseconds, the duration in seconds.
 
-    What is not NNI's are "origin", what the experiment was made of, and "warnings".
+    What is not NNI's are "origin", what the experiment was made of, "warnings" and "errors".
     """
     facts = {
         # Not checked again: what was right at the start may have gone since, such as the code folder.
@@ -137,6 +137,7 @@ def profile(experiment: Experiment) -> dict[str, Any]:
         facts["endTime"] = _milliseconds(experiment.end_time)
     facts["origin"] = _origin(experiment.origin)
     facts["warnings"] = list(experiment.warnings)
+    facts["errors"] = list(experiment.errors)
     return facts
 
 

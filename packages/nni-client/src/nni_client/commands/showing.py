@@ -9,14 +9,21 @@ from typing import Any
 from nni_config.experiment_folders import FolderSummary
 from nni_proto.resource_names import experiment_name, parse_trial_name
 from nni_proto.v1.experiment_pb2 import Experiment
-from nni_proto.v1.experiment_service_pb2 import CreateSignInCodeRequest, GetExperimentRequest
+from nni_proto.v1.experiment_service_pb2 import (
+    CreateSignInCodeRequest,
+    GetExperimentRequest,
+    ListTrialsRequest,
+)
 from nni_proto.v1.trial_pb2 import Trial
 from nni_proto.values import from_message
 
 from nni_client import results, words
 from nni_client.commands.output import print_json
 from nni_client.commands.selection import connection_to, find_readable, open_session, select
-from nni_client.methods import CREATE_SIGN_IN_CODE, GET_EXPERIMENT
+from nni_client.connection import Session
+from nni_client.methods import CREATE_SIGN_IN_CODE, GET_EXPERIMENT, LIST_TRIALS
+
+_WAITING_LOOKED_AT = 100
 
 
 def show_status(experiment_id: str | None, as_json: bool, directory: Path | None = None) -> None:
@@ -26,15 +33,19 @@ def show_status(experiment_id: str | None, as_json: bool, directory: Path | None
         RuntimeError: There is no such experiment, or its record cannot be read.
     """
     folder = find_readable(experiment_id, directory)
-    experiment = read_experiment(folder)
+    with open_session(folder) as session:
+        experiment = _experiment(session, folder)
+        reasons = waiting_reasons(session, experiment) if folder.is_running else []
     if as_json:
-        print_json(_facts(folder, experiment))
+        print_json({**_facts(folder, experiment), "waiting": reasons})
         return
     paused = " (paused)" if experiment.paused else ""
     print(f"{folder.experiment_id}: {status_text(folder, experiment)}{paused}")
     if experiment.end_reason.message:
         print(f"  {experiment.end_reason.message}")
     print(f"  {words.counts(experiment)}")
+    for reason in reasons:
+        print(f"  waiting: {reason}")
     if best := words.best(experiment):
         print(f"  best {best}")
     for warning in experiment.warnings:
@@ -100,9 +111,24 @@ def read_experiment(folder: FolderSummary, timeout: float | None = None) -> Expe
     Raises:
         RuntimeError: It cannot be read.
     """
-    request = GetExperimentRequest(name=experiment_name(folder.experiment_id))
     with open_session(folder, timeout) as session:
-        return session.call(GET_EXPERIMENT, request).experiment
+        return _experiment(session, folder)
+
+
+def waiting_reasons(session: Session, experiment: Experiment) -> list[str]:
+    """Returns why trials wait that are not started yet, each reason once, of the first ones that wait."""
+    if not any(it.count for it in experiment.trial_counts if it.status == Trial.STATUS_WAITING):
+        return []
+    request = ListTrialsRequest(
+        parent=experiment.name, page_size=_WAITING_LOOKED_AT, statuses=[Trial.STATUS_WAITING]
+    )
+    trials = session.call(LIST_TRIALS, request).trials
+    return list(dict.fromkeys(trial.waiting_reason for trial in trials if trial.waiting_reason))
+
+
+def _experiment(session: Session, folder: FolderSummary) -> Experiment:
+    request = GetExperimentRequest(name=experiment_name(folder.experiment_id))
+    return session.call(GET_EXPERIMENT, request).experiment
 
 
 def status_of(folder: FolderSummary, experiment: Experiment) -> str:

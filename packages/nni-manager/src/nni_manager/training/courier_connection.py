@@ -272,7 +272,10 @@ class CourierConnection:
         if watched is None:
             return
         self._deaths = 0
-        # Whatever is told of a trial, it was launched: another courier is to go on where this one was.
+        if name == "waits":
+            self._emit(messages.waits_event(content))
+            return
+        # Whatever else is told of a trial, it was launched: another courier is to go on where this one was.
         watched.launch = None
         if name == "started":
             if not watched.started:

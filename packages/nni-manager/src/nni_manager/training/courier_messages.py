@@ -9,7 +9,14 @@ from collections.abc import Callable, Collection
 from datetime import datetime
 from typing import Any
 
-from nni_manager.engine.events import Report, TrialEnded, TrialReported, TrialStarted, time_or
+from nni_manager.engine.events import (
+    Report,
+    TrialEnded,
+    TrialReported,
+    TrialStarted,
+    TrialWaits,
+    time_or,
+)
 from nni_manager.engine.statuses import MetricKind
 from nni_manager.training.interface import TrialRun
 
@@ -97,6 +104,11 @@ def trial_of(content: Message) -> tuple[str, int]:
 def started_event(content: Message) -> TrialStarted:
     """Returns the event for a TrialRunStarted."""
     return TrialStarted(*trial_of(content), at=_seconds(content["startTime"]))
+
+
+def waits_event(content: Message) -> TrialWaits:
+    """Returns the event for a TrialRunWaits."""
+    return TrialWaits(*trial_of(content), reason=content.get("reason", ""))
 
 
 def ended_event(content: Message) -> TrialEnded:

@@ -19,6 +19,11 @@ def started(trial_id: str, attempt: int, started_at: float, pid: int) -> str:
     return json.dumps({"started": content})
 
 
+def waits(trial_id: str, attempt: int, reason: str) -> str:
+    """Returns TrialRunWaits."""
+    return json.dumps({"waits": {"trialId": trial_id, "attempt": attempt, "reason": _valid(reason)}})
+
+
 def reported(trial_id: str, attempt: int, reports: List[str], end: int) -> str:
     """Returns TrialRunReported; the reports are texts already."""
     head = (
@@ -44,4 +49,8 @@ def ended(trial_id: str, attempt: int, outcome: Dict[str, Any], stderr_tail: str
 
 def problem(message: str) -> str:
     """Returns CourierProblem."""
-    return json.dumps({"problem": {"message": message.encode("utf-8", "replace").decode("utf-8")}})
+    return json.dumps({"problem": {"message": _valid(message)}})
+
+
+def _valid(text: str) -> str:
+    return text.encode("utf-8", "replace").decode("utf-8")

@@ -377,6 +377,7 @@ class Slots:
     def _refuse(self, trial: Trial, error: Exception) -> None:
         if self._room.explains(error):
             self._held.append(trial)
+            self._teller.waits(trial, f"it waits for room on the disk: {error}")
         else:
             trial.outcome = lost_outcome(f"the trial cannot be started: {error}")
 

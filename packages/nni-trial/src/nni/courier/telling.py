@@ -43,6 +43,12 @@ class Teller:
                 at_leisure,
             )
 
+    def waits(self, trial: Trial, reason: str) -> None:
+        """Tells why a trial is not started yet, but only once."""
+        if not trial.waits:
+            trial.waits = True
+            self._writer.write(events.waits(trial.trial_id, trial.attempt, reason))
+
     def reported(self, trial: Trial, batch: Batch) -> None:
         """Tells what a trial reported."""
         self._writer.write(events.reported(trial.trial_id, trial.attempt, batch.reports, batch.end))

@@ -31,6 +31,7 @@ class Trial:
         position: The position in its report file up to which results were sent.
         outstanding: The position whose acknowledgement is waited for, None if none is.
         is_due: Whether its report file is to be looked at now and not in its turn.
+        waits: Whether it was told that it cannot be started yet.
         started: Whether its start was told.
         outcome: How it ended, as in exit.json, once it has.
         problem: What was last told to be wrong with its report file.
@@ -43,6 +44,7 @@ class Trial:
     position: int = 0
     outstanding: Optional[int] = None
     is_due: bool = False
+    waits: bool = False
     started: bool = False
     outcome: Optional[Dict[str, Any]] = None
     problem: str = ""

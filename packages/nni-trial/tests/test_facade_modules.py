@@ -187,6 +187,13 @@ def test_what_is_gone_says_what_it_was(module: str) -> None:
     assert caught.value.name == "nni." + module.partition(".")[0]
 
 
+@pytest.mark.parametrize("module", ["networkmorphism_tuner", "ppo_tuner", "regularized_evolution_tuner"])
+def test_tuners_of_architecture_search_say_that_they_are(module: str) -> None:
+    name = f"nni.algorithms.hpo.{module}"
+    with pytest.raises(ImportError, match=f"{name} was for neural architecture search.* does not have it"):
+        importlib.import_module(name)
+
+
 def test_submodules_need_no_import_of_their_own(trial: Any) -> None:
     trial.run("""
     import nni

@@ -2,4 +2,4 @@
 
 from nni._gone import gone
 
-raise gone("nni.algorithms.hpo.networkmorphism_tuner", "neural architecture search (the tuner NetworkMorphism)")
+raise gone(__name__, "neural architecture search (the tuner NetworkMorphism)")

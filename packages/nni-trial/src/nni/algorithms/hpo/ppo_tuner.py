@@ -2,4 +2,4 @@
 
 from nni._gone import gone
 
-raise gone("nni.algorithms.hpo.ppo_tuner", "neural architecture search (the tuner PPO)")
+raise gone(__name__, "neural architecture search (the tuner PPO)")

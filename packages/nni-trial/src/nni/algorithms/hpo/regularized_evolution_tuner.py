@@ -2,4 +2,4 @@
 
 from nni._gone import gone
 
-raise gone("nni.algorithms.hpo.regularized_evolution_tuner", "neural architecture search (the tuner RegularizedEvolution)")
+raise gone(__name__, "neural architecture search (the tuner RegularizedEvolution)")

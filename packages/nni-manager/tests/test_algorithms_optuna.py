@@ -227,3 +227,13 @@ def test_optuna_says_nothing_of_its_own(capfd: pytest.CaptureFixture[str]) -> No
     for sampler in ("TPESampler", "CmaEsSampler", "QMCSampler"):
         run(OptunaTuner(sampler, seed=1), TREE, lambda p: p["kind"]["d"], 15)
     assert capfd.readouterr().err == ""
+
+
+def test_the_largest_numbers_are_results_like_others() -> None:
+    """NSGA-III works out multiples of the range of results, which would be infinite."""
+    tuner = OptunaTuner("NSGAIIISampler", {"population_size": 4}, seed=1)
+    tuner.update_search_space({"x": {"_type": "uniform", "_value": [0, 1]}})
+    for parameter_id in range(16):
+        parameters = tuner.generate_parameters(parameter_id)
+        tuner.receive_trial_result(parameter_id, parameters, (-1) ** parameter_id * 1.7e308)
+        tuner.trial_end(parameter_id, True)

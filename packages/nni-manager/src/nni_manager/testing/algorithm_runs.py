@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import random
 import time
+from importlib.util import find_spec
 from typing import Any, NamedTuple
 
 from nni_manager.algorithms.optuna_bridge.samplers import SAMPLERS
@@ -38,15 +39,16 @@ def _runners() -> dict[str, Runner]:
     for built_in in built_in_algorithms("tuner"):
         arguments = _ARGUMENTS.get(built_in.name, {})
         if built_in.name == "Optuna":
-            for sampler in SAMPLERS:
-                found[f"Optuna {sampler}"] = Runner("Optuna", {"sampler": sampler}, False)
+            for sampler, facts in SAMPLERS.items():
+                if all(map(find_spec, facts.packages)):
+                    found[f"Optuna {sampler}"] = Runner("Optuna", {"sampler": sampler}, False)
         else:
             found[built_in.name] = Runner(built_in.name, arguments, not built_in.packages)
     return found
 
 
 RUNNERS = _runners()
-"""All tuners, Optuna once with each sampler."""
+"""All tuners, Optuna once with each sampler whose packages are installed."""
 
 
 def run(name: str, space_name: str, trials: int, seed: int, seconds: float = math.inf) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from nni_manager.algorithms.built_in_tuner import BuiltInTuner, result_name
@@ -13,6 +14,8 @@ from nni_manager.algorithms.optuna_bridge.samplers import SAMPLERS, make_sampler
 from nni_manager.algorithms.optuna_bridge.trials import Draft, Trials
 from nni_manager.algorithms.results import OptimizeMode, loss_of
 from nni_manager.algorithms.typehint import Parameters, SearchSpace, TrialMetric
+
+_LARGEST = 1e300
 
 
 class OptunaTuner(BuiltInTuner):
@@ -96,7 +99,7 @@ class OptunaTuner(BuiltInTuner):
     ) -> None:
         """Learns a trial's result, also one of parameters that a user chose (`customized`)."""
         try:
-            loss = loss_of(value, self._mode)
+            loss = _bounded(loss_of(value, self._mode))
         except RuntimeError as error:
             self._ignore(result_name(parameter_id), error)
             return
@@ -148,3 +151,8 @@ class OptunaTuner(BuiltInTuner):
         if self._facts.takes_parts:
             return bool(chosen)
         return all(key in chosen for key, spec in self._space.items() if spec.is_activated_in(chosen))
+
+
+def _bounded(loss: float) -> float:
+    """Returns a loss of which samplers can work out multiples."""
+    return loss if math.isinf(loss) else min(max(loss, -_LARGEST), _LARGEST)

@@ -102,6 +102,26 @@ def test_other_text_is_shown_as_it_is() -> None:
     assert text in texts and f'{text}: ["{text}"]' in texts
 
 
+def test_the_best_trial_is_that_of_the_record() -> None:
+    """Row 103: the page does not rank by itself, and so never by a mode that is not the experiment's."""
+    trials = [
+        {
+            "name": f"experiments/e/trials/{number}",
+            "sequenceNumber": number,
+            "status": "STATUS_SUCCEEDED",
+            "parameters": {"doubleValue": number},
+            "finalResult": {"doubleValue": result},
+        }
+        for number, result in enumerate([5.5, 2.5, 7.5])
+    ]
+    for best in trials:
+        record = {"name": "experiments/e", "status": "STATUS_DONE", "bestTrial": best}
+        texts = shown({"revision": "1", "experiment": record, "trials": trials})
+        number = best["sequenceNumber"]
+        expected = f"{best['finalResult']['doubleValue']} by trial {number} ({number})"
+        assert texts[texts.index("Best final result") + 1] == expected
+
+
 BREAKS = """
 let call = 0;
 const bytes = (() => {

@@ -79,14 +79,35 @@ def test_what_is_not_active_or_unknown_is_in_the_middle() -> None:
     assert encoder.random(np.random.default_rng(0), 100)[:, :7].tolist().count(vector[:7]) > 30
 
 
-def test_a_local_search_moves_active_numbers_only() -> None:
+@pytest.mark.parametrize("space", ALL.values(), ids=ALL)
+def test_all_vectors_that_are_drawn_are_those_of_parameters(space: dict[str, Any]) -> None:
+    encoder, rng = Encoder(format_search_space(space)), np.random.default_rng(5)
+    drawn = encoder.random(rng, 100)
+    near = encoder.near(rng, drawn[:3], 100)
+    anywhere = rng.uniform(size=(100, encoder.size))
+    snapped = [encoder.encode(encoder.decode(vector)) for vector in (*drawn, *near, *anywhere)]
+    expected = np.array([*drawn, *near, *encoder.snap(anywhere)])
+    tail = 2e-3 if "normal" in str(space) else 1e-9
+    assert np.array(snapped) == pytest.approx(expected, abs=tail)
+
+
+def test_a_local_search_moves_active_numbers_of_many_values_only() -> None:
     encoder = Encoder(format_search_space(SPACES["nested"]))
     empty = [1, 0, 0.5, 0.5, 0.5, 0.5, 0.5, 0.3]
     deep = [0, 1, 0, 1, 1, 0, 0.7, 0.3]
     moves = encoder.movable(np.array([empty, deep]))
     assert moves.tolist() == [[False] * 7 + [True], [False] * 6 + [True, True]]
-    fixed = Encoder(format_search_space(SPACES["uniform"]))
-    assert fixed.movable(np.full((1, 2), 0.5)).tolist() == [[True, False]]
+    for name, expected in {
+        "uniform": [True, False],
+        "randint": [False, False],
+        "quniform": [False, False],
+        "qloguniform": [True],
+        "qnormal": [False],
+        "qlognormal": [True],
+        "mixed": [True, False, False, False, False, True],
+    }.items():
+        encoder = Encoder(format_search_space(SPACES[name]))
+        assert encoder.movable(np.full((1, encoder.size), 0.5)).tolist() == [expected], name
 
 
 def test_a_space_of_nothing_has_no_columns() -> None:

@@ -122,6 +122,14 @@ def test_losses_are_standardised_and_the_infinite_ones_are_the_ends() -> None:
     assert deviation == pytest.approx(1)
 
 
+def test_a_very_bad_loss_does_not_make_all_others_look_the_same() -> None:
+    usual = np.arange(11.0)
+    targets, deviation = standardised(np.array([*usual, 1e12]))
+    assert targets[:11] * deviation == pytest.approx(usual - usual[0] + targets[0] * deviation)
+    assert deviation < 10
+    assert list(standardised(np.array([1.0] * 9 + [2.0, 50.0]))[0] > 0) == [False] * 10 + [True]
+
+
 def test_the_subset_has_the_best_the_newest_and_a_spread() -> None:
     losses = np.random.default_rng(8).permutation(1000).astype(float)
     subset = bounded_subset(losses, 90)
@@ -141,9 +149,11 @@ def test_the_model_is_of_a_bounded_subset_and_of_what_runs() -> None:
     fitted = Model(2.5, 1e-6).fit(history, [np.array([2.0, 2.0])])
     assert len(fitted.vectors) == MOST_TRIALS
     assert fitted.posterior.count == MOST_TRIALS + 1
-    mean, deviation = fitted.posterior.mean_and_deviation(np.array([[2.0, 2.0]]))
-    assert mean == pytest.approx(0, abs=0.05)
-    assert deviation < 0.2
+    place = np.array([[2.0, 2.0]])
+    mean, deviation = fitted.posterior.mean_and_deviation(place)
+    without = Model(2.5, 1e-6).fit(history, []).posterior.mean_and_deviation(place)
+    assert mean == pytest.approx(without[0], abs=0.05)
+    assert deviation < 0.3 * without[1]
 
 
 def test_the_kernel_is_a_function_of_the_history() -> None:

@@ -42,7 +42,7 @@ def most_promising(
     warm_up: int,
     starts: int,
 ) -> Array:
-    """Returns points with large values of a function, the largest first, rounded as parameters are.
+    """Returns points with large values of a function, the largest first, all of them ones of parameters.
 
     Half of the points that are looked at first are drawn from the search space's distributions and half near
     the centers. L-BFGS-B goes on from the best of them. Where the model is of many trials or the space of
@@ -61,9 +61,8 @@ def most_promising(
     points = np.concatenate([encoder.random(rng, count - count // 2), encoder.near(rng, centers, count // 2)])
     starts = min(starts, max(_CLIMB_WORK // width, 10))
     found = largest(function, points, max(starts, _KEPT))
-    ends = climb(function, encoder, found[:starts]) if starts else found[:0]
-    best = largest(function, np.concatenate([ends, found]), _KEPT)
-    return largest(function, encoder.snap(best), _KEPT)
+    ends = encoder.snap(climb(function, encoder, found[:starts])) if starts else found[:0]
+    return largest(function, np.concatenate([ends, found]), _KEPT)
 
 
 def largest(function: Function, points: Array, count: int) -> Array:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import sys
 from collections.abc import Mapping
 from typing import Any, cast
 
@@ -14,7 +16,8 @@ from nni_manager.algorithms.parzen.dimensions import Array, Dimensions
 
 MOST_OPTIONS = 64
 """A choice of more options than this is one column."""
-_TAIL = 1e-6
+_TAIL = 1e-3
+_LARGEST = math.log(sys.float_info.max)
 _WIDTHS = (-3.0, -0.5)
 
 
@@ -57,11 +60,11 @@ class Encoder:
 
     def decode(self, vector: Array) -> FormattedParameters:
         """Returns the formatted parameters nearest to a vector, only the active ones."""
-        return self._dimensions.decode(self._rows(vector[np.newaxis])[0])
+        return self._dimensions.decode(self._rounded(self._rows(vector[np.newaxis]))[0])
 
     def random(self, rng: np.random.Generator, count: int) -> Array:
-        """Returns vectors drawn from the distributions that the search space states, one a row."""
-        return self._vectors(self._dimensions.deactivate(self._dimensions.draw(rng, count)))
+        """Returns points drawn from the distributions that the search space states, one a row."""
+        return self._vectors(self._rounded(self._dimensions.draw(rng, count)))
 
     def near(self, rng: np.random.Generator, vectors: Array, count: int) -> Array:
         """Returns points near vectors, one a row: numbers moved a little or much, now and then drawn anew.
@@ -80,21 +83,49 @@ class Encoder:
         rows[:, bounded] = np.clip(rows[:, bounded], 0.0, 1.0)
         replaced = rng.uniform(size=rows.shape) < 1.0 / max(rows.shape[1], 1)
         # What becomes active with another option has no value yet.
-        rows = np.where(replaced | np.isnan(rows), drawn, rows)
-        return self._vectors(self._dimensions.deactivate(rows))
+        return self._vectors(self._rounded(np.where(replaced | np.isnan(rows), drawn, rows)))
 
     def snap(self, vectors: Array) -> Array:
         """Returns for each vector the nearest one that parameters have, what is not active in the middle."""
-        return np.array([self.encode(self.decode(vector)) for vector in vectors]).reshape(-1, self.size)
+        return self._vectors(self._rounded(self._rows(vectors)))
 
     def movable(self, vectors: Array) -> npt.NDArray[np.bool_]:
-        """Returns which entries of vectors are active numbers, so that a local search may move them."""
+        """Returns which entries a local search may move: active numbers of many values.
+
+        What a model says between a few integers is no help for choosing one of them.
+        """
         rows = self._rows(vectors)
         result = np.zeros(vectors.shape, dtype=bool)
         for index in self._dimensions.numeric.tolist():
-            if not self._dimensions.columns[index].spec.is_fixed():
+            if _value_count(self._dimensions.columns[index].spec) > MOST_OPTIONS:
                 result[:, self.groups[index].start] = ~np.isnan(rows[:, index])
         return result
+
+    def _rounded(self, rows: Array) -> Array:
+        """Rounds the rows of Dimensions as values are, and returns them with what is not active as NaN."""
+        for index in self._dimensions.numeric.tolist():
+            column = self._dimensions.columns[index]
+            spec = column.spec
+            chosen = column.offset + rows[:, index] * column.scale
+            if spec.type == "randint":
+                chosen = np.clip(np.round(chosen), 0, (spec.size or 1) - 1)
+            elif spec.q is None:
+                if spec.is_fixed():
+                    rows[:, index] = 0.0
+                continue
+            else:
+                if spec.clip is not None:
+                    chosen = np.clip(chosen, spec.low, spec.high)
+                numbers = np.exp(np.minimum(chosen, _LARGEST)) if spec.log_distributed else chosen
+                numbers = np.round(numbers / spec.q) * spec.q
+                if spec.clip is not None:
+                    numbers = np.clip(numbers, *spec.clip)
+                # What is rounded to 0 has no logarithm; see choice_of.
+                chosen = (
+                    np.log(np.where(numbers > 0, numbers, spec.q / 2)) if spec.log_distributed else numbers
+                )
+            rows[:, index] = (chosen - column.offset) / column.scale
+        return self._dimensions.deactivate(rows)
 
     def _vectors(self, rows: Array) -> Array:
         """Returns the vectors of the rows of Dimensions."""
@@ -125,3 +156,20 @@ class Encoder:
                 rows[:, index] = part.argmax(axis=1)
         rows[:, self._normal] = ndtri(np.clip(rows[:, self._normal], _TAIL, 1 - _TAIL))
         return self._dimensions.deactivate(rows)
+
+
+def _value_count(spec: ParameterSpec) -> float:
+    """Returns about how many values a numeric parameter has."""
+    if spec.is_fixed():
+        return 1
+    if spec.type == "randint":
+        return spec.size or 1
+    if spec.q is None:
+        return math.inf
+    if spec.clip is not None:
+        return (spec.clip[1] - spec.clip[0]) / spec.q
+    mu, sigma = spec.mu or 0.0, spec.sigma or 0.0
+    ends = [mu - 3 * sigma, mu + 3 * sigma]
+    if spec.log_distributed:
+        ends = [math.exp(min(end, _LARGEST)) for end in ends]
+    return (ends[1] - ends[0]) / spec.q

@@ -61,8 +61,8 @@ class Model:
     def fit(self, history: History, pending: Iterable[Array]) -> Fitted:
         """Returns the Gaussian process of a history that has results.
 
-        Running trials are taken to end with the mean result (constant liar; Ginsbourger et al., "Kriging Is
-        Well-Suited to Parallelize Optimization", 2010).
+        Running trials are taken to end with the result that is expected of them (kriging believer;
+        Ginsbourger, Le Riche and Carraro, "Kriging Is Well-Suited to Parallelize Optimization", 2010).
 
         Args:
             history: The finished trials. It is always the same one, that has grown.
@@ -79,7 +79,7 @@ class Model:
             posterior = Posterior(
                 kernel,
                 np.concatenate([vectors, running]),
-                np.concatenate([targets, np.full(len(running), targets.mean())]),
+                np.concatenate([targets, posterior.mean(running)]),
                 self._alpha,
             )
         return Fitted(kernel, posterior, vectors, targets, means, deviation)

@@ -8,6 +8,7 @@ import numpy.typing as npt
 from nni_manager.algorithms.parzen.dimensions import Array
 
 _EQUAL = 1e-13
+_OUTLIER = 5.0
 
 
 def bounded_subset(losses: Array, most: int) -> npt.NDArray[np.intp]:
@@ -29,15 +30,19 @@ def bounded_subset(losses: Array, most: int) -> npt.NDArray[np.intp]:
 def standardised(losses: Array) -> tuple[Array, float]:
     """Returns losses with mean 0 and variance 1, and the standard deviation that they were divided by.
 
-    An infinite loss, that of NaN being one, counts as the worst finite one; minus infinity as the best.
+    An infinite loss, that of NaN being one, counts as the worst finite one, minus infinity as the best. One
+    that is further above the median than five times the best is below it counts as that far, so that a few
+    very bad trials do not make all others look the same.
     """
     finite = losses[np.isfinite(losses)]
     if not len(finite):
         return np.where(losses > 0, 1.0, -1.0), 1.0
-    bounded = np.clip(losses, finite.min(), finite.max())
-    # Squares of very large losses would be infinite.
-    unit = float(np.abs(bounded).max()) or 1.0
-    scaled = bounded / unit
+    # Sums and squares of very large losses would be infinite.
+    unit = float(np.abs(finite).max()) or 1.0
+    best, median, worst = np.quantile(finite / unit, [0.0, 0.5, 1.0])
+    if best < median:
+        worst = min(worst, median + _OUTLIER * (median - best))
+    scaled = np.clip(np.clip(losses, -unit, unit) / unit, best, worst)
     deviation = float(scaled.std())
     if deviation < _EQUAL:
         return np.zeros(len(losses)), 1.0

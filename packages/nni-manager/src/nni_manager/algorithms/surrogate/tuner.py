@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import numpy as np
+from threadpoolctl import ThreadpoolController
 
 from nni_manager.algorithms.built_in_tuner import BuiltInTuner, result_name
 from nni_manager.algorithms.hpo_utils import Deduplicator, deformat_parameters, format_search_space
@@ -16,6 +18,8 @@ from nni_manager.algorithms.results import OptimizeMode, loss_of
 from nni_manager.algorithms.surrogate.encoder import Encoder
 from nni_manager.algorithms.tuners.random import suggest
 from nni_manager.algorithms.typehint import Parameters, SearchSpace, TrialMetric
+
+_SAME = 1e-6
 
 
 class SurrogateTuner(BuiltInTuner):
@@ -57,8 +61,12 @@ class SurrogateTuner(BuiltInTuner):
             NoMoreTrialError: The whole search space was proposed.
         """
         rng = self._rng(parameter_id)
-        is_cold = self._history.count < self._cold_start_num
-        chosen = suggest(rng, self._space) if is_cold else self._choose(rng)
+        if self._history.count < self._cold_start_num:
+            chosen = suggest(rng, self._space)
+        else:
+            # Beside trials that keep the cores busy, threads that wait for one another take far longer.
+            with _threads().limit(limits=1):
+                chosen = self._choose(rng)
         parameters = deformat_parameters(self._unrepeated(chosen), self._space)
         self._start(parameter_id, parameters)
         return parameters
@@ -98,10 +106,23 @@ class SurrogateTuner(BuiltInTuner):
         """Returns parameters that were not proposed yet: these ones, or others."""
         return self._deduplicator(chosen)
 
-    def _first_new(self, vectors: Array) -> FormattedParameters:
-        """Returns the parameters of the first vector that were not proposed yet, or else of the first."""
-        candidates = [self._encoder.decode(vector) for vector in vectors]
-        return next(filter(self._deduplicator.is_new, candidates), candidates[0])
+    def _new_ones(self, vectors: Array) -> Array:
+        """Returns those vectors that neither ran nor run, nor do ones that are all but the same."""
+        kept = [
+            vector
+            for vector in vectors
+            if self._deduplicator.is_new(self._encoder.decode(vector))
+            and not any(
+                bool((np.abs(rows - vector).max(axis=1, initial=0.0) < _SAME).any())
+                for rows in (self._history.rows, *(row[np.newaxis] for row in self._pending.values()))
+            )
+        ]
+        return np.array(kept).reshape(-1, self._encoder.size)
+
+    def _first_new(self, vectors: Array, rng: np.random.Generator) -> FormattedParameters:
+        """Returns the parameters of the first vector that is new, or random ones."""
+        new = self._new_ones(vectors)
+        return self._encoder.decode(new[0]) if len(new) else suggest(rng, self._space)
 
     def _take_space(self, search_space: SearchSpace) -> None:
         self._space = format_search_space(search_space)
@@ -134,3 +155,8 @@ class SurrogateTuner(BuiltInTuner):
         self._known.append((parameters, loss))
         self._history.append(self._encoder.encode(chosen), loss)
         return True
+
+
+@cache
+def _threads() -> ThreadpoolController:
+    return ThreadpoolController()

@@ -22,8 +22,8 @@ class GPTuner(SurrogateTuner):
     the encoded search space (one for all beyond 20 columns) and learns how noisy the results are. Every
     parameter is scaled to 0..1 and options are columns of 0 and 1, so every search space will do.
 
-    Trials that run count as ones with the mean result. Of more than 300 results the best, the newest, and
-    ones spread over the ranking of the others are used, a third each.
+    Trials that run count with the result that is expected of them. Of more than 300 results the best, the
+    newest, and ones spread over the ranking of the others are used, a third each.
 
     Args:
         optimize_mode: "minimize" or "maximize".
@@ -75,6 +75,5 @@ class GPTuner(SurrogateTuner):
             self._xi / fitted.deviation,
         )
         centers = fitted.vectors[np.argsort(fitted.targets, kind="stable")[:_CENTERS]]
-        return self._first_new(
-            most_promising(worth, self._encoder, rng, centers, self._warm_up, self._starting_points)
-        )
+        found = most_promising(worth, self._encoder, rng, centers, self._warm_up, self._starting_points)
+        return self._first_new(found, rng)

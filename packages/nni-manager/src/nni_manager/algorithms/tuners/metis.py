@@ -6,6 +6,7 @@ import numpy as np
 
 from nni_manager.algorithms.hpo_utils.parameter_spec import FormattedParameters
 from nni_manager.algorithms.parzen.dimensions import Array
+from nni_manager.algorithms.surrogate.acquisition import Acquisition
 from nni_manager.algorithms.surrogate.candidates import Function, most_promising
 from nni_manager.algorithms.surrogate.gain import Lowness, Uncertainty, expected_gains
 from nni_manager.algorithms.surrogate.mixture_of_good import likely_good
@@ -22,6 +23,7 @@ _WARM_UP_FACTOR = 10
 _FOR_MIXTURE = 12
 _FOR_RESAMPLING = 50
 _MOST_RESAMPLES = 3
+_CONFIDENCE = 1.96
 
 
 class MetisTuner(SurrogateTuner):
@@ -29,14 +31,15 @@ class MetisTuner(SurrogateTuner):
 
     Li et al., "Metis: Robustly Optimizing Tail Latencies of Cloud Systems", ATC 2018. A Gaussian process of
     the results names candidates: the points with the best prediction (exploitation), those with the most
-    uncertain one (exploration), those that a Gaussian mixture of the good third of the trials has and one of
-    the others has not (from 12 results on), and, where that is allowed, the trial whose true mean is the
-    most uncertain, which is run once more (resampling, from 50 different points on, thrice each at most).
-    Of these the one is taken from whose result most is expected; now and then the best prediction itself.
+    uncertain one and those whose confidence interval reaches furthest (exploration), those that a Gaussian mixture of the good third of the trials has and one of
+    the others has not (from 12 results on), and, where that is allowed, the trials themselves, to be run once
+    more (resampling, from 50 different points on, thrice each at most). Of these the one is taken whose
+    result is expected to lower the best prediction most (knowledge gradient, which in the paper is a
+    confidence interval); now and then the best prediction itself.
 
-    The Gaussian process is the one of GP: every search space will do, trials that run count as ones with the
-    mean result, and at most 300 results are used. With resampling, a finite search space may get the same
-    parameters again.
+    The Gaussian process is the one of GP: every search space will do, trials that run count with the result
+    that is expected of them, and at most 300 results are used. With resampling, a finite search space may get
+    the same parameters again.
 
     Args:
         optimize_mode: "minimize" or "maximize".
@@ -74,28 +77,33 @@ class MetisTuner(SurrogateTuner):
         self._again = None
         fitted = self._model.fit(self._history, self._pending.values())
         predicted = self._found(Lowness(fitted.posterior), rng, fitted)
-        best = self._first_new(predicted)
-        is_known = self._is_known(self._encoder.encode(best))
-        if not is_known and rng.uniform() >= self._exploration_probability:
-            return best
+        exploited = self._new_ones(predicted)
+        is_new = len(exploited) > 0 and bool((exploited[0] == predicted[0]).all())
+        if is_new and rng.uniform() >= self._exploration_probability:
+            return self._encoder.decode(exploited[0])
         if self._no_candidates:
             return suggest(rng, self._space)
         candidates = [
-            self._new_ones(predicted),
-            self._new_ones(self._found(Uncertainty(fitted.posterior), rng, fitted)),
+            exploited,
+            *(
+                self._new_ones(self._found(function, rng, fitted))
+                for function in (
+                    Uncertainty(fitted.posterior),
+                    Acquisition("ucb", fitted.posterior, 0.0, _CONFIDENCE, 0.0),
+                )
+            ),
         ]
         if len(fitted.vectors) >= _FOR_MIXTURE:
             drawn = likely_good(self._encoder, rng, fitted.vectors, fitted.targets, self._starting_points)
             candidates.append(self._new_ones(drawn))
-        fresh_count = sum(map(len, candidates))
-        candidates.append(self._uncertain_trial(fitted))
-        points = np.concatenate(candidates)
+        fresh = [vectors[:_CANDIDATES] for vectors in candidates]
+        points = np.concatenate([*fresh, self._repeatable(fitted)])
         if not len(points):
-            return best
+            return suggest(rng, self._space)
         gains = expected_gains(fitted.posterior, fitted.kernel.noise, points, fitted.vectors)
         chosen = int(gains.argmax())
         parameters = self._encoder.decode(points[chosen])
-        if chosen >= fresh_count:
+        if chosen >= sum(map(len, fresh)):
             self._again = parameters
         return parameters
 
@@ -107,28 +115,10 @@ class MetisTuner(SurrogateTuner):
         warm_up = _WARM_UP_FACTOR * self._starting_points
         return most_promising(function, self._encoder, rng, centers, warm_up, self._starting_points)
 
-    def _new_ones(self, vectors: Array) -> Array:
-        """Returns the first few vectors that were not proposed yet."""
-        new = [
-            vector
-            for vector in vectors
-            if not self._is_known(vector) and self._deduplicator.is_new(self._encoder.decode(vector))
-        ]
-        return np.array(new[:_CANDIDATES]).reshape(-1, self._encoder.size)
-
-    def _is_known(self, vector: Array) -> bool:
-        rows = [self._history.rows, *(row[np.newaxis] for row in self._pending.values())]
-        return any(bool((row == vector).all(axis=1).any()) for row in rows)
-
-    def _uncertain_trial(self, fitted: Fitted) -> Array:
-        """Returns the finished trial that is worth being run again, if there is one."""
-        none = np.empty((0, self._encoder.size))
-        if self._no_resampling:
-            return none
+    def _repeatable(self, fitted: Fitted) -> Array:
+        """Returns the points of the trials that may be run again."""
         everything = np.concatenate([fitted.vectors, *(row[np.newaxis] for row in self._pending.values())])
-        places, counts = np.unique(everything, axis=0, return_counts=True)
-        places, few = places[counts <= _MOST_RESAMPLES], len(places) < _FOR_RESAMPLING
-        if few or not len(places):
-            return none
-        deviations = fitted.posterior.mean_and_deviation(places)[1]
-        return places[[int(deviations.argmax())]]
+        points, counts = np.unique(everything, axis=0, return_counts=True)
+        if self._no_resampling or len(points) < _FOR_RESAMPLING:
+            return points[:0]
+        return points[counts <= _MOST_RESAMPLES]

@@ -42,7 +42,9 @@ _TUNERS = (
 ENVIRONMENTS = {
     "oldest": Environment("BOHB,Curvefitting,DNGO,GP,Metis,Optuna", ("smac",), {}, "not smac", _TUNERS),
     # The oldest scikit-learn that smac 2.4 takes.
-    "oldest-smac": Environment("all", (), {"scikit-learn": "1.6.1"}, "smac or test_tuners", "SMAC"),
+    "oldest-smac": Environment(
+        "all", (), {"scikit-learn": "1.6.1"}, "smac or test_tuners or by_hand", "SMAC"
+    ),
 }
 """By their names; the folder is .venv-<name>."""
 
@@ -55,7 +57,11 @@ _TESTS = (
     "tests/contract/test_search_space_meaning.py",
     "tests/contract/test_tuner_marathon.py",
 )
-_WITH_SMAC = ("packages/nni-manager/tests/test_algorithms_smac.py", "tests/contract/test_tuners.py")
+_WITH_SMAC = (
+    "packages/nni-manager/tests/test_algorithms_by_hand.py",
+    "packages/nni-manager/tests/test_algorithms_smac.py",
+    "tests/contract/test_tuners.py",
+)
 """What cannot be imported without smac."""
 
 

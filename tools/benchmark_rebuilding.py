@@ -2,9 +2,9 @@
 
     .venv/bin/python tools/benchmark_rebuilding.py [10000 50000]
 
-Each row has the seconds until the tuner is where it was, the processor time of both processes for that, the
-seconds of its first suggestion afterwards, how much more memory this process (the manager's part) had at the
-peak, and the memory of the tuner's process.
+Each row has the seconds until the engine and the tuner are where they were, the processor time of both
+processes for that, the seconds of the tuner's first suggestion afterwards, how much more memory this process
+(the manager's part) had at the peak, and the memory of the tuner's process.
 tools/benchmark_tuners.py prints the same rows for 10,000 trials.
 """
 
@@ -34,10 +34,12 @@ from nni_manager.engine.events import AlgorithmFailed, ParametersProposed
 from nni_manager.engine.records import ExperimentRecord, TrialRecord, TunerNote
 from nni_manager.engine.statuses import ExperimentStatus, ParameterSource, TrialStatus, TunerNoteKind
 from nni_manager.experiments.algorithm_history import tuner_history
+from nni_manager.experiments.arranged_notes import Outline
 from nni_manager.storage.interface import Storage
+from nni_manager.storage.restoring import restored_experiment
 from nni_manager.storage.sqlite import open_sqlite_storage
 from nni_manager.tuning.algorithm_process import AlgorithmProcess
-from nni_manager.tuning.interface import AlgorithmSettings
+from nni_manager.tuning.interface import AlgorithmSettings, History
 
 FLOATS = {f"x{number}": {"_type": "uniform", "_value": [0, 1]} for number in range(8)}
 SPACE = {
@@ -113,6 +115,13 @@ def peak_memory() -> Iterator[list[float]]:
         watcher.join()
 
 
+def resumed_history(storage: Storage) -> History:
+    """Returns the tuner's history, read as a resume reads it: with what the engine needs."""
+    outline = Outline()
+    restored_experiment(storage, outline.take)
+    return tuner_history(storage, outline=outline)
+
+
 async def rebuild(settings: AlgorithmSettings, storage: Storage) -> str:
     """Returns the numbers of a row, and how it went."""
     events: asyncio.Queue[Any] = asyncio.Queue()
@@ -120,7 +129,7 @@ async def rebuild(settings: AlgorithmSettings, storage: Storage) -> str:
     try:
         with peak_memory() as peak:
             began, worked = time.perf_counter(), time.process_time()
-            history = await asyncio.to_thread(tuner_history, storage)
+            history = await asyncio.to_thread(resumed_history, storage)
             rebuilt = await process.start(history)
             seconds, here = time.perf_counter() - began, time.process_time() - worked
         assert rebuilt is not None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from hypothesis import given
@@ -31,8 +32,10 @@ from nni_manager.engine.statuses import (
 from nni_manager.engine.statuses import TunerNoteKind as Kind
 from nni_manager.experiments import algorithm_history
 from nni_manager.experiments.algorithm_history import assessor_history, tuner_history
+from nni_manager.experiments.arranged_notes import Outline
 from nni_manager.storage.interface import StorageError
 from nni_manager.storage.memory import MemoryStorage
+from nni_manager.storage.restoring import restored_experiment
 from nni_manager.tuning.interface import NO_HISTORY, AlgorithmError, History
 
 SPACE = {"x": {"_type": "uniform", "_value": [0, 1]}}
@@ -75,6 +78,30 @@ def read(history: History) -> tuple[list[Any], list[Any], int]:
     entries = list(history.entries)
     assert list(history.entries) == entries
     return entries, list(history.open_calls), history.last_number
+
+
+def test_what_a_resume_has_read_is_not_read_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    notes: list[list[Write | TunerNote]] = [
+        [TunerNote(Kind.ASKED, 1, (0, 1))],
+        [SaveTrial(trial(0, 0)), TunerNote(Kind.PROPOSED, 0, (0,), "trial0")],
+        [TunerNote(Kind.FINAL_RESULT, 2, (), "trial0"), TunerNote(Kind.TRIAL_END, 3, (), "trial0")],
+        [TunerNote(Kind.SEARCH_SPACE, 0, data=SPACE), TunerNote(Kind.SEARCH_SPACE, 5, data={"x": 1})],
+        [TunerNote(Kind.ASKED, 4, (2,))],
+        [TunerNote(Kind.REFUSED, 0, (1,))],
+    ]
+    whole = tuner_history(stored(*notes))
+    for count in range(len(notes) + 1):
+        storage, outline = stored(*notes[:count]), Outline()
+        restored_experiment(storage, outline.take)
+        seen = outline.last_row
+        for batch in notes[count:]:
+            storage.commit([SaveTunerNotes((it,)) if isinstance(it, TunerNote) else it for it in batch])
+        asked = Mock(side_effect=storage.tuner_notes)
+        monkeypatch.setattr(storage, "tuner_notes", asked)
+        history = tuner_history(storage, outline=outline)
+        assert asked.call_args_list[0].kwargs["after_row"] == seen
+        assert read(history) == read(whole)
+        assert history.first_search_space == whole.first_search_space
 
 
 def test_a_record_without_calls_has_no_history() -> None:

@@ -19,19 +19,20 @@ RECORDED: Any = object()
 """In place of a search space: that of the record."""
 
 
-def tuner_history(storage: Storage, search_space: Any = RECORDED) -> History:
+def tuner_history(storage: Storage, search_space: Any = RECORDED, outline: Outline | None = None) -> History:
     """Returns the history of the tuner as stored now. Its entries are read a page at a time.
 
     Args:
         storage: The record.
         search_space: The search space to go on with, where it is not the recorded one. The tuner is told it
             after everything else, and has to take it.
+        outline: What the notes tell that were read before; those after them are added to it.
 
     Raises:
         StorageError: The record cannot be read. Reading the entries later raises AlgorithmError instead.
     """
-    outline = Outline()
-    for stored in _tuner_notes(storage):
+    outline = outline or Outline()
+    for stored in _tuner_notes(storage, after=outline.last_row):
         outline.take(stored)
     if not outline.last_row:
         return History()
@@ -40,7 +41,7 @@ def tuner_history(storage: Storage, search_space: Any = RECORDED) -> History:
     changes = () if search_space is RECORDED or search_space == recorded else (search_space,)
 
     def entries() -> Iterator[HistoryEntry]:
-        yield from arranged(_tuner_notes(storage, outline.last_row), outline.late_changes)
+        yield from arranged(_tuner_notes(storage, until=outline.last_row), outline.late_changes)
         yield from (TellSearchSpace(0, space) for space in changes)
 
     return History(
@@ -90,18 +91,17 @@ def _ends(storage: Storage) -> Iterator[tuple[int, int, HistoryEntry]]:
             yield stored.revision, 1, end
 
 
-def _tuner_notes(storage: Storage, last_row: int | None = None) -> Iterator[StoredTunerNote]:
+def _tuner_notes(storage: Storage, after: int = 0, until: int | None = None) -> Iterator[StoredTunerNote]:
     def page(after: int) -> list[StoredTunerNote]:
         return storage.tuner_notes(after_row=after, limit=_PAGE)
 
-    for stored in _rows(page):
-        if last_row is not None and stored.row > last_row:
+    for stored in _rows(page, after):
+        if until is not None and stored.row > until:
             return
         yield stored
 
 
-def _rows(page: Callable[[int], list[_Stored]]) -> Iterator[_Stored]:
-    row = 0
+def _rows(page: Callable[[int], list[_Stored]], row: int = 0) -> Iterator[_Stored]:
     while found := page(row):
         yield from found
         row = found[-1].row

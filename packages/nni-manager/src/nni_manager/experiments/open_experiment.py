@@ -14,6 +14,7 @@ from nni_manager.engine.events import ConfigChanged, StopRequested, TunerProcess
 from nni_manager.engine.records import EndReason, ExperimentRecord
 from nni_manager.engine.statuses import Actor, ExperimentStatus
 from nni_manager.experiments import errors
+from nni_manager.experiments.arranged_notes import Outline
 from nni_manager.experiments.code_directory import code_copies, code_directory_of
 from nni_manager.experiments.folder import ExperimentFolder
 from nni_manager.experiments.limits_from_config import limits_from_config
@@ -104,9 +105,10 @@ class OpenExperiment:
         self._running.record_origin()
 
     async def _go_on(self, config: ExperimentConfig) -> None:
-        restored = await asyncio.to_thread(restored_experiment, self._storage)
+        outline = Outline()
+        restored = await asyncio.to_thread(restored_experiment, self._storage, outline.take)
         new_code = code_directory_of(config) != code_directory_of(self.config)
-        performer = await self._running.open(config, new_code=new_code)
+        performer = await self._running.open(config, new_code=new_code, outline=outline)
         engine = Engine.restore(
             restored,
             limits_from_config(config),

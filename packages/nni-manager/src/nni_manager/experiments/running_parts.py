@@ -13,6 +13,7 @@ from nni_manager.experiments import crash_points, errors
 from nni_manager.experiments.algorithm_history import assessor_history, tuner_history
 from nni_manager.experiments.algorithm_keeper import KeptAlgorithm
 from nni_manager.experiments.algorithm_settings import algorithm_settings
+from nni_manager.experiments.arranged_notes import Outline
 from nni_manager.experiments.code_directory import code_copies, code_directory_of, in_code_directory
 from nni_manager.experiments.folder import ExperimentFolder
 from nni_manager.experiments.origin_keeper import OriginKeeper
@@ -60,20 +61,23 @@ class RunningParts:
         """Whether the tuner is to be told intermediate results; known after `open`."""
         return self._tuner is not None and self._tuner.hears_intermediate_results
 
-    async def open(self, config: ExperimentConfig, *, new_code: bool = False) -> Performer:
+    async def open(
+        self, config: ExperimentConfig, *, new_code: bool = False, outline: Outline | None = None
+    ) -> Performer:
         """Makes the parts and starts them, the algorithms with what the record has of their history.
 
         Args:
             config: What the experiment runs under. A tuner that is made anew is told its search space last,
                 if the record has another.
             new_code: Whether trials are to run in another copy of the code than before, if in one at all.
+            outline: What is known of the tuner's history, None for nothing.
 
         Raises:
             InvalidConfigError: An algorithm cannot be made, the place cannot run trials, or the code cannot
                 be copied. Everything is closed again then.
         """
         try:
-            return await self._open(config, new_code)
+            return await self._open(config, new_code, outline)
         except (AlgorithmError, SnapshotError, TrainingServiceError) as error:
             await self.close()
             raise errors.InvalidConfigError(str(error)) from error
@@ -99,7 +103,7 @@ class RunningParts:
         if self._keeper is not None:
             await self._keeper.close()
 
-    async def _open(self, config: ExperimentConfig, new_code: bool) -> Performer:
+    async def _open(self, config: ExperimentConfig, new_code: bool, outline: Outline | None) -> Performer:
         record = self._runner.record
         running = await self._with_copy(config, new_code) if config.snapshot_code else config
         keeper = self._keeper = OriginKeeper(
@@ -118,10 +122,11 @@ class RunningParts:
         assessor = None
         if config.assessor is not None:
             assessor = self._assessor = self._algorithm("assessor", config.assessor, config)
+        read_tuner_history = partial(tuner_history, search_space=config.search_space, outline=outline)
         crash_points.before("rebuild")
         await asyncio.gather(
             training.start(),
-            self._start("tuner", tuner, partial(tuner_history, search_space=config.search_space)),
+            self._start("tuner", tuner, read_tuner_history),
             *([self._start("assessor", assessor, assessor_history)] if assessor is not None else []),
         )
         crash_points.after("rebuild")

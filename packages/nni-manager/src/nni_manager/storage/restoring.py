@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from nni_manager.engine.records import TrialRecord, TunerNote
 from nni_manager.engine.restoring import RestoredExperiment, TrialPosition, open_requests
 from nni_manager.engine.statuses import TrialStatus
-from nni_manager.storage.interface import Storage, StorageError
+from nni_manager.storage.interface import Storage, StorageError, StoredTunerNote
 
 _PAGE = 1000
 _UNFINISHED = tuple(status for status in TrialStatus if not status.is_final)
 
 
-def restored_experiment(storage: Storage) -> RestoredExperiment:
+def _ignore(note: StoredTunerNote) -> None:
+    """Takes no interest in a note."""
+
+
+def restored_experiment(
+    storage: Storage, take_note: Callable[[StoredTunerNote], None] = _ignore
+) -> RestoredExperiment:
     """Returns what an engine needs to go on with the experiment of a record.
+
+    Args:
+        storage: The record.
+        take_note: Is told every note of the tuner's history, in order, since reading them takes long.
 
     Raises:
         StorageError: The record has no experiment, or cannot be read.
@@ -24,7 +34,7 @@ def restored_experiment(storage: Storage) -> RestoredExperiment:
         raise StorageError("the record has no experiment")
     trials = tuple(_unfinished_trials(storage))
     counts = storage.trial_counts()
-    requests = open_requests(_notes(storage))
+    requests = open_requests(_notes(storage, take_note))
     committed_at = storage.committed_at()
     return RestoredExperiment(
         experiment=experiment,
@@ -48,10 +58,12 @@ def _unfinished_trials(storage: Storage) -> Iterator[TrialRecord]:
         last = page[-1].record.sequence_number
 
 
-def _notes(storage: Storage) -> Iterator[TunerNote]:
+def _notes(storage: Storage, take_note: Callable[[StoredTunerNote], None]) -> Iterator[TunerNote]:
     last = 0
     while page := storage.tuner_notes(last):
-        yield from (stored.note for stored in page)
+        for stored in page:
+            take_note(stored)
+            yield stored.note
         last = page[-1].row
 
 

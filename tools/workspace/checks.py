@@ -66,7 +66,16 @@ def run_pytest(steps: Runner, everything: bool, arguments: Sequence[str]) -> Non
     """Runs the tests, files side by side; a skipped test fails them."""
     # Tests often wait for processes, so there is one more file at work than there are processors.
     workers = ["-n", str((os.cpu_count() or 1) + 1), "--dist", "loadfile"]
-    command = [str(interpreter(VENV)), "-m", "pytest", "-p", "workspace.no_skips", "-ra", *workers]
+    command = [
+        str(interpreter(VENV)),
+        "-m",
+        "pytest",
+        "-p",
+        "workspace.no_skips",
+        "-ra",
+        "--durations=20",
+        *workers,
+    ]
     if sys.stdout.isatty():
         command.append("--color=yes")
     if not everything:

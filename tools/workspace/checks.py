@@ -63,9 +63,9 @@ def check_protocol(steps: Runner) -> None:
 
 
 def run_pytest(steps: Runner, everything: bool, arguments: Sequence[str]) -> None:
-    """Runs the tests, files side by side; a skipped test fails them."""
-    # Tests often wait for processes, so there is one more file at work than there are processors.
-    workers = ["-n", str((os.cpu_count() or 1) + 1), "--dist", "loadfile"]
+    """Runs the tests, files and classes side by side; a skipped test fails them."""
+    # Tests often wait for processes, so there is one more at work than there are processors.
+    workers = ["-n", str((os.cpu_count() or 1) + 1), "--dist", "loadscope"]
     command = [
         str(interpreter(VENV)),
         "-m",

@@ -73,10 +73,12 @@ _MEMORY_SIZE = FieldType(
     "size of memory", "MiB", 'a number above 0, or text with a unit of tb, gb, mb, kb or b such as "8gb"'
 )
 _GPUS = FieldType("GPUs", "indices", 'whole numbers from 0, each once: 0, "0,1" or [0, 1]')
+_FAILED_TRIAL_RESULT = FieldType("number or choice", rule='"ignore", "worst" or a number')
 _BY_SCHEMA = (
     (schema_values.DURATION, _DURATION),
     (schema_values.MEMORY_SIZE, _MEMORY_SIZE),
     (schema_values.GPU_INDICES, _GPUS),
+    (schema_values.FAILED_TRIAL_RESULT, _FAILED_TRIAL_RESULT),
 )
 _SECRET = FieldType("secret", rule="text, never shown")
 _PATH = FieldType("path", rule="a path")
@@ -92,6 +94,7 @@ _TYPES = (
     (_SECRET.name, "text that is never shown, logged or kept in the record of an experiment"),
     (_PATH.name, "a relative one leads from the folder of the YAML file; ~ is the home folder"),
     ("choice", "one of the texts that are listed"),
+    (_FAILED_TRIAL_RESULT.name, "one of the texts that are listed, or a number"),
     ("object", "names with values"),
     ("list of objects", "a list whose elements are names with values"),
     ("every type", "no ${placeholder} of a template that was not filled in, but for commands"),

@@ -76,6 +76,63 @@ def test_too_many_failures_end_it_and_it_can_go_on(stage):
     assert stage.is_quiet(), stage.processes()
 
 
+def test_a_failed_trial_counts_as_the_worst_result(stage):
+    """Row 220: the tuner is told of it, a rebuilt one too, and everybody sees that the trial has failed."""
+    stage.write(
+        "mine.py",
+        """
+        from pathlib import Path
+        from nni.tuner import Tuner
+
+        class Mine(Tuner):
+            def update_search_space(self, space):
+                pass
+            def generate_parameters(self, parameter_id, **options):
+                return {"x": parameter_id}
+            def receive_trial_result(self, parameter_id, parameters, value, **options):
+                with Path("told").open("a") as file:
+                    file.write(f"{parameter_id} {value}\\n")
+            def trial_end(self, parameter_id, success, **options):
+                with Path("told").open("a") as file:
+                    file.write(f"{parameter_id} {success}\\n")
+        """,
+    )
+    stage.write(
+        "failing.py",
+        """
+        import nni
+        number = nni.get_sequence_id()
+        nni.get_next_parameter()
+        if number in (0, 2, 4):
+            raise ValueError("no luck")
+        nni.report_final_result(10.0 + number)
+        """,
+    )
+    output = stage.run(
+        """
+        from nni_config import AlgorithmConfig
+        experiment = make("python3 failing.py", trials=4, concurrency=1, id="mine")
+        experiment.config.tuner = AlgorithmConfig(
+            class_name="mine.Mine", code_directory=experiment.config.trial_code_directory
+        )
+        experiment.config.optimize_mode = "maximize"
+        experiment.config.failed_trial_result = "worst"
+        experiment.run(0)
+        experiment.config.max_trial_number = 5
+        experiment.resume(0)
+        trials = experiment.list_trial_jobs()
+        print("STATUSES", *[trial.status for trial in trials])
+        print("RESULTS", *[len(trial.finalMetricData) for trial in trials])
+        """
+    )
+    assert "STATUSES FAILED SUCCEEDED FAILED SUCCEEDED FAILED" in output
+    assert "RESULTS 0 1 0 1 0" in output
+    told = (stage.experiments / "mine" / "log" / "told").read_text().splitlines()
+    first = ["0 False", "1 11.0", "1 True", "2 11.0", "2 False", "3 13.0", "3 True"]
+    assert told == [*first, *first, "4 11.0", "4 False"]
+    assert stage.is_quiet(), stage.processes()
+
+
 def test_starting_points_may_be_partial(stage):
     """The tuner completes them and hears their results; they come first and count."""
     stage.write(

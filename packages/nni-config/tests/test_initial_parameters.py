@@ -199,6 +199,10 @@ def test_more_than_are_tried_is_warned_of(config: ExperimentConfig) -> None:
         ("max_trial_retries", 1.5, "a whole number"),
         ("max_failed_trial_number", 0, "above 0"),
         ("max_failed_trial_number", "many", "a whole number"),
+        ("failed_trial_result", "best", 'allowed is "ignore", "worst" or a number'),
+        ("failed_trial_result", float("nan"), "a number"),
+        ("failed_trial_result", True, "a number"),
+        ("failed_trial_result", {"default": 1}, "a number"),
     ],
 )
 def test_numbers_of_trials_and_attempts(
@@ -214,6 +218,9 @@ def test_the_names_of_yaml(config: ExperimentConfig) -> None:
     written = config.json()
     assert (written["maxTrialRetries"], written["maxFailedTrialNumber"]) == (0, 1)
     assert written["initialParameters"] == [{"lr": 0.01}]
+    for result in ("ignore", "worst", -1, 0.5):
+        config.failed_trial_result = result
+        assert config.json()["failedTrialResult"] == result
 
 
 _numbers = st.floats(-100, 100)

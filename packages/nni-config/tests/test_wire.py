@@ -86,6 +86,11 @@ configs = st.builds(
     snapshot_code=optional(st.booleans()),
     max_trial_retries=optional(st.integers(0, 100)),
     max_failed_trial_number=optional(int32s),
+    failed_trial_result=optional(
+        st.sampled_from(["ignore", "worst"])
+        | st.integers(-(2**60), 2**60)
+        | st.floats(allow_nan=False, allow_infinity=False)
+    ),
     initial_parameters=optional(st.lists(objects, min_size=1, max_size=3)),
 )
 

@@ -147,6 +147,22 @@ def test_every_kind_of_note_in_the_order_recorded() -> None:
     assert last == 9
 
 
+def test_what_was_told_in_place_of_a_result_is_told_again() -> None:
+    failed = trial(0, 0, status=TrialStatus.FAILED, has_final_result=False, final_result=None)
+    storage = stored(
+        [TunerNote(Kind.ASKED, 1, (0,))],
+        [SaveTrial(failed), TunerNote(Kind.PROPOSED, 0, (0,), "trial0")],
+        [
+            TunerNote(Kind.FINAL_RESULT, 2, (), "trial0", {"value": 0.25}),
+            TunerNote(Kind.TRIAL_END, 3, (), "trial0"),
+        ],
+    )
+    assert list(tuner_history(storage).entries)[2:] == [
+        TellFinalResult(2, "trial0", 0, {"x": 0}, 0.25, customized=False, stands_in=True),
+        TellTrialEnd(3, "trial0", 0, TrialStatus.FAILED),
+    ]
+
+
 def test_answers_stand_behind_their_request_although_they_came_later() -> None:
     storage = stored(
         [SaveTrial(trial(0, 0)), TunerNote(Kind.ASKED, 1, (0,)), TunerNote(Kind.PROPOSED, 0, (0,), "trial0")],

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from nni_manager.engine import events
-from nni_manager.engine.effects import SubmitTrial, TellTrialEnd, ToAssessor
+from nni_manager.engine.effects import SubmitTrial, TellFinalResult, TellTrialEnd, ToAssessor
+from nni_manager.engine.objective import result_of_failure, with_result
 from nni_manager.engine.statuses import Actor, ExperimentStatus, TrialStatus
 from nni_manager.testing.engine_story import Story
 
@@ -121,3 +126,55 @@ def test_a_trial_canceled_in_the_queue_is_told_to_the_tuner():
     story.tell(events.CancelRequested(story.trial(1).trial_id, story.now))
     assert story.trial(1).status is TrialStatus.USER_CANCELED
     assert [call.trial_id for call in story.told(TellTrialEnd)] == [story.trial(1).trial_id]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "expected"), [(None, [3.0, 2.0]), ("worst", [3.0, 2.0]), (-1.0, [-1.0, 3.0, 2.0])]
+)
+def test_what_the_tuner_is_told_of_a_trial_that_failed_without_a_result(wanted, expected):
+    story = Story(trial_concurrency=1, stop_on_early_failures=False, failed_trial_result=wanted)
+    for number, values, exit_code in ((0, (), 1), (1, (3.0,), 0), (2, (2.0,), 1)):
+        story.begin(number)
+        story.report(number, *values, final=True)
+        story.end(number, exit_code=exit_code)
+    # The first has no worse one before it; the third failed with a result of its own.
+    assert [call.value for call in story.told(TellFinalResult)] == expected
+    story.restart()
+    story.begin(3)
+    story.end(3, signal=9)
+    failed = story.trial(3)
+    assert failed.status is TrialStatus.FAILED and not failed.has_final_result and failed.objective is None
+    told = [(call.value, call.stands_in) for call in story.told(TellFinalResult)]
+    assert told == {None: [], "worst": [(2.0, True)], -1.0: [(-1.0, True)]}[wanted]
+    kinds = [note.kind.name for note in story.notes if note.trial_id == failed.trial_id]
+    assert kinds == ["PROPOSED", *["FINAL_RESULT" for _ in told], "TRIAL_END"]
+
+
+def test_trials_that_are_stopped_or_run_again_have_no_result_made_for_them():
+    story = Story(trial_concurrency=2, max_trial_retries=1, failed_trial_result=0.0)
+    for number in range(2):
+        story.begin(number)
+    story.end(0, signal=9)
+    story.tell(events.CancelRequested(story.trial(1).trial_id, story.now))
+    story.end(1, signal=9)
+    assert story.trial(1).status is TrialStatus.USER_CANCELED
+    assert story.told(TellFinalResult) == []
+
+
+@pytest.mark.parametrize(
+    ("mode", "results", "expected"),
+    [("maximize", (1.0, 2.0), 1.0), ("minimize", (1.0, 2.0), 2.0), ("maximize", None, None)],
+)
+def test_the_worst_result(mode, results, expected):
+    assert result_of_failure("worst", mode, results) == expected
+    assert result_of_failure(7.0, mode, results) == 7.0
+    assert result_of_failure(None, mode, results) is None
+
+
+@given(st.lists(st.none() | st.floats(allow_nan=False), max_size=6))
+def test_the_lowest_and_the_highest_result(objectives):
+    found = None
+    for objective in objectives:
+        found = with_result(found, objective)
+    numbers = [one for one in objectives if one is not None and math.isfinite(one)]
+    assert found == ((min(numbers), max(numbers)) if numbers else None)

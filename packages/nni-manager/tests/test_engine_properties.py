@@ -89,6 +89,7 @@ class World(RuleBasedStateMachine):
         max_failed=st.none() | st.none() | st.integers(1, 4),
         initial=st.sampled_from(INITIAL),
         hears=st.booleans(),
+        failed_result=st.sampled_from([None, "worst", -1.5]),
     )
     def begin(
         self,
@@ -102,9 +103,20 @@ class World(RuleBasedStateMachine):
         max_failed,
         initial,
         hears,
+        failed_result,
     ):
         self.who_hears = {"has_assessor": True, "tuner_hears_results": hears}
-        limits = Limits(concurrency, max_trials, max_seconds, trial_seconds, stop, early, retries, max_failed)
+        limits = Limits(
+            concurrency,
+            max_trials,
+            max_seconds,
+            trial_seconds,
+            stop,
+            early,
+            retries,
+            max_failed,
+            failed_result,
+        )
         config = {"searchSpace": SPACE, "initialParameters": initial, "limits": asdict(limits)}
         record = ExperimentRecord("exp", ExperimentStatus.INITIALIZED, config, "maximize", self.now)
         self.storage.commit([SaveExperiment(record)])
@@ -455,6 +467,7 @@ class World(RuleBasedStateMachine):
             return
         self.check_trials()
         self.check_notes()
+        self.check_results_of_failures()
         state = self.state
         assert state.experiment == self.storage.experiment()
         unfinished = {one.trial_id: one for one in self.records() if not one.status.is_final}
@@ -531,7 +544,8 @@ class World(RuleBasedStateMachine):
             assert (proposed.parameter_ids if proposed else ()) == (
                 () if one.parameter_id is None else (one.parameter_id,)
             )
-            assert told[TunerNoteKind.FINAL_RESULT][one.trial_id] == one.has_final_result
+            if one.status is not TrialStatus.FAILED or one.has_final_result:
+                assert told[TunerNoteKind.FINAL_RESULT][one.trial_id] == one.has_final_result
             assert told[TunerNoteKind.TRIAL_END][one.trial_id] == one.status.is_final
         assert not created
         heard = [(n.trial_id, n.data) for n in notes if n.kind is TunerNoteKind.INTERMEDIATE_RESULT]
@@ -544,6 +558,25 @@ class World(RuleBasedStateMachine):
         imports = [n.data[0]["value"] for n in notes if n.kind is TunerNoteKind.IMPORTED]
         assert imports == list(self.state.experiment.import_request_ids)
         assert len(imports) == len(set(imports)), "results were imported twice"
+
+    def check_results_of_failures(self):
+        """A failure without a result is told as the number wanted, or the worst until then, just once."""
+        wanted, own = self.state.limits.failed_trial_result, []
+        records = {one.trial_id: one for one in self.records()}
+        stand_ins = {}
+        for note in self.notes():
+            record = records.get(note.trial_id)
+            if note.kind is TunerNoteKind.FINAL_RESULT and note.data is None:
+                own.append(record.objective)
+            elif note.kind is TunerNoteKind.FINAL_RESULT:
+                stand_ins[note.trial_id] = note.data["value"]
+            elif note.kind is TunerNoteKind.TRIAL_END and record.status is TrialStatus.FAILED:
+                # The experiment of this world maximizes.
+                worst = min(own) if own else None
+                expected = None if record.has_final_result else worst if wanted == "worst" else wanted
+                assert stand_ins.pop(note.trial_id, None) == expected
+        assert not stand_ins
+        assert self.state.results == ((min(own), max(own)) if own else None)
 
     def check_that_something_is_to_come(self):
         """An open experiment never waits for nothing, but for a person to unpause it."""

@@ -17,6 +17,7 @@ from nni_config.base import ConfigBase
 from nni_config.experiment_checks import check_experiment, experiment_warnings
 from nni_config.fields import (
     Duration,
+    FailedTrialResult,
     GpuIndices,
     JsonObjects,
     NonNegativeInt,
@@ -90,6 +91,9 @@ class ExperimentConfig(ConfigBase):
             same parameters. None is 0. Unit: attempts.
         max_failed_trial_number: After this many failed trials the experiment ends as ERROR. None is without
             end. Unit: trials.
+        failed_trial_result: What the tuner is told as the result of a trial that failed without one: "ignore"
+            for nothing, "worst" for the worst result of any trial so far, or a number. The trial counts as
+            failed all the same, and its record has no result. None is "ignore".
         initial_parameters: Parameters that are tried first, in this order; they count as trials, and the
             tuner is told their results. Where some are missing the tuner adds them. Rule: within the search
             space of a built-in tuner.
@@ -135,6 +139,7 @@ class ExperimentConfig(ConfigBase):
     snapshot_code: bool | None = None
     max_trial_retries: NonNegativeInt | None = None
     max_failed_trial_number: PositiveInt | None = None
+    failed_trial_result: FailedTrialResult | None = None
     initial_parameters: JsonObjects | None = None
 
     def __init__(self, training_service_platform: str | Sequence[str] | None = None, **fields: Any) -> None:

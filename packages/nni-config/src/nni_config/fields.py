@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import types
 from dataclasses import dataclass
 from functools import cache
@@ -71,6 +72,13 @@ def _memory_size(value: Any) -> Any:
     return value
 
 
+def _failed_trial_result(value: Any) -> Any:
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+    if not is_number and value not in ("ignore", "worst"):
+        raise ValueError(f'{short(value)} is not allowed; allowed is "ignore", "worst" or a number')
+    return value
+
+
 def _object(value: Any) -> Any:
     if not isinstance(value, dict):
         raise ValueError(f"{short(value)} is not an object; allowed is a name with a value for each argument")
@@ -127,6 +135,9 @@ Duration = Annotated[str | int | float, PlainValidator(_duration)]
 
 MemorySize = Annotated[str | int | float, PlainValidator(_memory_size)]
 """A size of memory as written: a number of mebibytes, or text such as "8gb"."""
+
+FailedTrialResult = Annotated[str | int | float, PlainValidator(_failed_trial_result)]
+"""What counts as the result of a failed trial: "ignore", "worst" or a number."""
 
 if TYPE_CHECKING:
     SecretText: TypeAlias = str

@@ -94,6 +94,7 @@ class _Generator(GenerateJsonSchema):
 
 _BY_VALIDATOR: dict[Any, Schema] = {
     fields._duration: values.DURATION,
+    fields._failed_trial_result: values.FAILED_TRIAL_RESULT,
     fields._path: values.PATH,
     fields._memory_size: values.MEMORY_SIZE,
     fields._gpu_indices: values.GPU_INDICES,

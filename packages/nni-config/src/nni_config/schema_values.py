@@ -53,6 +53,8 @@ MEMORY_SIZE: Schema = {
     ]
 }
 
+FAILED_TRIAL_RESULT: Schema = {"anyOf": [{"type": "number"}, {"enum": ["ignore", "worst"]}]}
+
 _GPU: Schema = {"type": "integer", "minimum": 0, "maximum": INT32_MAX}
 
 GPU_INDICES: Schema = {

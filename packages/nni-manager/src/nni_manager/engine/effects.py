@@ -111,7 +111,17 @@ class RequestParameters:
 
 @dataclass(frozen=True, slots=True)
 class TellFinalResult:
-    """Tell the tuner a final result."""
+    """Tell the tuner a final result.
+
+    Attributes:
+        number: The call's number.
+        trial_id: The trial.
+        parameter_id: The tuner's number for its parameters, None for customized ones.
+        parameters: Its parameters.
+        value: The result.
+        customized: Whether the parameters are not the tuner's.
+        stands_in: Whether the trial failed without a result, and the value stands for one.
+    """
 
     number: int
     trial_id: str
@@ -119,6 +129,7 @@ class TellFinalResult:
     parameters: Any
     value: Any
     customized: bool
+    stands_in: bool = False
 
 
 @dataclass(frozen=True, slots=True)

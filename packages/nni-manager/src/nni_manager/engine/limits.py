@@ -1,8 +1,9 @@
-"""The limits that an experiment runs under."""
+"""The limits that an experiment runs under, and what counts as the result of trials that fail."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +20,8 @@ class Limits:
         stop_on_early_failures: Whether the experiment ends when its first trials all fail without a report.
         max_trial_retries: How often a trial is run again that died by a signal or with its machine.
         max_failed_trial_number: After how many failed trials the experiment ends as ERROR.
+        failed_trial_result: What the tuner is told as the result of a trial that failed without one: a
+            number, "worst" for the worst result so far, None for nothing.
     """
 
     trial_concurrency: int
@@ -29,6 +32,7 @@ class Limits:
     stop_on_early_failures: bool = True
     max_trial_retries: int = 0
     max_failed_trial_number: int | None = None
+    failed_trial_result: float | Literal["worst"] | None = None
 
     @property
     def early_failure_count(self) -> int:

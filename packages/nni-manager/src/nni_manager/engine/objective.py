@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, Literal
 
 
 def objective_of(value: Any) -> float | None:
@@ -20,3 +20,29 @@ def objective_of(value: Any) -> float | None:
     except OverflowError:
         return None
     return None if math.isnan(objective) else objective
+
+
+def with_result(results: tuple[float, float] | None, objective: float | None) -> tuple[float, float] | None:
+    """Returns the lowest and the highest objective, one more counted; infinite ones count for none."""
+    if objective is None or math.isinf(objective):
+        return results
+    if results is None:
+        return objective, objective
+    return min(results[0], objective), max(results[1], objective)
+
+
+def result_of_failure(
+    wanted: float | Literal["worst"] | None, optimize_mode: str, results: tuple[float, float] | None
+) -> float | None:
+    """Returns what the tuner is told as the result of a trial that failed without one, None for nothing.
+
+    Args:
+        wanted: A number, "worst" for the worst result so far, None for nothing.
+        optimize_mode: "maximize" or "minimize".
+        results: The lowest and the highest objective so far, None before the first.
+    """
+    if wanted != "worst":
+        return wanted
+    if results is None:
+        return None
+    return results[0] if optimize_mode == "maximize" else results[1]

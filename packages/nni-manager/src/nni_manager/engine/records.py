@@ -97,7 +97,8 @@ class TunerNote:
         proposed. Once a trial is made of them all the same, another note with it follows.
     REFUSED: the tuner had no parameters for `parameter_ids`; it still owes them.
     WITHDRAWN: the experiment ended, and `parameter_ids`, which had no answer, are not expected any more.
-    FINAL_RESULT: the first final result of `trial_id` was told by call `number`.
+    FINAL_RESULT: the first final result of `trial_id` was told by call `number`. Where the trial failed
+        without one, `data` is {"value": ...} with what the tuner was told instead.
     INTERMEDIATE_RESULT: the result {"index": ..., "value": ...} in `data` of `trial_id` was told by call
         `number`. There are none for a tuner that does not want to hear them.
     TRIAL_END: the end of `trial_id` was told by call `number`.

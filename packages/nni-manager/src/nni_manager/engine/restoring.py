@@ -51,6 +51,7 @@ class RestoredExperiment:
         alive_until: The last moment at which the earlier manager is known to have run.
         initial_request: The unanswered id under which the tuner completes initial parameters, None if none.
         held: Proposed parameters by id that no trial was made of yet.
+        results: The lowest and the highest objective of any trial, None when there is none.
     """
 
     experiment: ExperimentRecord
@@ -64,6 +65,7 @@ class RestoredExperiment:
     alive_until: float
     initial_request: int | None = None
     held: Mapping[int, Any] = field(default_factory=dict)
+    results: tuple[float, float] | None = None
 
 
 class OpenRequests(NamedTuple):
@@ -135,6 +137,7 @@ def restore(state: State, restored: RestoredExperiment) -> None:
     state.waiting.extend(one.trial_id for one in sorted(queued, key=lambda one: one.attempt == 0))
     state.submitted_count = len(state.active) - len(queued)
     state.failed_count = restored.failed_count
+    state.results = restored.results
     state.early_failures = None if restored.any_success_or_report else restored.failed_count
     requests = state.requests
     requests.unanswered.update(restored.unanswered)

@@ -51,6 +51,7 @@ class State:
         deadlines: When each running trial reaches its time limit.
         early_failures: How many trials have failed without a report so far, None once one did anything else.
         failed_count: How many trials have failed so far.
+        results: The lowest and the highest objective of any trial so far, None before the first.
         initial_parameters: The parameters that are tried first.
         initial_request: The id under which the tuner completes the last of them that was begun, None when it
             completes none.
@@ -70,6 +71,7 @@ class State:
     deadlines: dict[str, float] = field(default_factory=dict)
     early_failures: int | None = 0
     failed_count: int = 0
+    results: tuple[float, float] | None = None
     initial_parameters: tuple[dict[str, Any], ...] = ()
     initial_request: int | None = None
     trials_of_requests: dict[str, str] = field(default_factory=dict)

@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 from nni_manager.engine.active_trial import ActiveTrial, ended_record, failure
-from nni_manager.engine.effects import TellTrialEnd
+from nni_manager.engine.effects import TellFinalResult, TellTrialEnd
 from nni_manager.engine.events import TrialEnded
+from nni_manager.engine.objective import result_of_failure
 from nni_manager.engine.records import TrialRecord
 from nni_manager.engine.state import State, Step
+from nni_manager.engine.statuses import TrialStatus
 
 
 def close_trial(state: State, step: Step, trial: ActiveTrial, event: TrialEnded) -> TrialRecord:
@@ -17,6 +19,7 @@ def close_trial(state: State, step: Step, trial: ActiveTrial, event: TrialEnded)
     del state.active[event.trial_id]
     record = ended_record(trial, event)
     step.save_trial(record)
+    _tell_result_of_failure(state, step, record)
     end = TellTrialEnd(0, record.trial_id, record.parameter_id, record.status)
     step.tell_assessor(end)
     step.tell_tuner(lambda number: replace(end, number=number))
@@ -41,6 +44,26 @@ def retry(state: State, step: Step, trial: ActiveTrial, event: TrialEnded) -> No
     reason = failure(event)
     step.save_trial(trial.begin_attempt(reason, f"it is to be run again: {reason.message}"))
     state.waiting.appendleft(event.trial_id)
+
+
+def _tell_result_of_failure(state: State, step: Step, record: TrialRecord) -> None:
+    """Tells the tuner of a result that stands for that of a failed trial, if there is to be one."""
+    if record.status is not TrialStatus.FAILED or record.has_final_result:
+        return
+    value = result_of_failure(state.limits.failed_trial_result, state.experiment.optimize_mode, state.results)
+    if value is None:
+        return
+    step.tell_tuner(
+        lambda number: TellFinalResult(
+            number,
+            record.trial_id,
+            record.parameter_id,
+            record.parameters,
+            value,
+            record.parameter_id is None,
+            stands_in=True,
+        )
+    )
 
 
 def set_aside(state: State, step: Step, trial: ActiveTrial) -> None:

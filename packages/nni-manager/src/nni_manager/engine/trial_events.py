@@ -14,6 +14,7 @@ from nni_manager.engine.effects import (
     TellIntermediateResult,
 )
 from nni_manager.engine.failures import count_failure
+from nni_manager.engine.objective import with_result
 from nni_manager.engine.records import MetricRecord
 from nni_manager.engine.state import State, Step
 from nni_manager.engine.statuses import MetricKind, TrialStatus
@@ -60,7 +61,7 @@ def trial_reported(state: State, step: Step, event: events.TrialReported) -> Non
                 TellIntermediateResult(event.trial_id, trial.record.parameter_id, metric.index, metric.value)
             )
         elif not trial.record.has_final_result:
-            _take_final_result(step, trial, metric)
+            _take_final_result(state, step, trial, metric)
     if event.end_offset is not None:
         step.act(AcknowledgeReports(event.trial_id, event.attempt, event.end_offset))
 
@@ -83,9 +84,10 @@ def _trial_of(state: State, event: Any) -> ActiveTrial | None:
     return trial if trial is not None and trial.record.attempt == event.attempt else None
 
 
-def _take_final_result(step: Step, trial: ActiveTrial, metric: MetricRecord) -> None:
+def _take_final_result(state: State, step: Step, trial: ActiveTrial, metric: MetricRecord) -> None:
     record = trial.record = with_final_result(trial.record, metric)
     step.save_trial(record)
+    state.results = with_result(state.results, record.objective)
     step.tell_tuner(
         lambda number: TellFinalResult(
             number,

@@ -21,7 +21,8 @@ def note_of(call: TunerCall) -> TunerNote:
         case RequestParameters():
             return TunerNote(TunerNoteKind.ASKED, call.number, call.parameter_ids)
         case TellFinalResult():
-            return TunerNote(TunerNoteKind.FINAL_RESULT, call.number, trial_id=call.trial_id)
+            result = {"value": call.value} if call.stands_in else None
+            return TunerNote(TunerNoteKind.FINAL_RESULT, call.number, trial_id=call.trial_id, data=result)
         case TellIntermediateResult():
             data = {"index": call.index, "value": call.value}
             return TunerNote(

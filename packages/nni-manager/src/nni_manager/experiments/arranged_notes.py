@@ -18,7 +18,7 @@ from nni_manager.engine.effects import (
     TunerCall,
 )
 from nni_manager.engine.events import ParametersProposed, ParametersRefused
-from nni_manager.engine.records import TrialRecord
+from nni_manager.engine.records import TrialRecord, TunerNote
 from nni_manager.engine.statuses import TunerNoteKind
 from nni_manager.storage.interface import StoredTunerNote
 from nni_manager.tuning.interface import HistoryEntry
@@ -185,16 +185,18 @@ def _call_of(stored: StoredTunerNote) -> TunerCall | None:
         index, value = note.data["index"], note.data["value"]
         return TellIntermediateResult(trial.trial_id, trial.parameter_id, index, value, note.number)
     if note.kind is TunerNoteKind.FINAL_RESULT:
-        return _final_result(note.number, trial)
+        return _final_result(note, trial)
     return TellTrialEnd(note.number, trial.trial_id, trial.parameter_id, trial.status)
 
 
-def _final_result(number: int, trial: TrialRecord) -> TellFinalResult:
+def _final_result(note: TunerNote, trial: TrialRecord) -> TellFinalResult:
+    stands_in = note.data is not None
     return TellFinalResult(
-        number,
+        note.number,
         trial.trial_id,
         trial.parameter_id,
         trial.parameters,
-        trial.final_result,
+        note.data["value"] if stands_in else trial.final_result,
         customized=trial.parameter_id is None,
+        stands_in=stands_in,
     )

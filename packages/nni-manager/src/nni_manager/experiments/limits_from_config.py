@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from nni_config import ExperimentConfig
 from nni_config.durations import parse_duration
 
@@ -22,7 +24,14 @@ def limits_from_config(config: ExperimentConfig) -> Limits:
         stop_on_early_failures=config.stop_on_early_failures is not False,
         max_trial_retries=config.max_trial_retries or 0,
         max_failed_trial_number=config.max_failed_trial_number,
+        failed_trial_result=_failed_trial_result(config.failed_trial_result),
     )
+
+
+def _failed_trial_result(wanted: str | int | float | None) -> float | Literal["worst"] | None:
+    if wanted == "worst":
+        return "worst"
+    return None if wanted is None or isinstance(wanted, str) else float(wanted)
 
 
 def _seconds(duration: str | int | float | None) -> float | None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+from nni_manager.engine.objective import with_result
 from nni_manager.engine.records import TrialRecord, TunerNote
 from nni_manager.engine.restoring import RestoredExperiment, TrialPosition, open_requests
-from nni_manager.engine.statuses import TrialStatus
+from nni_manager.engine.statuses import TrialStatus, TunerNoteKind
 from nni_manager.storage.interface import Storage, StorageError, StoredTunerNote
 
 _PAGE = 1000
@@ -34,7 +35,14 @@ def restored_experiment(
         raise StorageError("the record has no experiment")
     trials = tuple(_unfinished_trials(storage))
     counts = storage.trial_counts()
-    requests = open_requests(_notes(storage, take_note))
+    results: tuple[float, float] | None = None
+
+    def take(stored: StoredTunerNote) -> None:
+        nonlocal results
+        results = with_result(results, _objective(stored))
+        take_note(stored)
+
+    requests = open_requests(_notes(storage, take))
     committed_at = storage.committed_at()
     return RestoredExperiment(
         experiment=experiment,
@@ -48,6 +56,7 @@ def restored_experiment(
         alive_until=experiment.created_at if committed_at is None else committed_at,
         initial_request=requests.initial_request,
         held=requests.held,
+        results=results,
     )
 
 
@@ -65,6 +74,12 @@ def _notes(storage: Storage, take_note: Callable[[StoredTunerNote], None]) -> It
             take_note(stored)
             yield stored.note
         last = page[-1].row
+
+
+def _objective(stored: StoredTunerNote) -> float | None:
+    """Returns the objective of a trial's own final result, None for every other note."""
+    is_own = stored.note.kind is TunerNoteKind.FINAL_RESULT and stored.note.data is None
+    return stored.trial.objective if is_own and stored.trial is not None else None
 
 
 def _position(storage: Storage, record: TrialRecord) -> TrialPosition:

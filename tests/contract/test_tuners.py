@@ -452,8 +452,8 @@ class TestDngo(TunerContract, RebuildContract):
 
 class TestGp(TunerContract, RebuildContract):
     tuner = GPTuner
-    steps = 50
-    proposals = 20
+    steps = 30
+    proposals = 12
 
     @pytest.fixture
     def make(self) -> MakeTuner:
@@ -463,8 +463,8 @@ class TestGp(TunerContract, RebuildContract):
 
 class TestMetis(TunerContract, RebuildContract):
     tuner = MetisTuner
-    steps = 50
-    proposals = 20
+    steps = 30
+    proposals = 12
 
     @pytest.fixture
     def make(self) -> MakeTuner:

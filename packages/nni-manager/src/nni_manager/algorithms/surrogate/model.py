@@ -19,6 +19,7 @@ MOST_FOR_KERNEL = 150
 """Its kernel is estimated from so many at most."""
 _EVERY_TRIAL = 20
 _STEP = 1.1
+_MOST_NU = 15
 
 
 class Fitted(NamedTuple):
@@ -29,7 +30,8 @@ class Fitted(NamedTuple):
         posterior: What it says, about losses with mean 0 and variance 1.
         vectors: The finished trials that it is of.
         targets: Their losses.
-        means: What it expects of them.
+        running: The running trials.
+        best: The lowest loss that it expects of any of these.
         deviation: The standard deviation that the losses were divided by.
     """
 
@@ -37,7 +39,8 @@ class Fitted(NamedTuple):
     posterior: Posterior
     vectors: Array
     targets: Array
-    means: Array
+    running: Array
+    best: float
     deviation: float
 
 
@@ -53,7 +56,8 @@ class Model:
     """
 
     def __init__(self, nu: float, alpha: float) -> None:
-        self._nu = nu
+        # Above this the covariance is beyond every float at small distances, and all but the limit elsewhere.
+        self._nu = nu if nu <= _MOST_NU else math.inf
         # The matrix of points that came twice has no inverse otherwise.
         self._alpha = max(alpha, 1e-10)
         self._known: tuple[int, Kernel] | None = None
@@ -73,16 +77,18 @@ class Model:
         vectors = history.rows[subset]
         targets, deviation = standardised(history.losses[subset])
         posterior = Posterior(kernel, vectors, targets, self._alpha)
-        means = posterior.mean(vectors)
-        running = np.array(list(pending))
+        best = float(posterior.mean(vectors).min())
+        running = np.array(list(pending)).reshape(-1, vectors.shape[1])
         if len(running):
+            believed = posterior.mean(running)
+            best = min(best, float(believed.min()))
             posterior = Posterior(
                 kernel,
                 np.concatenate([vectors, running]),
-                np.concatenate([targets, posterior.mean(running)]),
+                np.concatenate([targets, believed]),
                 self._alpha,
             )
-        return Fitted(kernel, posterior, vectors, targets, means, deviation)
+        return Fitted(kernel, posterior, vectors, targets, running, best, deviation)
 
     def _kernel(self, history: History) -> Kernel:
         due = history.count

@@ -70,7 +70,7 @@ class GPTuner(SurrogateTuner):
         worth = Acquisition(
             self._utility,
             fitted.posterior,
-            float(fitted.means.min()),
+            fitted.best,
             self._kappa,
             self._xi / fitted.deviation,
         )

@@ -30,12 +30,13 @@ class MetisTuner(SurrogateTuner):
     """Takes the trial that is expected to lower the predicted optimum most.
 
     Li et al., "Metis: Robustly Optimizing Tail Latencies of Cloud Systems", ATC 2018. A Gaussian process of
-    the results names candidates: the points with the best prediction (exploitation), those with the most
-    uncertain one and those whose confidence interval reaches furthest (exploration), those that a Gaussian mixture of the good third of the trials has and one of
-    the others has not (from 12 results on), and, where that is allowed, the trials themselves, to be run once
-    more (resampling, from 50 different points on, thrice each at most). Of these the one is taken whose
-    result is expected to lower the best prediction most (knowledge gradient, which in the paper is a
-    confidence interval); now and then the best prediction itself.
+    the results names candidates: the points with the best prediction (exploitation); those with the most
+    uncertain one and those whose confidence interval reaches furthest (exploration); those that are likely in
+    a Gaussian mixture of the good third of the trials and unlikely in one of the others (from 12 results on);
+    and, where that is allowed, the trials themselves, to be run once more (resampling, from 50 different
+    points on, each thrice at most). Of these the one is taken whose result is expected to lower the best
+    prediction most (knowledge gradient, where the paper compares confidence intervals); now and then it is
+    the best prediction itself.
 
     The Gaussian process is the one of GP: every search space will do, trials that run count with the result
     that is expected of them, and at most 300 results are used. With resampling, a finite search space may get
@@ -100,7 +101,8 @@ class MetisTuner(SurrogateTuner):
         points = np.concatenate([*fresh, self._repeatable(fitted)])
         if not len(points):
             return suggest(rng, self._space)
-        gains = expected_gains(fitted.posterior, fitted.kernel.noise, points, fitted.vectors)
+        known = np.concatenate([fitted.vectors, fitted.running])
+        gains = expected_gains(fitted.posterior, fitted.kernel.noise, points, known)
         chosen = int(gains.argmax())
         parameters = self._encoder.decode(points[chosen])
         if chosen >= sum(map(len, fresh)):
@@ -117,7 +119,7 @@ class MetisTuner(SurrogateTuner):
 
     def _repeatable(self, fitted: Fitted) -> Array:
         """Returns the points of the trials that may be run again."""
-        everything = np.concatenate([fitted.vectors, *(row[np.newaxis] for row in self._pending.values())])
+        everything = np.concatenate([fitted.vectors, fitted.running])
         points, counts = np.unique(everything, axis=0, return_counts=True)
         if self._no_resampling or len(points) < _FOR_RESAMPLING:
             return points[:0]

@@ -75,8 +75,10 @@ ADDED = ("TRIAL_BUDGET", "load_checkpoint_dir", "save_checkpoint_dir")
 """What some tuners add to the parameters of a trial, behind them."""
 
 
-def without_added(parameters: dict[str, Any]) -> dict[str, Any]:
-    """Returns the parameters of a trial without what a tuner added."""
+def without_added(parameters: Any) -> Any:
+    """Returns the parameters of a trial without what a tuner added, anything else as it is."""
+    if not isinstance(parameters, dict):
+        return parameters
     return {name: value for name, value in parameters.items() if name not in ADDED}
 
 

@@ -16,7 +16,7 @@ import sys
 
 from workspace.tuner_benchmark.cost import print_cost
 from workspace.tuner_benchmark.quality import print_quality
-from workspace.tuner_benchmark.searches import OPTUNA
+from workspace.tuner_benchmark.searches import OPTUNA, be_quiet
 
 
 def main() -> int:
@@ -30,6 +30,7 @@ def main() -> int:
     parser.add_argument("--cost", action="store_true", help="time suggestions instead")
     parser.add_argument("--sizes", default="100,1000,10000", help="numbers of finished trials")
     arguments = parser.parse_args()
+    be_quiet()
     names = [*arguments.tuners.split(","), OPTUNA]
     if arguments.cost:
         print_cost(names, [int(size) for size in arguments.sizes.split(",")])

@@ -98,6 +98,7 @@ ELSEWHERE = {
     "algo reg",
     "algo unregister",
     "algo unreg",
+    "algo template",
     "trainingservice register",
     "trainingservice unregister",
 }

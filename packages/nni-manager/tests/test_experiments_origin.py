@@ -145,13 +145,6 @@ async def test_a_tuner_of_the_user_s_own_is_given_nothing(bench, class_args, see
     assert (bench.settings.class_args or {}) == class_args
 
 
-async def test_a_built_in_tuner_without_randomness_has_no_seed(bench):
-    bench.config.tuner.name = "GridSearch"
-    await bench.run()
-    assert (await bench.service.get("e1")).record.origin.seed is None
-    assert "seed" not in (bench.settings.class_args or {})
-
-
 async def test_changed_code_is_warned_about_once(bench, caplog):
     await bench.run()
     await bench.until(lambda record: record.origin.code_hash)

@@ -63,6 +63,7 @@ def remote(**machine: str) -> dict[str, Any]:
 
 
 CASES: dict[tuple[str, str], dict[str, Any]] = {
+    ("AlgorithmConfig", "token"): {"tuner": {"endpoint": "127.0.0.1:1", "token": SECRET}},
     ("RemoteMachineConfig", "password"): remote(password=SECRET),
     ("RemoteMachineConfig", "ssh_passphrase"): remote(sshPassphrase=SECRET, sshKeyFile=__file__),
     ("OpenpaiConfig", "token"): place(

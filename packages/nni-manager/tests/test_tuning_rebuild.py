@@ -555,10 +555,10 @@ ASSESSOR = """
 from nni.assessor import Assessor
 class My(Assessor):
     def assess_trial(self, trial_job_id, trial_history):
-        print("judge", trial_job_id, trial_history, flush=True)
+        print(f"judge {trial_job_id} {trial_history}\\n", end="", flush=True)
         return max(trial_history) < 3
     def trial_end(self, trial_job_id, success):
-        print("end", trial_job_id, success, flush=True)
+        print(f"end {trial_job_id} {success}\\n", end="", flush=True)
 """
 
 

@@ -8,7 +8,7 @@ from concurrent.futures import ProcessPoolExecutor
 from typing import Any
 
 from workspace.tuner_benchmark.functions import FUNCTIONS
-from workspace.tuner_benchmark.searches import make_search
+from workspace.tuner_benchmark.searches import be_quiet, make_search
 
 
 def regret(name: str, function: str, seed: int, trials: int, parallel: int) -> float:
@@ -34,7 +34,7 @@ def print_quality(names: list[str], seeds: int, trials: int, parallel: int, proc
     print("random search as it is, the others as a share of random search's (less is better)\n")
     print(f"{'function':16}{'Random':>10}" + "".join(f"{name:>15}" for name in names))
     shares: dict[str, list[float]] = {name: [] for name in names}
-    with ProcessPoolExecutor(processes) as pool:
+    with ProcessPoolExecutor(processes, initializer=be_quiet) as pool:
         for function in FUNCTIONS:
             jobs = {
                 name: [pool.submit(regret, name, function, seed, trials, parallel) for seed in range(seeds)]

@@ -34,6 +34,13 @@ class Search(Protocol):
         """Tells results of parameters that others drew."""
 
 
+def be_quiet() -> None:
+    """Keeps what tuners and Optuna say of each trial out of the tables of this process."""
+    logging.getLogger("nni_manager").setLevel(logging.ERROR)
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    warnings.simplefilter("ignore")
+
+
 def make_search(name: str, space: dict[str, Any], seed: int) -> Search:
     """Returns a search by the name of a tuner, or OPTUNA."""
     return OptunaSearch(space, seed) if name == OPTUNA else TunerSearch(name, space, seed)
@@ -43,8 +50,6 @@ class TunerSearch:
     """A tuner of ours."""
 
     def __init__(self, name: str, space: dict[str, Any], seed: int) -> None:
-        logging.getLogger("nni_manager").setLevel(logging.ERROR)
-        warnings.simplefilter("ignore")
         built_in = find_algorithm("tuner", name)
         given: dict[str, Any] = {"optimize_mode": "minimize", "seed": seed, **built_in.fixed_arguments}
         self._tuner: Tuner = built_in.load()(**given)
@@ -78,7 +83,6 @@ class OptunaSearch:
     """Optuna with its default sampler, by its own interface."""
 
     def __init__(self, space: dict[str, Any], seed: int) -> None:
-        optuna.logging.set_verbosity(optuna.logging.ERROR)
         self._study = optuna.create_study(sampler=optuna.samplers.TPESampler(seed=seed))
         self._space = space
 

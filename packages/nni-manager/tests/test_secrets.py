@@ -63,7 +63,9 @@ def remote(**machine: str) -> dict[str, Any]:
 
 
 CASES: dict[tuple[str, str], dict[str, Any]] = {
-    ("AlgorithmConfig", "token"): {"tuner": {"endpoint": "127.0.0.1:1", "token": SECRET}},
+    ("AlgorithmConfig", "token"): {
+        "tuner": {"endpoint": "127.0.0.1:1", "token": SECRET, "classArgs": {"word": SHOWN}}
+    },
     ("RemoteMachineConfig", "password"): remote(password=SECRET),
     ("RemoteMachineConfig", "ssh_passphrase"): remote(sshPassphrase=SECRET, sshKeyFile=__file__),
     ("OpenpaiConfig", "token"): place(
@@ -86,7 +88,11 @@ CASES: dict[tuple[str, str], dict[str, Any]] = {
         {"platform": "vault-of-this-test", "address": SHOWN, "combination": SECRET}
     ),
 }
-INHERITED = {("SharedStorageConfig", "storage_account_key"), ("NfsConfig", "storage_account_key")}
+INHERITED = {
+    ("CustomAlgorithmConfig", "token"),
+    ("NfsConfig", "storage_account_key"),
+    ("SharedStorageConfig", "storage_account_key"),
+}
 """Fields that are tested with the class that is used for them."""
 
 

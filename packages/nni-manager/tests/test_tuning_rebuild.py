@@ -566,8 +566,9 @@ async def test_an_assessor_judges_again_and_nobody_heeds_it(make: Make) -> None:
     process, events = make(code=ASSESSOR, kind="assessor")
     history = History(
         (
-            TellIntermediateResult("bad", None, 0, 3),
+            # First, so that "bad" is never the best, which would not be stopped.
             TellIntermediateResult("retried", None, 0, 1),
+            TellIntermediateResult("bad", None, 0, 3),
             TellIntermediateResult("retried", None, 1, 2),
             TellIntermediateResult("bad", None, 1, 1),
             TellIntermediateResult("retried", None, 0, 0),
@@ -585,8 +586,8 @@ async def test_an_assessor_judges_again_and_nobody_heeds_it(make: Make) -> None:
     assert verdict.trial_id == "bad"
     lines = [line for line in log_of(process).splitlines() if line.startswith(("judge", "end"))]
     assert lines == [
-        "judge bad [3]",
         "judge retried [1]",
+        "judge bad [3]",
         "judge retried [1, 2]",
         "end retried False",
         "judge retried [0]",

@@ -25,7 +25,6 @@ class BuiltIn:
         arguments: What each of its arguments has to be; empty for a registered one.
         aliases: Its other names.
         fixed_arguments: Arguments that its class gets beside the user's.
-        needed_arguments: The arguments that have no default.
         packages: What it imports that is not installed with the manager, by the names of the modules.
         extra: The extra of nni-manager that installs them.
         notice: What a person who chose it is to know, "" for nothing.
@@ -39,7 +38,6 @@ class BuiltIn:
     arguments: Mapping[str, Check]
     aliases: tuple[str, ...] = ()
     fixed_arguments: Mapping[str, Any] = field(default_factory=dict)
-    needed_arguments: tuple[str, ...] = ()
     packages: tuple[str, ...] = ()
     extra: str = ""
     notice: str = ""

@@ -6,17 +6,16 @@ from typing import Any
 
 import numpy as np
 
-from nni_manager.algorithms.built_in_tuner import BuiltInTuner, result_name
 from nni_manager.algorithms.hpo_utils import Deduplicator, deformat_parameters, format_search_space
 from nni_manager.algorithms.hpo_utils.formatting import format_known_parameters
 from nni_manager.algorithms.hpo_utils.parameter_spec import FormattedParameters
+from nni_manager.algorithms.learning_tuner import LearningTuner
 from nni_manager.algorithms.parzen.dimensions import Array, Dimensions
 from nni_manager.algorithms.parzen.history import History
-from nni_manager.algorithms.results import OptimizeMode, loss_of
-from nni_manager.algorithms.typehint import Parameters, SearchSpace, TrialMetric
+from nni_manager.algorithms.typehint import Parameters, SearchSpace
 
 
-class RowTuner(BuiltInTuner):
+class RowTuner(LearningTuner):
     """Base class of tuners that see trials as rows of numbers. A subclass has `_choose`.
 
     Failed and stopped trials without a result are not learned from; a result of NaN is the worst there is.
@@ -30,8 +29,7 @@ class RowTuner(BuiltInTuner):
     """
 
     def __init__(self, optimize_mode: str, seed: int | None) -> None:
-        super().__init__(seed)
-        self._mode = OptimizeMode(optimize_mode)
+        super().__init__(optimize_mode, seed)
         self._pending: dict[int, Array] = {}
         self._take_space({})
 
@@ -61,27 +59,6 @@ class RowTuner(BuiltInTuner):
         """Takes note that a trial runs with these parameters."""
         self._pending[parameter_id] = self._note(parameters)
 
-    def receive_trial_result(
-        self, parameter_id: int | None, parameters: Parameters, value: TrialMetric, **kwargs: Any
-    ) -> None:
-        """Learns a trial's result, also one of parameters that a user chose (`customized`)."""
-        try:
-            loss = loss_of(value, self._mode)
-        except RuntimeError as error:
-            self._ignore(result_name(parameter_id), error)
-            return
-        # The trial may have run with others than were proposed, so its parameters are those of the result.
-        was_pending = parameter_id is not None and self._pending.pop(parameter_id, None) is not None
-        if not (parameter_id is None or was_pending or kwargs.get("customized")):
-            self._ignore(result_name(parameter_id), "no such trial is running")
-        elif not self._learn(parameters, loss):
-            self._ignore(result_name(parameter_id), f"nothing of {parameters!r} is in the search space")
-
-    def trial_end(self, parameter_id: int | None, success: bool, **kwargs: Any) -> None:
-        """Forgets a trial that ended without a result."""
-        if parameter_id is not None:
-            self._pending.pop(parameter_id, None)
-
     def _choose(self, rng: np.random.Generator) -> FormattedParameters:
         """Returns the parameters to propose; known ones are replaced."""
         raise NotImplementedError
@@ -99,9 +76,11 @@ class RowTuner(BuiltInTuner):
         return self._dimensions.encode(chosen)
 
     def _learn(self, parameters: Parameters, loss: float) -> bool:
-        """Learns a result; returns False if the parameters have nothing of the search space."""
         row = self._note(parameters)
         if np.isnan(row).all():
             return False
         self._history.append(row, loss)
         return True
+
+    def _forget(self, parameter_id: int) -> bool:
+        return self._pending.pop(parameter_id, None) is not None

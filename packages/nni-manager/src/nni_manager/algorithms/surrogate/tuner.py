@@ -8,21 +8,20 @@ from typing import Any
 import numpy as np
 from threadpoolctl import ThreadpoolController
 
-from nni_manager.algorithms.built_in_tuner import BuiltInTuner, result_name
 from nni_manager.algorithms.hpo_utils import Deduplicator, deformat_parameters, format_search_space
 from nni_manager.algorithms.hpo_utils.formatting import format_known_parameters
 from nni_manager.algorithms.hpo_utils.parameter_spec import FormattedParameters
+from nni_manager.algorithms.learning_tuner import LearningTuner
 from nni_manager.algorithms.parzen.dimensions import Array
 from nni_manager.algorithms.parzen.history import History
-from nni_manager.algorithms.results import OptimizeMode, loss_of
 from nni_manager.algorithms.surrogate.encoder import Encoder
 from nni_manager.algorithms.tuners.random import suggest
-from nni_manager.algorithms.typehint import Parameters, SearchSpace, TrialMetric
+from nni_manager.algorithms.typehint import Parameters, SearchSpace
 
 _SAME = 1e-6
 
 
-class SurrogateTuner(BuiltInTuner):
+class SurrogateTuner(LearningTuner):
     """Base class of tuners that look for promising points in a model of the results.
 
     It starts with random points. A trial that runs is in `_pending`, a finished one in `_history`, both as
@@ -39,8 +38,7 @@ class SurrogateTuner(BuiltInTuner):
     """
 
     def __init__(self, optimize_mode: str, cold_start_num: int, seed: int | None) -> None:
-        super().__init__(seed)
-        self._mode = OptimizeMode(optimize_mode)
+        super().__init__(optimize_mode, seed)
         self._cold_start_num = cold_start_num
         self._pending: dict[int, Array] = {}
         self._take_space({})
@@ -74,29 +72,6 @@ class SurrogateTuner(BuiltInTuner):
     def restore_proposal(self, parameter_id: int, parameters: Parameters) -> None:
         """Takes note that a trial runs with these parameters."""
         self._start(parameter_id, parameters)
-
-    def receive_trial_result(
-        self, parameter_id: int | None, parameters: Parameters, value: TrialMetric, **kwargs: Any
-    ) -> None:
-        """Learns a trial's result, also one of parameters that a user chose (`customized`)."""
-        try:
-            loss = loss_of(value, self._mode)
-        except RuntimeError as error:
-            self._ignore(result_name(parameter_id), error)
-            return
-        was_pending = parameter_id is not None and parameter_id in self._pending
-        if parameter_id is not None:
-            self._end(parameter_id)
-        # The trial may have run with others than were proposed, so its parameters are those of the result.
-        if not (parameter_id is None or was_pending or kwargs.get("customized")):
-            self._ignore(result_name(parameter_id), "no such trial is running")
-        elif not self._learn(parameters, loss):
-            self._ignore(result_name(parameter_id), f"nothing of {parameters!r} is in the search space")
-
-    def trial_end(self, parameter_id: int | None, success: bool, **kwargs: Any) -> None:
-        """Forgets a trial that ended without a result."""
-        if parameter_id is not None:
-            self._end(parameter_id)
 
     def _choose(self, rng: np.random.Generator) -> FormattedParameters:
         """Returns the most promising parameters; there are `cold_start_num` results or more."""
@@ -137,9 +112,9 @@ class SurrogateTuner(BuiltInTuner):
         self._running[parameter_id] = parameters
         self._pending[parameter_id] = self._encoder.encode(self._note(parameters))
 
-    def _end(self, parameter_id: int) -> None:
+    def _forget(self, parameter_id: int) -> bool:
         self._running.pop(parameter_id, None)
-        self._pending.pop(parameter_id, None)
+        return self._pending.pop(parameter_id, None) is not None
 
     def _note(self, parameters: Parameters) -> FormattedParameters:
         """Notes parameters as proposed, and returns what of them is of the search space."""

@@ -8,14 +8,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from nni_manager.algorithms.built_in_tuner import BuiltInTuner, result_name
 from nni_manager.algorithms.hpo_utils import Deduplicator, deformat_parameters, format_search_space
 from nni_manager.algorithms.hpo_utils.deduplicator import parameters_name
 from nni_manager.algorithms.hpo_utils.formatting import format_known_parameters
 from nni_manager.algorithms.hpo_utils.parameter_spec import FormattedParameters, ParameterKey, ParameterSpec
-from nni_manager.algorithms.results import OptimizeMode, loss_of
+from nni_manager.algorithms.learning_tuner import LearningTuner
 from nni_manager.algorithms.tuners.random import suggest, suggest_parameter
-from nni_manager.algorithms.typehint import Parameters, SearchSpace, TrialMetric
+from nni_manager.algorithms.typehint import Parameters, SearchSpace
 
 _MUTATIONS = 20
 _FAR = 0.5
@@ -38,7 +37,7 @@ class Individual(NamedTuple):
     loss: float
 
 
-class EvolutionTuner(BuiltInTuner):
+class EvolutionTuner(LearningTuner):
     """Lets a population evolve: of two individuals the worse dies, and the better has a mutated child.
 
     Real et al., "Large-Scale Evolution of Image Classifiers", ICML 2017, section 3.1: two individuals are
@@ -64,8 +63,7 @@ class EvolutionTuner(BuiltInTuner):
     def __init__(
         self, optimize_mode: str = "maximize", population_size: int = 32, seed: int | None = None
     ) -> None:
-        super().__init__(seed)
-        self._mode = OptimizeMode(optimize_mode)
+        super().__init__(optimize_mode, seed)
         self._population_size = population_size
         self._population: list[Individual] = []
         self._running: dict[int, FormattedParameters] = {}
@@ -77,7 +75,7 @@ class EvolutionTuner(BuiltInTuner):
         self._take_space(search_space)
         self._population, self._running = [], {}
         for individual in population:
-            self._join(deformat_parameters(individual.parameters, old_space), individual.loss)
+            self._learn(deformat_parameters(individual.parameters, old_space), individual.loss)
         for parameter_id, chosen in running.items():
             self._running[parameter_id] = self._note(deformat_parameters(chosen, old_space))
 
@@ -103,26 +101,6 @@ class EvolutionTuner(BuiltInTuner):
         _, loser = self._tournament(self._rng(parameter_id))
         self._start(parameter_id, parameters, loser)
 
-    def receive_trial_result(
-        self, parameter_id: int | None, parameters: Parameters, value: TrialMetric, **kwargs: Any
-    ) -> None:
-        """Lets a finished trial join the population, also one of parameters that a user chose."""
-        try:
-            loss = loss_of(value, self._mode)
-        except RuntimeError as error:
-            self._ignore(result_name(parameter_id), error)
-            return
-        was_running = parameter_id is not None and self._running.pop(parameter_id, None) is not None
-        if not (parameter_id is None or was_running or kwargs.get("customized")):
-            self._ignore(result_name(parameter_id), "no such trial is running")
-        elif not self._join(parameters, loss):
-            self._ignore(result_name(parameter_id), f"nothing of {parameters!r} is in the search space")
-
-    def trial_end(self, parameter_id: int | None, success: bool, **kwargs: Any) -> None:
-        """Forgets a trial that ended without a result; a random one will take its place."""
-        if parameter_id is not None:
-            self._running.pop(parameter_id, None)
-
     def _take_space(self, search_space: SearchSpace) -> None:
         self._space = format_search_space(search_space)
         self._deduplicator = Deduplicator(self._space)
@@ -145,8 +123,11 @@ class EvolutionTuner(BuiltInTuner):
         if loser is not None:
             del self._population[loser]
 
-    def _join(self, parameters: Parameters, loss: float) -> bool:
-        """Adds an individual; returns False if its parameters have nothing of the search space."""
+    def _forget(self, parameter_id: int) -> bool:
+        return self._running.pop(parameter_id, None) is not None
+
+    def _learn(self, parameters: Parameters, loss: float) -> bool:
+        """Lets a finished trial join the population; returns False if it has nothing of the search space."""
         chosen = self._note(parameters)
         if not chosen:
             return False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 from nni_manager.engine.active_trial import ActiveTrial, ended_record, failure
 from nni_manager.engine.effects import TellFinalResult, TellTrialEnd
@@ -53,6 +54,18 @@ def _tell_result_of_failure(state: State, step: Step, record: TrialRecord) -> No
     value = result_of_failure(state.limits.failed_trial_result, state.experiment.optimize_mode, state.results)
     if value is None:
         return
+    tell_final_result(step, record, value, stands_in=True)
+
+
+def tell_final_result(step: Step, record: TrialRecord, value: Any, *, stands_in: bool = False) -> None:
+    """Tells the tuner a trial's final result.
+
+    Args:
+        step: Gets the call.
+        record: The trial.
+        value: The result.
+        stands_in: Whether it stands for one that a failed trial has not.
+    """
     step.tell_tuner(
         lambda number: TellFinalResult(
             number,
@@ -60,8 +73,8 @@ def _tell_result_of_failure(state: State, step: Step, record: TrialRecord) -> No
             record.parameter_id,
             record.parameters,
             value,
-            record.parameter_id is None,
-            stands_in=True,
+            customized=record.parameter_id is None,
+            stands_in=stands_in,
         )
     )
 

@@ -10,7 +10,6 @@ from nni_manager.engine.clock import set_deadline
 from nni_manager.engine.effects import (
     AcknowledgeReports,
     SaveMetrics,
-    TellFinalResult,
     TellIntermediateResult,
 )
 from nni_manager.engine.failures import count_failure
@@ -18,7 +17,7 @@ from nni_manager.engine.objective import with_result
 from nni_manager.engine.records import MetricRecord
 from nni_manager.engine.state import State, Step
 from nni_manager.engine.statuses import MetricKind, TrialStatus
-from nni_manager.engine.trial_ends import close_trial, may_retry, retry
+from nni_manager.engine.trial_ends import close_trial, may_retry, retry, tell_final_result
 
 
 def trial_started(state: State, step: Step, event: events.TrialStarted) -> None:
@@ -88,13 +87,4 @@ def _take_final_result(state: State, step: Step, trial: ActiveTrial, metric: Met
     record = trial.record = with_final_result(trial.record, metric)
     step.save_trial(record)
     state.results = with_result(state.results, record.objective)
-    step.tell_tuner(
-        lambda number: TellFinalResult(
-            number,
-            record.trial_id,
-            record.parameter_id,
-            record.parameters,
-            metric.value,
-            record.parameter_id is None,
-        )
-    )
+    tell_final_result(step, record, metric.value)

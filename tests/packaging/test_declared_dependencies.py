@@ -39,11 +39,15 @@ def _packages() -> dict[str, set[str]]:
     return found
 
 
-def _imported_modules(folder: Path, extra: bool) -> set[str]:
-    """Returns what the modules import: those in folders named testing, for the extra, or all others."""
+def _imported_modules(folder: Path, part: str) -> set[str]:
+    """Returns what the modules of a part import: "testing", "algorithms", or "required" for all others.
+
+    Templates are text that users get; they are no part of the package that runs.
+    """
     found = set()
     for path in folder.rglob("*.py"):
-        if ("testing" in path.relative_to(folder).parts) != extra:
+        folders = set(path.relative_to(folder).parts)
+        if "templates" in folders or (folders & {"testing", "algorithms"} or {"required"}) != {part}:
             continue
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Import):
@@ -67,8 +71,11 @@ def _normal(name: str) -> str:
 PACKAGES = _packages()
 
 
-def _closure(name: str, extra: bool) -> set[str]:
-    """Returns a distribution's own name, what it declares, and what grpcio-status and ours bring along."""
+def _closure(name: str, part: str) -> set[str]:
+    """Returns a distribution's own name, what it declares, and what grpcio-status and ours bring along.
+
+    The extras of single algorithms count where algorithms are, and that of tests where those are.
+    """
     found: set[str] = set()
     waiting = [name]
     while waiting:
@@ -78,18 +85,19 @@ def _closure(name: str, extra: bool) -> set[str]:
         found.add(current)
         if current.startswith("nni-") or current == "grpcio-status":
             for requirement in requires(current) or []:
-                if "extra ==" not in requirement or extra:
+                extra = re.search(r"extra == ['\"]([^'\"]+)", requirement)
+                if extra is None or (part != "required" and (extra[1] == "testing") == (part == "testing")):
                     waiting.append(_normal(re.split(r"[^A-Za-z0-9._-]", requirement)[0]))
     return found
 
 
-@pytest.mark.parametrize("extra", [False, True], ids=["required", "testing"])
+@pytest.mark.parametrize("part", ["required", "algorithms", "testing"])
 @pytest.mark.parametrize("name", SOURCES)
-def test_a_package_imports_only_what_it_declares(name: str, extra: bool) -> None:
-    declared = _closure(name, extra)
+def test_a_package_imports_only_what_it_declares(name: str, part: str) -> None:
+    declared = _closure(name, part)
     missing = {
         module
-        for module in _imported_modules(SOURCES[name], extra)
+        for module in _imported_modules(SOURCES[name], part)
         if module.split(".")[0] not in sys.stdlib_module_names and not _distributions_of(module) & declared
     }
     assert not missing

@@ -6,6 +6,7 @@ import pytest
 from nni_manager.engine.events import Event, TrainingServiceFailed, TrialWaits
 from nni_manager.training import courier_connection
 from nni_manager.training.courier_connection import MAX_DEATHS, CourierConnection
+from nni_manager.training.interface import TrainingServiceError
 
 
 class DyingCourier:
@@ -58,6 +59,49 @@ async def test_couriers_that_die_at_once_are_given_up(scene: Scene) -> None:
     assert isinstance(failure, TrainingServiceFailed)
     assert f"ended {MAX_DEATHS} times in a row: killed by signal 9" in failure.message
     await scene.connection.close()
+
+
+class StillbornCourier(DyingCourier):
+    """Dies before it says a word."""
+
+    def __init__(self) -> None:
+        self._words = []
+
+
+class LastingCourier(DyingCourier):
+    """Says that it works, and lives."""
+
+    async def read(self) -> bytes:
+        return self._words.pop() if self._words else await asyncio.Future()
+
+
+async def test_a_first_courier_that_dies_is_started_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(courier_connection, "_LONGEST_PAUSE", 0.0)
+    couriers = [LastingCourier(), StillbornCourier(), StillbornCourier()]
+    events: list[Event] = []
+
+    async def opened() -> DyingCourier:
+        return couriers.pop()
+
+    connection = CourierConnection(opened, events.append)
+    await connection.open()
+    assert couriers == []
+    assert events == []
+    await connection.close()
+
+
+async def test_first_couriers_that_all_die_are_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(courier_connection, "_LONGEST_PAUSE", 0.0)
+    couriers: list[StillbornCourier] = []
+
+    async def opened() -> StillbornCourier:
+        couriers.append(StillbornCourier())
+        return couriers[-1]
+
+    connection = CourierConnection(opened, lambda event: None)
+    with pytest.raises(TrainingServiceError, match="cannot be started: killed by signal 9"):
+        await connection.open()
+    assert len(couriers) == MAX_DEATHS
 
 
 async def test_couriers_that_lived_long_are_always_replaced(

@@ -55,6 +55,10 @@ class CourierProcess(Protocol):
 OpenCourier = Callable[[], Awaitable[CourierProcess]]
 
 
+class _CourierDiedError(TrainingServiceError):
+    """A courier ended before it said that it works."""
+
+
 @dataclass
 class _Watched:
     """A trial whose end was not told yet.
@@ -92,13 +96,13 @@ class CourierConnection:
         self._task: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
-        """Starts the first courier.
+        """Starts the first courier, again if it dies.
 
         Raises:
             TrainingServiceError: It does not work.
         """
         try:
-            process = await self._open_ready()
+            process = await self._open_first()
         except (OSError, TrainingServiceError) as error:
             raise TrainingServiceError(
                 f"the courier, which runs the trials, cannot be started: {error}"
@@ -170,6 +174,20 @@ class CourierConnection:
         if self._process is not None:
             self._process.write(command)
 
+    async def _open_first(self) -> CourierProcess:
+        while True:
+            try:
+                return await self._open_ready()
+            except _CourierDiedError as death:
+                self._deaths += 1
+                if self._deaths >= MAX_DEATHS:
+                    raise
+                logger.warning("the courier ended (%s) before it had begun; it is started again", death)
+                await self._pause()
+
+    async def _pause(self) -> None:
+        await asyncio.sleep(min(_FIRST_PAUSE * 2 ** (self._deaths - 1), _LONGEST_PAUSE))
+
     async def _open_ready(self) -> CourierProcess:
         process = await self._open_courier()
         self._unfinished = b""
@@ -184,7 +202,7 @@ class CourierConnection:
             await process.stop(0)
             raise
         if line is None:
-            raise TrainingServiceError(await process.stop(END_SECONDS))
+            raise _CourierDiedError(await process.stop(END_SECONDS))
         name, content = messages.parse_event(line)
         if name != "ready":
             await process.stop(0)
@@ -237,7 +255,7 @@ class CourierConnection:
                 message = f"the courier, which runs the trials, ended {self._deaths} times in a row: {how}"
                 self._emit(TrainingServiceFailed(message, at=time.time()))
                 return None
-            await asyncio.sleep(min(_FIRST_PAUSE * 2 ** (self._deaths - 1), _LONGEST_PAUSE))
+            await self._pause()
             try:
                 return await self._open_ready()
             except (OSError, ValueError, TrainingServiceError) as error:

@@ -101,6 +101,14 @@ def test_arguments_within_arguments_and_those_of_an_advisor(nnictl: Any, written
     assert line.endswith(": advisor.classArgs.R: R is 0; it should be an integer of at least 1")
 
 
+def test_what_a_person_is_to_know_of_a_tuner_is_a_warning(nnictl: Any, written: Callable[..., str]) -> None:
+    captured = nnictl("config", "check", written(tuner={"name": "tpe_LEGACY"}))
+    assert captured.err == "WARNING: TPE_legacy is TPE here; the name TPE has more settings\n"
+    assert captured.out == "experiment.yml is a valid configuration\n"
+    found = json.loads(nnictl("config", "check", "experiment.yml", "--json").out)
+    assert found["warnings"] == ["TPE_legacy is TPE here; the name TPE has more settings"]
+
+
 def test_a_class_whose_module_is_not_there(nnictl: Any, written: Callable[..., str], home: Path) -> None:
     own = {"className": "own_tuner.Own", "codeDirectory": "."}
     lines = nnictl("config", "check", written(tuner=own), exit_code=1).err.splitlines()

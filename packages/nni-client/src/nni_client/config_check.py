@@ -46,7 +46,9 @@ def check_file(path: Path) -> CheckedFile:
     problems += start_problems(config)
     warnings = list(given.warnings())
     try:
-        problems += [config._located(problem) for problem in _argument_problems(config)]
+        found, notices = _named_algorithms(config)
+        problems += [config._located(problem) for problem in found]
+        warnings += notices
     except (RuntimeError, RegistryError) as error:
         warnings.append(f"the arguments of tuner and assessor are not checked: {error}")
     return CheckedFile(sorted(problems, key=lambda problem: problem.line), warnings)
@@ -71,18 +73,21 @@ def _algorithm_problems(config: ExperimentConfig) -> list[Problem]:
     return problems
 
 
-def _argument_problems(config: ExperimentConfig) -> list[Problem]:
-    """Returns what is wrong with the arguments of algorithms that are chosen by name."""
+def _named_algorithms(config: ExperimentConfig) -> tuple[list[Problem], list[str]]:
+    """Returns what is wrong with algorithms that are chosen by name, and what a person is to know of them."""
     chosen: dict[str, AlgorithmConfig] = {}
     for kind in _KINDS:
         algorithm = getattr(config, kind)
         if algorithm is not None and algorithm.name:
             chosen[kind] = algorithm
     if not chosen:
-        return []
+        return [], []
     use = {kind: {"name": it.name, "class_args": it.class_args} for kind, it in chosen.items()}
-    found: dict[str, Any] = ask({"use": use, "search_space": config.search_space})["problems"]
-    return [_placed(kind, chosen[kind], text) for kind, texts in found.items() for text in texts]
+    found: dict[str, Any] = ask({"use": use, "search_space": config.search_space})
+    problems = [
+        _placed(kind, chosen[kind], text) for kind, texts in found["problems"].items() for text in texts
+    ]
+    return problems, [notice for notice in found["notices"].values() if notice]
 
 
 def _placed(kind: str, algorithm: AlgorithmConfig, text: str) -> Problem:

@@ -6,8 +6,8 @@ It reads one JSON object from standard input and writes one to standard output:
 
 - {"list": true} is answered with {"algorithms": [...]}, as `AlgoMeta.dump` has them, with algoType.
 - {"register": [...]}, descriptions with algoType, is answered with {"problems": [...]}: why they do not work.
-- {"use": {"tuner": {"name", "class_args"}, ...}, "search_space": ...} is answered with {"problems": {...}},
-  by "tuner" and "assessor".
+- {"use": {"tuner": {"name", "class_args"}, ...}, "search_space": ...} is answered with {"problems": {...},
+  "notices": {...}}, both by "tuner" and "assessor"; a notice is "" where there is nothing to know.
 - {"validate": description, "kind": ..., "arguments": {...}} is answered with {"problems": [...]}.
 """
 
@@ -20,7 +20,7 @@ from typing import Any
 
 from nni_manager.algorithms.advisor.base import MsgDispatcherBase
 from nni_manager.algorithms.package_utils import AlgoMeta, get_all_algo_meta, load_class
-from nni_manager.algorithms.registry import check_algorithm
+from nni_manager.algorithms.registry import algorithm_notice, check_algorithm
 
 _METHODS = {
     "tuner": ("generate_multiple_parameters", "receive_trial_result", "update_search_space"),
@@ -41,7 +41,8 @@ def answer(request: dict[str, Any]) -> dict[str, Any]:
             kind: check_algorithm(kind, given["name"], given.get("class_args"), space)
             for kind, given in request["use"].items()
         }
-        return {"problems": found}
+        notices = {kind: algorithm_notice(kind, given["name"]) for kind, given in request["use"].items()}
+        return {"problems": found, "notices": notices}
     meta = AlgoMeta.load(request["validate"], request["kind"])
     return {"problems": validator_problems(meta, request["arguments"])}
 

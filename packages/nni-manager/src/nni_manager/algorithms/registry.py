@@ -73,6 +73,14 @@ def find_algorithm(kind: str, name: str) -> BuiltIn:
     raise LookupError(f"{kind} {name!r} is unknown; {hint}available are: {available}")
 
 
+def algorithm_notice(kind: str, name: str) -> str:
+    """Returns what a person who chose an algorithm is to know; "" for nothing, and if it is unknown."""
+    try:
+        return find_algorithm(kind, name).notice
+    except (LookupError, RegistryError):
+        return ""
+
+
 def _registered(kind: str, name: str) -> AlgoMeta | None:
     """Returns the registered algorithm of a name that is not built in, or None."""
     if any(_has_name(built_in, name) for built_in in built_in_algorithms(kind)):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from nni_config import ExperimentConfig, InvalidConfigError, start_problems
 
-from nni_manager.algorithms.registry import check_algorithm, find_algorithm
+from nni_manager.algorithms.registry import algorithm_notice, check_algorithm
 from nni_manager.experiments import errors
 
 
@@ -30,5 +30,5 @@ def checked_config(config: ExperimentConfig) -> ExperimentConfig:
 def algorithm_notices(config: ExperimentConfig) -> tuple[str, ...]:
     """Returns what a person is to know of the algorithms of a valid configuration."""
     chosen = (("tuner", config.tuner), ("assessor", config.assessor))
-    found = [find_algorithm(kind, it.name).notice for kind, it in chosen if it is not None and it.name]
+    found = [algorithm_notice(kind, it.name) for kind, it in chosen if it is not None and it.name]
     return tuple(notice for notice in found if notice)

@@ -14,6 +14,10 @@ def test_the_ids_are_those_of_the_environment(inside: Any) -> None:
     assert nni.get_sequence_id() == 7
 
 
+def test_the_output_directory_is_that_of_the_environment(inside: Any) -> None:
+    assert nni.get_output_directory() == str(inside.output)
+
+
 def test_every_call_returns_the_same_parameters_in_an_object_of_its_own(inside: Any) -> None:
     first = nni.get_next_parameter()
     first.clear()

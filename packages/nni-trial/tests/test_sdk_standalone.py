@@ -123,3 +123,10 @@ def test_the_ids_outside_a_trial(outside: None) -> None:
         "STANDALONE",
         0,
     )
+
+
+def test_the_output_directory_outside_a_trial_is_the_working_directory(
+    outside: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert nni.get_output_directory() == str(tmp_path)

@@ -8,6 +8,7 @@ from nni.trial import get_current_parameter as get_current_parameter
 from nni.trial import get_experiment_id as get_experiment_id
 from nni.trial import get_next_parameter as get_next_parameter
 from nni.trial import get_next_parameters as get_next_parameters
+from nni.trial import get_output_directory as get_output_directory
 from nni.trial import get_sequence_id as get_sequence_id
 from nni.trial import get_trial_id as get_trial_id
 from nni.trial import report_final_result as report_final_result

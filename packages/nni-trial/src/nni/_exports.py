@@ -23,6 +23,7 @@ _HOMES = {
     "get_experiment_id": "nni.trial",
     "get_trial_id": "nni.trial",
     "get_sequence_id": "nni.trial",
+    "get_output_directory": "nni.trial",
     "Experiment": "nni.experiment",
     "ClassArgsValidator": "nni.utils",
     "dump": "nni.common.serializer",

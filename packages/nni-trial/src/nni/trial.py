@@ -22,6 +22,7 @@ __all__ = [
     "get_experiment_id",
     "get_next_parameter",
     "get_next_parameters",
+    "get_output_directory",
     "get_sequence_id",
     "get_trial_id",
     "report_final_result",
@@ -156,6 +157,15 @@ def get_trial_id() -> str:
 def get_sequence_id() -> int:
     """Returns the trial's number in its experiment, from 0; 0 outside a trial."""
     return int(os.environ.get("NNI_TRIAL_SEQ_ID", "0"))
+
+
+def get_output_directory() -> str:
+    """Returns the folder for the trial's files, which exists; outside a trial, the working directory.
+
+    The experiment keeps what is in it, wherever the trial ran. What is in its folder `checkpoints` is removed
+    again as the experiment's keep_best_checkpoints and keep_last_checkpoints say.
+    """
+    return os.environ.get("NNI_OUTPUT_DIR") or os.getcwd()
 
 
 def overwrite_intermediate_seq(value: int) -> None:

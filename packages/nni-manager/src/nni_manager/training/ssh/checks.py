@@ -51,6 +51,7 @@ async def check_machine(
         clock_tolerance: How many seconds its clock may differ from ours.
 
     Raises:
-        TrainingServiceError: With all that is wrong, a sentence a line; SshProblem if the connection was lost.
+        TrainingServiceError: With all that is wrong, a sentence a line.
+        SshError: The connection was lost (Phase.LOST).
     """
     raise NotImplementedError

@@ -39,7 +39,7 @@ class SshConnection:
         """Connects and signs in.
 
         Raises:
-            SshProblem: The machine cannot be reached, is not the one it says it is, or refuses the user.
+            SshError: The machine cannot be reached, is not the one it says it is, or refuses the user.
         """
         raise NotImplementedError
 
@@ -65,7 +65,7 @@ class SshConnection:
             check: Whether an exit code other than 0 is a problem.
 
         Raises:
-            SshProblem: The connection was lost (Phase.LOST), no command can be run, it took too long, or it
+            SshError: The connection was lost (Phase.LOST), no command can be run, it took too long, or it
                 failed and check is set; then with the last line of its stderr.
         """
         raise NotImplementedError
@@ -74,7 +74,7 @@ class SshConnection:
         """Starts a command for `/bin/sh` and returns once it runs; nothing limits its time.
 
         Raises:
-            SshProblem: The connection was lost (Phase.LOST), or no command can be run.
+            SshError: The connection was lost (Phase.LOST), or no command can be run.
         """
         raise NotImplementedError
 
@@ -87,7 +87,7 @@ class SshConnection:
             progress: Is told how far it is.
 
         Raises:
-            SshProblem: The file cannot be written there, or the connection was lost (Phase.LOST).
+            SshError: The file cannot be written there, or the connection was lost (Phase.LOST).
             OSError: The file here cannot be read.
         """
         raise NotImplementedError
@@ -105,7 +105,7 @@ class SshConnection:
 
         Raises:
             FileNotFoundError: There is no such file there.
-            SshProblem: The file cannot be read there, or the connection was lost (Phase.LOST).
+            SshError: The file cannot be read there, or the connection was lost (Phase.LOST).
             OSError: The file here cannot be written.
         """
         raise NotImplementedError

@@ -67,12 +67,13 @@ def ssh_target(
         user: Whom to sign in as.
         port: The port of its SSH server; the usual one gives way to that of ~/.ssh/config.
         password: The password to sign in with.
-        key_file: The private key to sign in with, None for those of ~/.ssh/config, the agent's and the usual ones.
+        key_file: The private key to sign in with, None for those of ~/.ssh/config and the agent, and the
+            usual ones.
         passphrase: What the private key is locked with.
         new_host_keys: What to do with the key of a machine that is not known yet.
         connect_timeout: How long each step of connecting may take, in seconds.
 
     Raises:
-        SshProblem: ~/.ssh/config cannot be read or understood.
+        SshError: ~/.ssh/config cannot be read or understood.
     """
     raise NotImplementedError

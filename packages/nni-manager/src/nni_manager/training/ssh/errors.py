@@ -26,7 +26,7 @@ class Phase(str, Enum):
     """Keeping the connection; another one may work."""
 
 
-class SshProblem(TrainingServiceError):
+class SshError(TrainingServiceError):
     """A machine cannot be used as asked; the text is one sentence that begins with the machine's name.
 
     Attributes:

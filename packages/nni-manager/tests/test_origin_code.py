@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from nni_manager.origin import code_state
-from nni_manager.origin.code_files import code_paths
+from nni_manager.code_folder.code_files import code_paths
 from nni_manager.origin.code_state import CodeState, change_warning
 
 names = st.text(

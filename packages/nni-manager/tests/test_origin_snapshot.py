@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from nni_manager.origin import snapshot
-from nni_manager.origin.links import link_text_inside
+from nni_manager.code_folder.links import link_text_inside
 from nni_manager.origin.snapshot import SnapshotError, take_snapshot
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from nni_manager.origin.code_files import CodePath, Kind, code_paths
+from nni_manager.code_folder.code_files import CodePath, Kind, code_paths
 
 MOST_FILES = 10_000
 """Of a folder with more files those nearest to its top are looked at."""

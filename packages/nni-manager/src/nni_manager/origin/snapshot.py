@@ -8,8 +8,8 @@ import secrets
 import shutil
 from pathlib import Path
 
-from nni_manager.origin.code_files import NEVER_CODE, CodePath, Kind, code_paths, is_environment
-from nni_manager.origin.links import link_text_inside
+from nni_manager.code_folder.code_files import NEVER_CODE, CodePath, Kind, code_paths, is_environment
+from nni_manager.code_folder.links import link_text_inside
 
 MOST_FILES = 10_000
 MOST_BYTES = 1 << 30

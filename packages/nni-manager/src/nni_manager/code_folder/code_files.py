@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
-from nni_manager.origin.ignore_rules import ignore_rules
+from nni_manager.code_folder.ignore_rules import ignore_rules
 
 NEVER_CODE = frozenset({".git", "__pycache__"})
 """Names of what is never code."""

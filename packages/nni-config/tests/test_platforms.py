@@ -232,7 +232,13 @@ RULES: list[tuple[str, str, Any, str, str]] = [
     ("remote", "machineList.0.password", f"{SECRET}\0", "machine_list[0].password", "null character"),
     ("remote", "machineList.0.password", "", "machine_list[0].password", "is blank"),
     ("remote", "machineList.0.password", "${PASSWORD}", "machine_list[0].password", "placeholder"),
-    ("remote", "machineList.0.password", ..., "machine_list[0].ssh_key_file", "or a password instead"),
+    ("remote", "machineList.0.trialConcurrency", 0, "machine_list[0].trial_concurrency", "above 0"),
+    ("remote", "connectTimeout", "soon", "connect_timeout", "not a duration"),
+    ("remote", "newHostKeys", "ask", "new_host_keys", "'accept' or 'refuse'"),
+    ("remote", "outsideLinks", "follow", "outside_links", "'copy' or 'refuse'"),
+    ("remote", "maxCodeSize", 0, "max_code_size", "not above 0"),
+    ("remote", "outputFiles", [1], "output_files", "list of texts"),
+    ("remote", "outputFiles", [" "], "output_files", "list of texts"),
     ("remote", "machineList.0.gpuIndices", "0,0", "machine_list[0].gpu_indices", "Duplication"),
     ("remote", "machineList.0.gpuIndices", -1, "machine_list[0].gpu_indices", "Negative"),
     ("remote", "machineList.0.useActiveGpu", "maybe", "machine_list[0].use_active_gpu", "true or false"),
@@ -330,7 +336,8 @@ def test_the_key_of_a_machine(code_directory: Path, tmp_path: Path, monkeypatch:
     monkeypatch.setenv("HOME", str(tmp_path))
     key = tmp_path / ".ssh" / "id_rsa"
     service = changed(SERVICES["remote"], "machineList.0.password", ...)
-    assert f'"{key}" is not a file' in str(problems_of_service(code_directory, service))
+    named = changed(service, "machineList.0.sshKeyFile", "~/.ssh/id_ed25519")
+    assert 'id_ed25519" is not a file' in str(problems_of_service(code_directory, named))
     key.parent.mkdir()
     key.write_text("key")
     (machine,) = experiment(code_directory, service).json()["trainingService"]["machineList"]
@@ -516,7 +523,7 @@ def test_a_machine_may_be_added_later(code_directory: Path) -> None:
     assert "did you mean host" in str(problems_of(config))
 
 
-@pytest.mark.parametrize("platform", [name for name in SERVICES if name != "local"])
+@pytest.mark.parametrize("platform", [name for name in SERVICES if name not in ("local", "remote")])
 def test_c5_starting_what_is_not_run_says_what_to_use(code_directory: Path, platform: str) -> None:
     config = experiment(code_directory, SERVICES[platform]).canonical_copy()
     (problem,) = start_problems(config)
@@ -526,20 +533,46 @@ def test_c5_starting_what_is_not_run_says_what_to_use(code_directory: Path, plat
     assert "platform: local" in problem.message
 
 
-def test_c5_other_things_that_are_not_run(code_directory: Path) -> None:
+def test_c5_shared_storage_needs_other_machines(code_directory: Path) -> None:
     local = experiment(code_directory, {"platform": "local"}).canonical_copy()
     assert start_problems(local) == []
     local.shared_storage = NFS_STORAGE
     assert [problem.path for problem in start_problems(local)] == [("shared_storage",)]
-    for of_experiment, of_service, path in (
-        (1, None, ("trial_gpu_number",)),
-        (None, 1, ("training_service", "trial_gpu_number")),
-    ):
-        service = LocalConfig(use_active_gpu=True, trial_gpu_number=of_service)
-        given = experiment(code_directory, service, trial_gpu_number=of_experiment)
-        assert [problem.path for problem in start_problems(given.canonical_copy())] == [path]
-    several = experiment(code_directory, [LocalConfig(), LocalConfig()]).canonical_copy()
-    assert [problem.path for problem in start_problems(several)] == [("training_service",)]
+    both = experiment(code_directory, [LocalConfig(), SERVICES["remote"]], shared_storage=NFS_STORAGE)
+    assert start_problems(both.canonical_copy()) == []
+
+
+def test_a_key_that_nobody_named_need_not_be_there(
+    code_directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An agent, or ~/.ssh/config, may have one; a key that is named has to exist."""
+    monkeypatch.setenv("HOME", str(code_directory))
+    service = changed(SERVICES["remote"], "machineList.0.password", ...)
+    canonical = experiment(code_directory, service).canonical_copy()
+    assert canonical.training_service.machine_list[0].ssh_key_file is None
+    named = changed(service, "machineList.0.sshKeyFile", "~/.ssh/mine")
+    (found,) = problems_of_service(code_directory, named).values()
+    assert "is not a file; allowed is a private key, or a password instead" in found
+    key = code_directory / ".ssh" / "id_rsa"
+    key.parent.mkdir()
+    key.write_text("")
+    canonical = experiment(code_directory, service).canonical_copy()
+    assert canonical.training_service.machine_list[0].ssh_key_file == str(key)
+
+
+@pytest.mark.parametrize("url", ["", "ftp://a", "https://", "https://a?sig=1", "a.blob.core.windows.net"])
+def test_the_url_of_a_storage_account(code_directory: Path, url: str) -> None:
+    storage = {**BLOB_STORAGE, "storageAccountUrl": url}
+    assert "shared_storage.storage_account_url" in problems_of(
+        experiment(code_directory, {"platform": "local"}, shared_storage=storage)
+    )
+
+
+def test_a_storage_account_has_one_secret(code_directory: Path) -> None:
+    storage = {**BLOB_STORAGE, "storageSasToken": "sig"}
+    assert "shared_storage.storage_sas_token" in problems_of(
+        experiment(code_directory, {"platform": "local"}, shared_storage=storage)
+    )
 
 
 def test_c5_the_virtual_cluster_is_none_unless_set() -> None:

@@ -63,6 +63,9 @@ BY_NAME = {
     "trial_stop_grace_period": durations,
     "memory_size": sizes,
     "trial_memory_size": sizes,
+    "output_files": st.lists(st.sampled_from(["*", "!a", "plots/**"]), max_size=2),
+    **dict.fromkeys(("connect_timeout", "unreachable_limit"), durations),
+    **dict.fromkeys(("max_code_size", "max_output_size"), sizes),
     "initial_parameters": st.lists(objects, min_size=1, max_size=3),
 }
 
@@ -158,6 +161,7 @@ MACHINE = {
         "gpuIndices": indices,
         "pythonPath": names,
         "sshPassphrase": names,
+        "trialConcurrency": whole,
     },
 }
 ROLE = {"command": names, "cpuNumber": whole, "memorySize": sizes, "gpuNumber": st.integers(0, 8)}
@@ -171,7 +175,13 @@ STORAGE = st.fixed_dictionaries({"storageType": st.just("nfs"), "server": hosts,
     )
 )
 VALID: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
-    "local": ({}, {"useActiveGpu": st.booleans(), "gpuIndices": indices, "reuseMode": st.booleans()}),
+    "local": (
+        {},
+        {
+            **{"useActiveGpu": st.booleans(), "gpuIndices": indices, "reuseMode": st.booleans()},
+            "trialConcurrency": whole,
+        },
+    ),
     "remote": (
         {
             "machineList": st.lists(
@@ -180,7 +190,15 @@ VALID: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
                 max_size=2,
             )
         },
-        {"reuseMode": st.booleans()},
+        {
+            **dict.fromkeys(("reuseMode", "allowPartial", "keepRemoteFiles"), st.booleans()),
+            **dict.fromkeys(("connectTimeout", "unreachableLimit"), durations),
+            **dict.fromkeys(("maxCodeSize", "maxOutputSize"), sizes),
+            "trialConcurrency": whole,
+            "newHostKeys": st.sampled_from(["accept", "refuse"]),
+            "outsideLinks": st.sampled_from(["copy", "refuse"]),
+            "outputFiles": st.lists(st.sampled_from(["*", "!a", "plots/**"]), max_size=2),
+        },
     ),
     "openpai": (
         {
@@ -255,7 +273,7 @@ SHARED = st.fixed_dictionaries(
         "storageAccountName": names,
         "containerName": names,
     },
-    optional={"storageAccountKey": names},
+    optional={"storageAccountKey": names, "storageAccountUrl": st.just("http://127.0.0.1:10000/a")},
 )
 
 
@@ -293,6 +311,8 @@ def files(service: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, Any]]:
             "snapshotCode": st.booleans(),
             "maxTrialRetries": st.integers(0, 9),
             "maxFailedTrialNumber": whole,
+            "keepBestCheckpoints": whole,
+            "keepLastCheckpoints": whole,
             "initialParameters": st.lists(st.just({}), min_size=1, max_size=3),
         },
     )

@@ -56,6 +56,32 @@ local_services = st.builds(
     max_trial_number_per_gpu=int32s,
     gpu_indices=optional(indices),
     reuse_mode=st.booleans(),
+    trial_concurrency=optional(int32s),
+)
+sizes = st.sampled_from(["8gb", "1.5 mb"]) | int32s | st.floats(0.001, 1e6)
+machines = st.builds(
+    RemoteMachineConfig,
+    host=texts,
+    port=st.integers(1, 65535),
+    user=texts,
+    password=optional(texts),
+    gpu_indices=optional(indices),
+    python_path=optional(texts),
+    trial_concurrency=optional(int32s),
+)
+remote_services = st.builds(
+    RemoteConfig,
+    machine_list=st.lists(machines, min_size=1, max_size=3),
+    allow_partial=optional(st.booleans()),
+    trial_concurrency=optional(int32s),
+    connect_timeout=optional(durations),
+    unreachable_limit=optional(durations),
+    new_host_keys=optional(st.sampled_from(["accept", "refuse"])),
+    outside_links=optional(st.sampled_from(["copy", "refuse"])),
+    max_code_size=optional(sizes),
+    output_files=optional(st.lists(st.sampled_from(["*", "!a", "plots/**"]), max_size=3)),
+    max_output_size=optional(sizes),
+    keep_remote_files=optional(st.booleans()),
 )
 configs = st.builds(
     ExperimentConfig,
@@ -77,7 +103,8 @@ configs = st.builds(
     tuner_gpu_indices=optional(indices),
     tuner=optional(algorithms),
     assessor=optional(algorithms),
-    training_service=optional(local_services) | st.lists(local_services, min_size=2, max_size=3),
+    training_service=optional(local_services | remote_services)
+    | st.lists(local_services | remote_services, min_size=2, max_size=3),
     optimize_mode=optional(st.sampled_from(["maximize", "minimize"])),
     on_limit=optional(st.sampled_from(["finish", "stop"])),
     trial_stop_signal=optional(st.sampled_from(["SIGINT", "SIGTERM"])),
@@ -86,6 +113,8 @@ configs = st.builds(
     snapshot_code=optional(st.booleans()),
     max_trial_retries=optional(st.integers(0, 100)),
     max_failed_trial_number=optional(int32s),
+    keep_best_checkpoints=optional(int32s),
+    keep_last_checkpoints=optional(int32s),
     failed_trial_result=optional(
         st.sampled_from(["ignore", "worst"])
         | st.integers(-(2**60), 2**60)

@@ -84,6 +84,13 @@ CASES: dict[tuple[str, str], dict[str, Any]] = {
             "storageAccountKey": SECRET,
         }
     },
+    ("AzureBlobConfig", "storage_sas_token"): {
+        "sharedStorage": {
+            **{"storageType": "AzureBlob", "localMountPoint": "/mnt", "remoteMountPoint": "/mnt"},
+            **{"localMounted": "nnimount", "storageAccountName": SHOWN, "containerName": "a"},
+            "storageSasToken": SECRET,
+        }
+    },
     ("VaultConfig", "combination"): place(
         {"platform": "vault-of-this-test", "address": SHOWN, "combination": SECRET}
     ),
@@ -92,6 +99,8 @@ INHERITED = {
     ("CustomAlgorithmConfig", "token"),
     ("NfsConfig", "storage_account_key"),
     ("SharedStorageConfig", "storage_account_key"),
+    ("NfsConfig", "storage_sas_token"),
+    ("SharedStorageConfig", "storage_sas_token"),
 }
 """Fields that are tested with the class that is used for them."""
 

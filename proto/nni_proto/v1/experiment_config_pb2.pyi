@@ -52,6 +52,8 @@ class ExperimentConfig(google.protobuf.message.Message):
     MAX_FAILED_TRIAL_NUMBER_FIELD_NUMBER: builtins.int
     INITIAL_PARAMETERS_FIELD_NUMBER: builtins.int
     FAILED_TRIAL_RESULT_FIELD_NUMBER: builtins.int
+    KEEP_BEST_CHECKPOINTS_FIELD_NUMBER: builtins.int
+    KEEP_LAST_CHECKPOINTS_FIELD_NUMBER: builtins.int
     experiment_name: builtins.str
     """A name for people. Need not be unique."""
     experiment_type: builtins.str
@@ -92,6 +94,12 @@ class ExperimentConfig(google.protobuf.message.Message):
     """How often a trial is run again that died by a signal or with its machine."""
     max_failed_trial_number: builtins.int
     """After this many failed trials the experiment ends as ERROR."""
+    keep_best_checkpoints: builtins.int
+    """Of the trials' checkpoints, those of so many trials with the best results are kept. Unset with
+    the next one keeps all.
+    """
+    keep_last_checkpoints: builtins.int
+    """Of the trials' checkpoints, those of so many trials that ended last are kept."""
     @property
     def search_space(self) -> nni_proto.v1.value_pb2.Value:
         """The search space: an object of parameter name to {_type, _value} for built-in
@@ -172,9 +180,11 @@ class ExperimentConfig(google.protobuf.message.Message):
         max_failed_trial_number: builtins.int | None = ...,
         initial_parameters: collections.abc.Iterable[nni_proto.v1.value_pb2.Value] | None = ...,
         failed_trial_result: nni_proto.v1.value_pb2.Value | None = ...,
+        keep_best_checkpoints: builtins.int | None = ...,
+        keep_last_checkpoints: builtins.int | None = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["_debug", b"_debug", "_experiment_name", b"_experiment_name", "_experiment_type", b"_experiment_type", "_experiment_working_directory", b"_experiment_working_directory", "_log_level", b"_log_level", "_max_failed_trial_number", b"_max_failed_trial_number", "_max_trial_number", b"_max_trial_number", "_max_trial_retries", b"_max_trial_retries", "_nni_manager_ip", b"_nni_manager_ip", "_on_limit", b"_on_limit", "_optimize_mode", b"_optimize_mode", "_search_space_file", b"_search_space_file", "_snapshot_code", b"_snapshot_code", "_stop_on_early_failures", b"_stop_on_early_failures", "_trial_code_directory", b"_trial_code_directory", "_trial_command", b"_trial_command", "_trial_concurrency", b"_trial_concurrency", "_trial_gpu_number", b"_trial_gpu_number", "_trial_stop_signal", b"_trial_stop_signal", "_use_annotation", b"_use_annotation", "assessor", b"assessor", "debug", b"debug", "experiment_name", b"experiment_name", "experiment_type", b"experiment_type", "experiment_working_directory", b"experiment_working_directory", "failed_trial_result", b"failed_trial_result", "log_level", b"log_level", "max_experiment_duration", b"max_experiment_duration", "max_failed_trial_number", b"max_failed_trial_number", "max_trial_duration", b"max_trial_duration", "max_trial_number", b"max_trial_number", "max_trial_retries", b"max_trial_retries", "nni_manager_ip", b"nni_manager_ip", "on_limit", b"on_limit", "optimize_mode", b"optimize_mode", "search_space", b"search_space", "search_space_file", b"search_space_file", "shared_storage", b"shared_storage", "snapshot_code", b"snapshot_code", "stop_on_early_failures", b"stop_on_early_failures", "trial_code_directory", b"trial_code_directory", "trial_command", b"trial_command", "trial_concurrency", b"trial_concurrency", "trial_gpu_number", b"trial_gpu_number", "trial_stop_grace_period", b"trial_stop_grace_period", "trial_stop_signal", b"trial_stop_signal", "tuner", b"tuner", "use_annotation", b"use_annotation"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["_debug", b"_debug", "_experiment_name", b"_experiment_name", "_experiment_type", b"_experiment_type", "_experiment_working_directory", b"_experiment_working_directory", "_log_level", b"_log_level", "_max_failed_trial_number", b"_max_failed_trial_number", "_max_trial_number", b"_max_trial_number", "_max_trial_retries", b"_max_trial_retries", "_nni_manager_ip", b"_nni_manager_ip", "_on_limit", b"_on_limit", "_optimize_mode", b"_optimize_mode", "_search_space_file", b"_search_space_file", "_snapshot_code", b"_snapshot_code", "_stop_on_early_failures", b"_stop_on_early_failures", "_trial_code_directory", b"_trial_code_directory", "_trial_command", b"_trial_command", "_trial_concurrency", b"_trial_concurrency", "_trial_gpu_number", b"_trial_gpu_number", "_trial_stop_signal", b"_trial_stop_signal", "_use_annotation", b"_use_annotation", "assessor", b"assessor", "debug", b"debug", "experiment_name", b"experiment_name", "experiment_type", b"experiment_type", "experiment_working_directory", b"experiment_working_directory", "failed_trial_result", b"failed_trial_result", "initial_parameters", b"initial_parameters", "log_level", b"log_level", "max_experiment_duration", b"max_experiment_duration", "max_failed_trial_number", b"max_failed_trial_number", "max_trial_duration", b"max_trial_duration", "max_trial_number", b"max_trial_number", "max_trial_retries", b"max_trial_retries", "nni_manager_ip", b"nni_manager_ip", "on_limit", b"on_limit", "optimize_mode", b"optimize_mode", "search_space", b"search_space", "search_space_file", b"search_space_file", "shared_storage", b"shared_storage", "snapshot_code", b"snapshot_code", "stop_on_early_failures", b"stop_on_early_failures", "training_services", b"training_services", "trial_code_directory", b"trial_code_directory", "trial_command", b"trial_command", "trial_concurrency", b"trial_concurrency", "trial_gpu_number", b"trial_gpu_number", "trial_stop_grace_period", b"trial_stop_grace_period", "trial_stop_signal", b"trial_stop_signal", "tuner", b"tuner", "tuner_gpu_indices", b"tuner_gpu_indices", "use_annotation", b"use_annotation"]) -> None: ...
+    def HasField(self, field_name: typing.Literal["_debug", b"_debug", "_experiment_name", b"_experiment_name", "_experiment_type", b"_experiment_type", "_experiment_working_directory", b"_experiment_working_directory", "_keep_best_checkpoints", b"_keep_best_checkpoints", "_keep_last_checkpoints", b"_keep_last_checkpoints", "_log_level", b"_log_level", "_max_failed_trial_number", b"_max_failed_trial_number", "_max_trial_number", b"_max_trial_number", "_max_trial_retries", b"_max_trial_retries", "_nni_manager_ip", b"_nni_manager_ip", "_on_limit", b"_on_limit", "_optimize_mode", b"_optimize_mode", "_search_space_file", b"_search_space_file", "_snapshot_code", b"_snapshot_code", "_stop_on_early_failures", b"_stop_on_early_failures", "_trial_code_directory", b"_trial_code_directory", "_trial_command", b"_trial_command", "_trial_concurrency", b"_trial_concurrency", "_trial_gpu_number", b"_trial_gpu_number", "_trial_stop_signal", b"_trial_stop_signal", "_use_annotation", b"_use_annotation", "assessor", b"assessor", "debug", b"debug", "experiment_name", b"experiment_name", "experiment_type", b"experiment_type", "experiment_working_directory", b"experiment_working_directory", "failed_trial_result", b"failed_trial_result", "keep_best_checkpoints", b"keep_best_checkpoints", "keep_last_checkpoints", b"keep_last_checkpoints", "log_level", b"log_level", "max_experiment_duration", b"max_experiment_duration", "max_failed_trial_number", b"max_failed_trial_number", "max_trial_duration", b"max_trial_duration", "max_trial_number", b"max_trial_number", "max_trial_retries", b"max_trial_retries", "nni_manager_ip", b"nni_manager_ip", "on_limit", b"on_limit", "optimize_mode", b"optimize_mode", "search_space", b"search_space", "search_space_file", b"search_space_file", "shared_storage", b"shared_storage", "snapshot_code", b"snapshot_code", "stop_on_early_failures", b"stop_on_early_failures", "trial_code_directory", b"trial_code_directory", "trial_command", b"trial_command", "trial_concurrency", b"trial_concurrency", "trial_gpu_number", b"trial_gpu_number", "trial_stop_grace_period", b"trial_stop_grace_period", "trial_stop_signal", b"trial_stop_signal", "tuner", b"tuner", "use_annotation", b"use_annotation"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["_debug", b"_debug", "_experiment_name", b"_experiment_name", "_experiment_type", b"_experiment_type", "_experiment_working_directory", b"_experiment_working_directory", "_keep_best_checkpoints", b"_keep_best_checkpoints", "_keep_last_checkpoints", b"_keep_last_checkpoints", "_log_level", b"_log_level", "_max_failed_trial_number", b"_max_failed_trial_number", "_max_trial_number", b"_max_trial_number", "_max_trial_retries", b"_max_trial_retries", "_nni_manager_ip", b"_nni_manager_ip", "_on_limit", b"_on_limit", "_optimize_mode", b"_optimize_mode", "_search_space_file", b"_search_space_file", "_snapshot_code", b"_snapshot_code", "_stop_on_early_failures", b"_stop_on_early_failures", "_trial_code_directory", b"_trial_code_directory", "_trial_command", b"_trial_command", "_trial_concurrency", b"_trial_concurrency", "_trial_gpu_number", b"_trial_gpu_number", "_trial_stop_signal", b"_trial_stop_signal", "_use_annotation", b"_use_annotation", "assessor", b"assessor", "debug", b"debug", "experiment_name", b"experiment_name", "experiment_type", b"experiment_type", "experiment_working_directory", b"experiment_working_directory", "failed_trial_result", b"failed_trial_result", "initial_parameters", b"initial_parameters", "keep_best_checkpoints", b"keep_best_checkpoints", "keep_last_checkpoints", b"keep_last_checkpoints", "log_level", b"log_level", "max_experiment_duration", b"max_experiment_duration", "max_failed_trial_number", b"max_failed_trial_number", "max_trial_duration", b"max_trial_duration", "max_trial_number", b"max_trial_number", "max_trial_retries", b"max_trial_retries", "nni_manager_ip", b"nni_manager_ip", "on_limit", b"on_limit", "optimize_mode", b"optimize_mode", "search_space", b"search_space", "search_space_file", b"search_space_file", "shared_storage", b"shared_storage", "snapshot_code", b"snapshot_code", "stop_on_early_failures", b"stop_on_early_failures", "training_services", b"training_services", "trial_code_directory", b"trial_code_directory", "trial_command", b"trial_command", "trial_concurrency", b"trial_concurrency", "trial_gpu_number", b"trial_gpu_number", "trial_stop_grace_period", b"trial_stop_grace_period", "trial_stop_signal", b"trial_stop_signal", "tuner", b"tuner", "tuner_gpu_indices", b"tuner_gpu_indices", "use_annotation", b"use_annotation"]) -> None: ...
     @typing.overload
     def WhichOneof(self, oneof_group: typing.Literal["_debug", b"_debug"]) -> typing.Literal["debug"] | None: ...
     @typing.overload
@@ -183,6 +193,10 @@ class ExperimentConfig(google.protobuf.message.Message):
     def WhichOneof(self, oneof_group: typing.Literal["_experiment_type", b"_experiment_type"]) -> typing.Literal["experiment_type"] | None: ...
     @typing.overload
     def WhichOneof(self, oneof_group: typing.Literal["_experiment_working_directory", b"_experiment_working_directory"]) -> typing.Literal["experiment_working_directory"] | None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_keep_best_checkpoints", b"_keep_best_checkpoints"]) -> typing.Literal["keep_best_checkpoints"] | None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_keep_last_checkpoints", b"_keep_last_checkpoints"]) -> typing.Literal["keep_last_checkpoints"] | None: ...
     @typing.overload
     def WhichOneof(self, oneof_group: typing.Literal["_log_level", b"_log_level"]) -> typing.Literal["log_level"] | None: ...
     @typing.overload
@@ -332,6 +346,8 @@ class SharedStorageConfig(google.protobuf.message.Message):
     CONTAINER_NAME_FIELD_NUMBER: builtins.int
     NFS_SERVER_FIELD_NUMBER: builtins.int
     EXPORTED_DIRECTORY_FIELD_NUMBER: builtins.int
+    STORAGE_SAS_TOKEN_FIELD_NUMBER: builtins.int
+    STORAGE_ACCOUNT_URL_FIELD_NUMBER: builtins.int
     storage_type: builtins.str
     """"NFS" or "AzureBlob"."""
     local_mount_point: builtins.str
@@ -352,6 +368,12 @@ class SharedStorageConfig(google.protobuf.message.Message):
     """The NFS server."""
     exported_directory: builtins.str
     """The folder that the NFS server exports."""
+    storage_sas_token: builtins.str
+    """A shared access signature, instead of the key. A secret: it is sent to the manager, and never in
+    an answer.
+    """
+    storage_account_url: builtins.str
+    """Where the account is reached, if not at its usual place."""
     def __init__(
         self,
         *,
@@ -364,9 +386,11 @@ class SharedStorageConfig(google.protobuf.message.Message):
         container_name: builtins.str | None = ...,
         nfs_server: builtins.str | None = ...,
         exported_directory: builtins.str | None = ...,
+        storage_sas_token: builtins.str | None = ...,
+        storage_account_url: builtins.str | None = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["_container_name", b"_container_name", "_exported_directory", b"_exported_directory", "_local_mount_point", b"_local_mount_point", "_local_mounted", b"_local_mounted", "_nfs_server", b"_nfs_server", "_remote_mount_point", b"_remote_mount_point", "_storage_account_key", b"_storage_account_key", "_storage_account_name", b"_storage_account_name", "_storage_type", b"_storage_type", "container_name", b"container_name", "exported_directory", b"exported_directory", "local_mount_point", b"local_mount_point", "local_mounted", b"local_mounted", "nfs_server", b"nfs_server", "remote_mount_point", b"remote_mount_point", "storage_account_key", b"storage_account_key", "storage_account_name", b"storage_account_name", "storage_type", b"storage_type"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["_container_name", b"_container_name", "_exported_directory", b"_exported_directory", "_local_mount_point", b"_local_mount_point", "_local_mounted", b"_local_mounted", "_nfs_server", b"_nfs_server", "_remote_mount_point", b"_remote_mount_point", "_storage_account_key", b"_storage_account_key", "_storage_account_name", b"_storage_account_name", "_storage_type", b"_storage_type", "container_name", b"container_name", "exported_directory", b"exported_directory", "local_mount_point", b"local_mount_point", "local_mounted", b"local_mounted", "nfs_server", b"nfs_server", "remote_mount_point", b"remote_mount_point", "storage_account_key", b"storage_account_key", "storage_account_name", b"storage_account_name", "storage_type", b"storage_type"]) -> None: ...
+    def HasField(self, field_name: typing.Literal["_container_name", b"_container_name", "_exported_directory", b"_exported_directory", "_local_mount_point", b"_local_mount_point", "_local_mounted", b"_local_mounted", "_nfs_server", b"_nfs_server", "_remote_mount_point", b"_remote_mount_point", "_storage_account_key", b"_storage_account_key", "_storage_account_name", b"_storage_account_name", "_storage_account_url", b"_storage_account_url", "_storage_sas_token", b"_storage_sas_token", "_storage_type", b"_storage_type", "container_name", b"container_name", "exported_directory", b"exported_directory", "local_mount_point", b"local_mount_point", "local_mounted", b"local_mounted", "nfs_server", b"nfs_server", "remote_mount_point", b"remote_mount_point", "storage_account_key", b"storage_account_key", "storage_account_name", b"storage_account_name", "storage_account_url", b"storage_account_url", "storage_sas_token", b"storage_sas_token", "storage_type", b"storage_type"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["_container_name", b"_container_name", "_exported_directory", b"_exported_directory", "_local_mount_point", b"_local_mount_point", "_local_mounted", b"_local_mounted", "_nfs_server", b"_nfs_server", "_remote_mount_point", b"_remote_mount_point", "_storage_account_key", b"_storage_account_key", "_storage_account_name", b"_storage_account_name", "_storage_account_url", b"_storage_account_url", "_storage_sas_token", b"_storage_sas_token", "_storage_type", b"_storage_type", "container_name", b"container_name", "exported_directory", b"exported_directory", "local_mount_point", b"local_mount_point", "local_mounted", b"local_mounted", "nfs_server", b"nfs_server", "remote_mount_point", b"remote_mount_point", "storage_account_key", b"storage_account_key", "storage_account_name", b"storage_account_name", "storage_account_url", b"storage_account_url", "storage_sas_token", b"storage_sas_token", "storage_type", b"storage_type"]) -> None: ...
     @typing.overload
     def WhichOneof(self, oneof_group: typing.Literal["_container_name", b"_container_name"]) -> typing.Literal["container_name"] | None: ...
     @typing.overload
@@ -383,6 +407,10 @@ class SharedStorageConfig(google.protobuf.message.Message):
     def WhichOneof(self, oneof_group: typing.Literal["_storage_account_key", b"_storage_account_key"]) -> typing.Literal["storage_account_key"] | None: ...
     @typing.overload
     def WhichOneof(self, oneof_group: typing.Literal["_storage_account_name", b"_storage_account_name"]) -> typing.Literal["storage_account_name"] | None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_storage_account_url", b"_storage_account_url"]) -> typing.Literal["storage_account_url"] | None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_storage_sas_token", b"_storage_sas_token"]) -> typing.Literal["storage_sas_token"] | None: ...
     @typing.overload
     def WhichOneof(self, oneof_group: typing.Literal["_storage_type", b"_storage_type"]) -> typing.Literal["storage_type"] | None: ...
 
@@ -450,6 +478,7 @@ class LocalConfig(google.protobuf.message.Message):
     MAX_TRIAL_NUMBER_PER_GPU_FIELD_NUMBER: builtins.int
     GPU_INDICES_FIELD_NUMBER: builtins.int
     REUSE_MODE_FIELD_NUMBER: builtins.int
+    TRIAL_CONCURRENCY_FIELD_NUMBER: builtins.int
     trial_command: builtins.str
     """The command of each trial."""
     trial_code_directory: builtins.str
@@ -464,6 +493,8 @@ class LocalConfig(google.protobuf.message.Message):
     """How many trials may share a GPU."""
     reuse_mode: builtins.bool
     """Keep the process of a looping script from trial to trial."""
+    trial_concurrency: builtins.int
+    """How many trials may run here at the same time."""
     @property
     def gpu_indices(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.int]:
         """The GPUs that may be used. Empty means every GPU."""
@@ -479,9 +510,10 @@ class LocalConfig(google.protobuf.message.Message):
         max_trial_number_per_gpu: builtins.int | None = ...,
         gpu_indices: collections.abc.Iterable[builtins.int] | None = ...,
         reuse_mode: builtins.bool | None = ...,
+        trial_concurrency: builtins.int | None = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["_debug", b"_debug", "_max_trial_number_per_gpu", b"_max_trial_number_per_gpu", "_reuse_mode", b"_reuse_mode", "_trial_code_directory", b"_trial_code_directory", "_trial_command", b"_trial_command", "_trial_gpu_number", b"_trial_gpu_number", "_use_active_gpu", b"_use_active_gpu", "debug", b"debug", "max_trial_number_per_gpu", b"max_trial_number_per_gpu", "reuse_mode", b"reuse_mode", "trial_code_directory", b"trial_code_directory", "trial_command", b"trial_command", "trial_gpu_number", b"trial_gpu_number", "use_active_gpu", b"use_active_gpu"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["_debug", b"_debug", "_max_trial_number_per_gpu", b"_max_trial_number_per_gpu", "_reuse_mode", b"_reuse_mode", "_trial_code_directory", b"_trial_code_directory", "_trial_command", b"_trial_command", "_trial_gpu_number", b"_trial_gpu_number", "_use_active_gpu", b"_use_active_gpu", "debug", b"debug", "gpu_indices", b"gpu_indices", "max_trial_number_per_gpu", b"max_trial_number_per_gpu", "reuse_mode", b"reuse_mode", "trial_code_directory", b"trial_code_directory", "trial_command", b"trial_command", "trial_gpu_number", b"trial_gpu_number", "use_active_gpu", b"use_active_gpu"]) -> None: ...
+    def HasField(self, field_name: typing.Literal["_debug", b"_debug", "_max_trial_number_per_gpu", b"_max_trial_number_per_gpu", "_reuse_mode", b"_reuse_mode", "_trial_code_directory", b"_trial_code_directory", "_trial_command", b"_trial_command", "_trial_concurrency", b"_trial_concurrency", "_trial_gpu_number", b"_trial_gpu_number", "_use_active_gpu", b"_use_active_gpu", "debug", b"debug", "max_trial_number_per_gpu", b"max_trial_number_per_gpu", "reuse_mode", b"reuse_mode", "trial_code_directory", b"trial_code_directory", "trial_command", b"trial_command", "trial_concurrency", b"trial_concurrency", "trial_gpu_number", b"trial_gpu_number", "use_active_gpu", b"use_active_gpu"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["_debug", b"_debug", "_max_trial_number_per_gpu", b"_max_trial_number_per_gpu", "_reuse_mode", b"_reuse_mode", "_trial_code_directory", b"_trial_code_directory", "_trial_command", b"_trial_command", "_trial_concurrency", b"_trial_concurrency", "_trial_gpu_number", b"_trial_gpu_number", "_use_active_gpu", b"_use_active_gpu", "debug", b"debug", "gpu_indices", b"gpu_indices", "max_trial_number_per_gpu", b"max_trial_number_per_gpu", "reuse_mode", b"reuse_mode", "trial_code_directory", b"trial_code_directory", "trial_command", b"trial_command", "trial_concurrency", b"trial_concurrency", "trial_gpu_number", b"trial_gpu_number", "use_active_gpu", b"use_active_gpu"]) -> None: ...
     @typing.overload
     def WhichOneof(self, oneof_group: typing.Literal["_debug", b"_debug"]) -> typing.Literal["debug"] | None: ...
     @typing.overload
@@ -492,6 +524,8 @@ class LocalConfig(google.protobuf.message.Message):
     def WhichOneof(self, oneof_group: typing.Literal["_trial_code_directory", b"_trial_code_directory"]) -> typing.Literal["trial_code_directory"] | None: ...
     @typing.overload
     def WhichOneof(self, oneof_group: typing.Literal["_trial_command", b"_trial_command"]) -> typing.Literal["trial_command"] | None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_trial_concurrency", b"_trial_concurrency"]) -> typing.Literal["trial_concurrency"] | None: ...
     @typing.overload
     def WhichOneof(self, oneof_group: typing.Literal["_trial_gpu_number", b"_trial_gpu_number"]) -> typing.Literal["trial_gpu_number"] | None: ...
     @typing.overload
@@ -512,6 +546,16 @@ class RemoteConfig(google.protobuf.message.Message):
     DEBUG_FIELD_NUMBER: builtins.int
     MACHINE_LIST_FIELD_NUMBER: builtins.int
     REUSE_MODE_FIELD_NUMBER: builtins.int
+    ALLOW_PARTIAL_FIELD_NUMBER: builtins.int
+    TRIAL_CONCURRENCY_FIELD_NUMBER: builtins.int
+    CONNECT_TIMEOUT_FIELD_NUMBER: builtins.int
+    UNREACHABLE_LIMIT_FIELD_NUMBER: builtins.int
+    NEW_HOST_KEYS_FIELD_NUMBER: builtins.int
+    OUTSIDE_LINKS_FIELD_NUMBER: builtins.int
+    MAX_CODE_SIZE_FIELD_NUMBER: builtins.int
+    OUTPUT_FILES_FIELD_NUMBER: builtins.int
+    MAX_OUTPUT_SIZE_FIELD_NUMBER: builtins.int
+    KEEP_REMOTE_FILES_FIELD_NUMBER: builtins.int
     trial_command: builtins.str
     """The command of each trial."""
     trial_code_directory: builtins.str
@@ -524,9 +568,39 @@ class RemoteConfig(google.protobuf.message.Message):
     """Log more."""
     reuse_mode: builtins.bool
     """Keep the process of a looping script from trial to trial."""
+    allow_partial: builtins.bool
+    """Go on with the other machines if some cannot be used at the start."""
+    trial_concurrency: builtins.int
+    """How many trials may run on all of the machines together at the same time."""
+    new_host_keys: builtins.str
+    """"accept" or "refuse" the keys of machines that are not known yet."""
+    outside_links: builtins.str
+    """"copy" or "refuse" links in the code folder that point out of it."""
+    keep_remote_files: builtins.bool
+    """Leave the experiment's folder on the machines."""
     @property
     def machine_list(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___RemoteMachineConfig]:
         """The machines, at least one."""
+
+    @property
+    def connect_timeout(self) -> global___WrittenDuration:
+        """How long signing in to a machine may take."""
+
+    @property
+    def unreachable_limit(self) -> global___WrittenDuration:
+        """After this long without a connection the trials of a machine are given up."""
+
+    @property
+    def max_code_size(self) -> global___WrittenMemorySize:
+        """How large the code folder may be."""
+
+    @property
+    def output_files(self) -> nni_proto.v1.value_pb2.Value:
+        """Which files of a trial's output folder are fetched, a list of patterns as in .gitignore."""
+
+    @property
+    def max_output_size(self) -> global___WrittenMemorySize:
+        """How much is fetched of a trial."""
 
     def __init__(
         self,
@@ -538,19 +612,39 @@ class RemoteConfig(google.protobuf.message.Message):
         debug: builtins.bool | None = ...,
         machine_list: collections.abc.Iterable[global___RemoteMachineConfig] | None = ...,
         reuse_mode: builtins.bool | None = ...,
+        allow_partial: builtins.bool | None = ...,
+        trial_concurrency: builtins.int | None = ...,
+        connect_timeout: global___WrittenDuration | None = ...,
+        unreachable_limit: global___WrittenDuration | None = ...,
+        new_host_keys: builtins.str | None = ...,
+        outside_links: builtins.str | None = ...,
+        max_code_size: global___WrittenMemorySize | None = ...,
+        output_files: nni_proto.v1.value_pb2.Value | None = ...,
+        max_output_size: global___WrittenMemorySize | None = ...,
+        keep_remote_files: builtins.bool | None = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["_debug", b"_debug", "_nni_manager_ip", b"_nni_manager_ip", "_reuse_mode", b"_reuse_mode", "_trial_code_directory", b"_trial_code_directory", "_trial_command", b"_trial_command", "_trial_gpu_number", b"_trial_gpu_number", "debug", b"debug", "nni_manager_ip", b"nni_manager_ip", "reuse_mode", b"reuse_mode", "trial_code_directory", b"trial_code_directory", "trial_command", b"trial_command", "trial_gpu_number", b"trial_gpu_number"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["_debug", b"_debug", "_nni_manager_ip", b"_nni_manager_ip", "_reuse_mode", b"_reuse_mode", "_trial_code_directory", b"_trial_code_directory", "_trial_command", b"_trial_command", "_trial_gpu_number", b"_trial_gpu_number", "debug", b"debug", "machine_list", b"machine_list", "nni_manager_ip", b"nni_manager_ip", "reuse_mode", b"reuse_mode", "trial_code_directory", b"trial_code_directory", "trial_command", b"trial_command", "trial_gpu_number", b"trial_gpu_number"]) -> None: ...
+    def HasField(self, field_name: typing.Literal["_allow_partial", b"_allow_partial", "_debug", b"_debug", "_keep_remote_files", b"_keep_remote_files", "_new_host_keys", b"_new_host_keys", "_nni_manager_ip", b"_nni_manager_ip", "_outside_links", b"_outside_links", "_reuse_mode", b"_reuse_mode", "_trial_code_directory", b"_trial_code_directory", "_trial_command", b"_trial_command", "_trial_concurrency", b"_trial_concurrency", "_trial_gpu_number", b"_trial_gpu_number", "allow_partial", b"allow_partial", "connect_timeout", b"connect_timeout", "debug", b"debug", "keep_remote_files", b"keep_remote_files", "max_code_size", b"max_code_size", "max_output_size", b"max_output_size", "new_host_keys", b"new_host_keys", "nni_manager_ip", b"nni_manager_ip", "output_files", b"output_files", "outside_links", b"outside_links", "reuse_mode", b"reuse_mode", "trial_code_directory", b"trial_code_directory", "trial_command", b"trial_command", "trial_concurrency", b"trial_concurrency", "trial_gpu_number", b"trial_gpu_number", "unreachable_limit", b"unreachable_limit"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["_allow_partial", b"_allow_partial", "_debug", b"_debug", "_keep_remote_files", b"_keep_remote_files", "_new_host_keys", b"_new_host_keys", "_nni_manager_ip", b"_nni_manager_ip", "_outside_links", b"_outside_links", "_reuse_mode", b"_reuse_mode", "_trial_code_directory", b"_trial_code_directory", "_trial_command", b"_trial_command", "_trial_concurrency", b"_trial_concurrency", "_trial_gpu_number", b"_trial_gpu_number", "allow_partial", b"allow_partial", "connect_timeout", b"connect_timeout", "debug", b"debug", "keep_remote_files", b"keep_remote_files", "machine_list", b"machine_list", "max_code_size", b"max_code_size", "max_output_size", b"max_output_size", "new_host_keys", b"new_host_keys", "nni_manager_ip", b"nni_manager_ip", "output_files", b"output_files", "outside_links", b"outside_links", "reuse_mode", b"reuse_mode", "trial_code_directory", b"trial_code_directory", "trial_command", b"trial_command", "trial_concurrency", b"trial_concurrency", "trial_gpu_number", b"trial_gpu_number", "unreachable_limit", b"unreachable_limit"]) -> None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_allow_partial", b"_allow_partial"]) -> typing.Literal["allow_partial"] | None: ...
     @typing.overload
     def WhichOneof(self, oneof_group: typing.Literal["_debug", b"_debug"]) -> typing.Literal["debug"] | None: ...
     @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_keep_remote_files", b"_keep_remote_files"]) -> typing.Literal["keep_remote_files"] | None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_new_host_keys", b"_new_host_keys"]) -> typing.Literal["new_host_keys"] | None: ...
+    @typing.overload
     def WhichOneof(self, oneof_group: typing.Literal["_nni_manager_ip", b"_nni_manager_ip"]) -> typing.Literal["nni_manager_ip"] | None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_outside_links", b"_outside_links"]) -> typing.Literal["outside_links"] | None: ...
     @typing.overload
     def WhichOneof(self, oneof_group: typing.Literal["_reuse_mode", b"_reuse_mode"]) -> typing.Literal["reuse_mode"] | None: ...
     @typing.overload
     def WhichOneof(self, oneof_group: typing.Literal["_trial_code_directory", b"_trial_code_directory"]) -> typing.Literal["trial_code_directory"] | None: ...
     @typing.overload
     def WhichOneof(self, oneof_group: typing.Literal["_trial_command", b"_trial_command"]) -> typing.Literal["trial_command"] | None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_trial_concurrency", b"_trial_concurrency"]) -> typing.Literal["trial_concurrency"] | None: ...
     @typing.overload
     def WhichOneof(self, oneof_group: typing.Literal["_trial_gpu_number", b"_trial_gpu_number"]) -> typing.Literal["trial_gpu_number"] | None: ...
 
@@ -572,6 +666,7 @@ class RemoteMachineConfig(google.protobuf.message.Message):
     MAX_TRIAL_NUMBER_PER_GPU_FIELD_NUMBER: builtins.int
     GPU_INDICES_FIELD_NUMBER: builtins.int
     PYTHON_PATH_FIELD_NUMBER: builtins.int
+    TRIAL_CONCURRENCY_FIELD_NUMBER: builtins.int
     host: builtins.str
     """Its name or address."""
     port: builtins.int
@@ -590,6 +685,8 @@ class RemoteMachineConfig(google.protobuf.message.Message):
     """How many trials may share a GPU."""
     python_path: builtins.str
     """The folder of the Python interpreter on that machine. It goes first on PATH."""
+    trial_concurrency: builtins.int
+    """How many trials may run on this machine at the same time."""
     @property
     def gpu_indices(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.int]:
         """The GPUs that may be used. Empty means every GPU."""
@@ -607,9 +704,10 @@ class RemoteMachineConfig(google.protobuf.message.Message):
         max_trial_number_per_gpu: builtins.int | None = ...,
         gpu_indices: collections.abc.Iterable[builtins.int] | None = ...,
         python_path: builtins.str | None = ...,
+        trial_concurrency: builtins.int | None = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["_host", b"_host", "_max_trial_number_per_gpu", b"_max_trial_number_per_gpu", "_password", b"_password", "_port", b"_port", "_python_path", b"_python_path", "_ssh_key_file", b"_ssh_key_file", "_ssh_passphrase", b"_ssh_passphrase", "_use_active_gpu", b"_use_active_gpu", "_user", b"_user", "host", b"host", "max_trial_number_per_gpu", b"max_trial_number_per_gpu", "password", b"password", "port", b"port", "python_path", b"python_path", "ssh_key_file", b"ssh_key_file", "ssh_passphrase", b"ssh_passphrase", "use_active_gpu", b"use_active_gpu", "user", b"user"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["_host", b"_host", "_max_trial_number_per_gpu", b"_max_trial_number_per_gpu", "_password", b"_password", "_port", b"_port", "_python_path", b"_python_path", "_ssh_key_file", b"_ssh_key_file", "_ssh_passphrase", b"_ssh_passphrase", "_use_active_gpu", b"_use_active_gpu", "_user", b"_user", "gpu_indices", b"gpu_indices", "host", b"host", "max_trial_number_per_gpu", b"max_trial_number_per_gpu", "password", b"password", "port", b"port", "python_path", b"python_path", "ssh_key_file", b"ssh_key_file", "ssh_passphrase", b"ssh_passphrase", "use_active_gpu", b"use_active_gpu", "user", b"user"]) -> None: ...
+    def HasField(self, field_name: typing.Literal["_host", b"_host", "_max_trial_number_per_gpu", b"_max_trial_number_per_gpu", "_password", b"_password", "_port", b"_port", "_python_path", b"_python_path", "_ssh_key_file", b"_ssh_key_file", "_ssh_passphrase", b"_ssh_passphrase", "_trial_concurrency", b"_trial_concurrency", "_use_active_gpu", b"_use_active_gpu", "_user", b"_user", "host", b"host", "max_trial_number_per_gpu", b"max_trial_number_per_gpu", "password", b"password", "port", b"port", "python_path", b"python_path", "ssh_key_file", b"ssh_key_file", "ssh_passphrase", b"ssh_passphrase", "trial_concurrency", b"trial_concurrency", "use_active_gpu", b"use_active_gpu", "user", b"user"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["_host", b"_host", "_max_trial_number_per_gpu", b"_max_trial_number_per_gpu", "_password", b"_password", "_port", b"_port", "_python_path", b"_python_path", "_ssh_key_file", b"_ssh_key_file", "_ssh_passphrase", b"_ssh_passphrase", "_trial_concurrency", b"_trial_concurrency", "_use_active_gpu", b"_use_active_gpu", "_user", b"_user", "gpu_indices", b"gpu_indices", "host", b"host", "max_trial_number_per_gpu", b"max_trial_number_per_gpu", "password", b"password", "port", b"port", "python_path", b"python_path", "ssh_key_file", b"ssh_key_file", "ssh_passphrase", b"ssh_passphrase", "trial_concurrency", b"trial_concurrency", "use_active_gpu", b"use_active_gpu", "user", b"user"]) -> None: ...
     @typing.overload
     def WhichOneof(self, oneof_group: typing.Literal["_host", b"_host"]) -> typing.Literal["host"] | None: ...
     @typing.overload
@@ -624,6 +722,8 @@ class RemoteMachineConfig(google.protobuf.message.Message):
     def WhichOneof(self, oneof_group: typing.Literal["_ssh_key_file", b"_ssh_key_file"]) -> typing.Literal["ssh_key_file"] | None: ...
     @typing.overload
     def WhichOneof(self, oneof_group: typing.Literal["_ssh_passphrase", b"_ssh_passphrase"]) -> typing.Literal["ssh_passphrase"] | None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_trial_concurrency", b"_trial_concurrency"]) -> typing.Literal["trial_concurrency"] | None: ...
     @typing.overload
     def WhichOneof(self, oneof_group: typing.Literal["_use_active_gpu", b"_use_active_gpu"]) -> typing.Literal["use_active_gpu"] | None: ...
     @typing.overload

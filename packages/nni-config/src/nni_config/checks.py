@@ -6,6 +6,7 @@ import ipaddress
 import re
 from os import PathLike, fspath
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from nni_config.names import short
 from nni_config.paths import is_directory, is_file
@@ -64,6 +65,20 @@ def check_endpoint(config: ConfigBase, name: str, report: Report) -> None:
     if not is_port or not is_host:
         allowed = 'allowed is "host:port", such as "127.0.0.1:5000" or "[::1]:5000"'
         report.add(f"{short(endpoint)} is not an endpoint; {allowed}", name)
+
+
+def check_url(config: ConfigBase, name: str, report: Report) -> None:
+    """Reports a text that is set and is not the address of a web service."""
+    url = getattr(config, name)
+    if url is None or report.has_problem(name):
+        return
+    try:
+        parts = urlsplit(url)
+        is_url = parts.scheme in ("http", "https") and bool(parts.hostname) and not parts.query
+    except ValueError:
+        is_url = False
+    if not is_url:
+        report.add(f'{short(url)} is not a URL; allowed is text such as "https://host/path"', name)
 
 
 def is_loopback(endpoint: str) -> bool:

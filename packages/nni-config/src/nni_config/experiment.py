@@ -94,6 +94,10 @@ class ExperimentConfig(ConfigBase):
         failed_trial_result: What the tuner is told as the result of a trial that failed without one: "ignore"
             for nothing, "worst" for the worst result of any trial so far, or a number. The trial counts as
             failed all the same, and its record has no result. None is "ignore".
+        keep_best_checkpoints: Of the folders "checkpoints" in the trials' output folders, those of so many
+            trials with the best results are kept; with keep_last_checkpoints, those of both. None keeps all.
+            Unit: trials.
+        keep_last_checkpoints: The same for the trials that ended last. None keeps all. Unit: trials.
         initial_parameters: Parameters that are tried first, in this order; they count as trials, and the
             tuner is told their results. Where some are missing the tuner adds them. Rule: within the search
             space of a built-in tuner.
@@ -140,6 +144,8 @@ class ExperimentConfig(ConfigBase):
     max_trial_retries: NonNegativeInt | None = None
     max_failed_trial_number: PositiveInt | None = None
     failed_trial_result: FailedTrialResult | None = None
+    keep_best_checkpoints: PositiveInt | None = None
+    keep_last_checkpoints: PositiveInt | None = None
     initial_parameters: JsonObjects | None = None
 
     def __init__(self, training_service_platform: str | Sequence[str] | None = None, **fields: Any) -> None:

@@ -72,6 +72,17 @@ def _memory_size(value: Any) -> Any:
     return value
 
 
+def _texts(value: Any) -> list[str]:
+    texts = [value] if isinstance(value, str) else value
+    if not isinstance(texts, (list, tuple)) or not all(
+        isinstance(text, str) and text.strip() for text in texts
+    ):
+        raise ValueError(
+            f"{short(value)} is not a list of texts; allowed is a list such as ['*.pt', 'plots/**']"
+        )
+    return list(texts)
+
+
 def _failed_trial_result(value: Any) -> Any:
     is_number = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
     if not is_number and value not in ("ignore", "worst"):
@@ -135,6 +146,9 @@ Duration = Annotated[str | int | float, PlainValidator(_duration)]
 
 MemorySize = Annotated[str | int | float, PlainValidator(_memory_size)]
 """A size of memory as written: a number of mebibytes, or text such as "8gb"."""
+
+Texts = Annotated[list[str], PlainValidator(_texts)]
+"""A list of texts that are not blank; a single one is accepted."""
 
 FailedTrialResult = Annotated[str | int | float, PlainValidator(_failed_trial_result)]
 """What counts as the result of a failed trial: "ignore", "worst" or a number."""

@@ -20,6 +20,8 @@ class LocalConfig(TrainingServiceConfig):
             GPU.
         gpu_indices: The GPUs that trials may have, None for every GPU.
         reuse_mode: Keep the process of a looping script from trial to trial.
+        trial_concurrency: How many trials may run here at the same time. None is the experiment's. Unit:
+            trials.
     """
 
     platform: Literal["local"] = "local"
@@ -27,6 +29,7 @@ class LocalConfig(TrainingServiceConfig):
     max_trial_number_per_gpu: PositiveInt = 1
     gpu_indices: GpuIndices | None = None
     reuse_mode: bool = False
+    trial_concurrency: PositiveInt | None = None
 
     def _fill_in(self, parents: list[ConfigBase], report: Report) -> None:
         super()._fill_in(parents, report)

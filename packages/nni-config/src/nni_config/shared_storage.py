@@ -6,18 +6,24 @@ from collections.abc import Mapping
 from typing import Any, ClassVar, Literal
 
 from nni_config.base import ConfigBase
-from nni_config.checks import check_directory, check_host, check_not_blank
+from nni_config.checks import check_directory, check_host, check_not_blank, check_url
 from nni_config.fields import PathLike, SecretText, required
 from nni_config.names import comparable, short
 from nni_config.problems import Report
 
 FIELDS_BY_TYPE = {
     "NFS": ("nfs_server", "exported_directory"),
-    "AzureBlob": ("storage_account_name", "container_name", "storage_account_key"),
+    "AzureBlob": (
+        "storage_account_name",
+        "container_name",
+        "storage_account_key",
+        "storage_sas_token",
+        "storage_account_url",
+    ),
 }
 """The kinds of storage, each with its own fields. Those of the other must not be set."""
 
-OPTIONAL_FIELDS = ("storage_account_key",)
+OPTIONAL_FIELDS = ("storage_account_key", "storage_sas_token", "storage_account_url")
 
 
 class SharedStorageConfig(ConfigBase):
@@ -30,7 +36,13 @@ class SharedStorageConfig(ConfigBase):
         local_mounted: "usermount" if it is mounted on this machine already, "nnimount" to have it mounted,
             "nomount" if it is not.
         storage_account_name: The storage account in Azure. Rule: not blank; needed for AzureBlob, only there.
-        storage_account_key: The account's key. Rule: not blank; only for AzureBlob.
+        storage_account_key: The account's key. Rule: not blank; only for AzureBlob. Without it and without
+            storage_sas_token whoever is signed in to Azure on this machine is used.
+        storage_sas_token: A shared access signature of the container or the account, instead of the key.
+            Rule: not blank; only for AzureBlob; not beside storage_account_key.
+        storage_account_url: Where the account is reached. None is
+            https://<storage_account_name>.blob.core.windows.net. Rule: a URL with http or https; only for
+            AzureBlob.
         container_name: The container in the account. Rule: not blank; needed for AzureBlob, only there.
         nfs_server: The NFS server. Rule: the name or address of a machine; not blank; needed for NFS, only
             there.
@@ -46,6 +58,8 @@ class SharedStorageConfig(ConfigBase):
     local_mounted: Literal["usermount", "nnimount", "nomount"] = required()
     storage_account_name: str | None = None
     storage_account_key: SecretText | None = None
+    storage_sas_token: SecretText | None = None
+    storage_account_url: str | None = None
     container_name: str | None = None
     nfs_server: str | None = None
     exported_directory: str | None = None
@@ -73,6 +87,9 @@ class SharedStorageConfig(ConfigBase):
                 elif kind != self.storage_type and is_set and self.storage_type is not None:
                     report.add(f"it is for the type {kind}; the type here is {self.storage_type}", name)
             check_not_blank(self, report, *names)
+        if self.storage_account_key is not None and self.storage_sas_token is not None:
+            report.add("it is set beside storage_account_key; allowed is one of them", "storage_sas_token")
+        check_url(self, "storage_account_url", report)
         check_host(self, "nfs_server", report)
         check_not_blank(self, report, "remote_mount_point")
         if self.local_mounted == "usermount":

@@ -5,10 +5,10 @@ from __future__ import annotations
 from nni_config.experiment import ExperimentConfig
 from nni_config.local import LocalConfig
 from nni_config.problems import Problem, Steps
+from nni_config.remote import RemoteConfig
 from nni_config.training_service import is_built_in
 
 NOT_RUN = {
-    "remote": "on that machine, start the experiment there and let `platform: local` run them",
     "openpai": "on OpenPAI, start the experiment inside a job there, with `platform: local`",
     "aml": "on Azure ML, start the experiment on a compute instance or job there, with `platform: local`",
     "dlc": "on Alibaba Cloud, start the experiment inside a DLC job or DSW instance, with `platform: local`",
@@ -20,11 +20,6 @@ NOT_RUN = {
 _OF_OTHERS = "start the experiment there, with `platform: local`"
 """What to do instead on a platform whose package brings its configuration."""
 
-_NO_GPUS = (
-    "GPUs are not given to trials in this version; 0 hides every GPU from a trial, and without it each trial "
-    "sees those of this process"
-)
-
 
 def start_problems(config: ExperimentConfig) -> list[Problem]:
     """Returns why an experiment with a valid configuration cannot be started by this version.
@@ -33,20 +28,14 @@ def start_problems(config: ExperimentConfig) -> list[Problem]:
         config: A canonical configuration.
     """
     services = config.training_services()
-    problems = []
+    problems: list[Problem] = []
     for index, service in enumerate(services):
         place: Steps = (index,) if len(services) > 1 else ()
         advice = NOT_RUN.get(service.platform) if is_built_in(type(service)) else _OF_OTHERS
         if advice is not None and not isinstance(service, LocalConfig):
             message = f"this version does not run trials on {service.platform!r}; to have them run {advice}"
             problems.append(Problem(("training_service", *place, "platform"), message))
-    if len(services) > 1 and not problems:
-        message = "this version runs trials in one place only; allowed is one training service"
-        problems.append(Problem(("training_service",), message))
-    if any(service.trial_gpu_number for service in services) and not problems:
-        place = () if config.trial_gpu_number else ("training_service",)
-        problems.append(Problem((*place, "trial_gpu_number"), _NO_GPUS))
-    if config.shared_storage is not None:
-        message = "this version runs trials on this machine only, where every folder is shared; leave it out"
+    if config.shared_storage is not None and not any(isinstance(it, RemoteConfig) for it in services):
+        message = "all trials run on this machine, where every folder is shared; leave it out"
         problems.append(Problem(("shared_storage",), message))
     return [config._located(problem) for problem in problems]

@@ -208,6 +208,91 @@ def test_the_time_limit_of_an_experiment(stage, on_limit):
     assert stage.is_quiet(), stage.processes()
 
 
+BOHB_OF_TWO_BRACKETS = """
+import time, nni
+parameters = nni.get_next_parameter()
+time.sleep({seconds} if parameters["TRIAL_BUDGET"] == 1 else 0)
+nni.report_final_result(parameters["x"])
+"""
+
+NO_MORE_FOR_NOW = """
+        experiment = make(trials=6, concurrency=6)
+        experiment.config.tuner.name = "BOHB"
+        experiment.config.tuner.class_args = {"max_budget": 3, "eta": 3, "repeat": False, "seed": 1}
+"""
+
+
+def test_the_time_runs_on_while_the_tuner_has_no_more(stage):
+    """Row 34: with two brackets of BOHB the clock goes as the one on the wall, but for a pause's time."""
+    stage.write("trial.py", BOHB_OF_TWO_BRACKETS.format(seconds=7))
+    output = stage.run(
+        NO_MORE_FOR_NOW
+        + """
+        experiment.start(0)
+
+        def look():
+            before = time.monotonic()
+            ran = experiment.get_experiment_profile()["execDuration"]  # whole seconds
+            return before, ran, time.monotonic()
+
+        def went_on(first, then, paused=(0, 0)):
+            shortest, longest = then[0] - first[2] - paused[1] - 1, then[2] - first[0] - paused[0] + 1
+            assert shortest <= then[1] - first[1] <= longest, (first, then, paused)
+
+        while experiment.get_status() != "TUNER_NO_MORE_TRIAL":
+            time.sleep(0.02)
+        looks, statuses = [look()], set()
+        while time.monotonic() < looks[0][0] + 3:
+            statuses.add(experiment.get_status())
+            looks.append(look())
+            went_on(looks[0], looks[-1])
+        assert statuses == {"TUNER_NO_MORE_TRIAL"}, statuses
+        asked = time.monotonic()
+        experiment.pause()
+        paused = time.monotonic()
+        time.sleep(2)
+        unpausing = time.monotonic()
+        experiment.unpause()
+        pause = unpausing - paused, time.monotonic() - asked
+        while experiment.get_status() not in ("DONE", "ERROR"):
+            looks.append(look())
+            went_on(looks[0], looks[-1], pause if looks[-1][0] > asked else (0, 0))
+            time.sleep(0.05)
+        assert [it[1] for it in looks] == sorted(it[1] for it in looks)
+        ended = look()
+        went_on(looks[0], ended, pause)
+        time.sleep(1.2)
+        assert look()[1] == ended[1]
+        budgets = [job.hyperParameters[0].parameters["TRIAL_BUDGET"] for job in experiment.list_trial_jobs()]
+        print("BUDGETS", sorted(budgets), experiment.get_status())
+        """
+    )
+    assert "BUDGETS [1, 1, 1, 3, 3, 3] DONE" in output
+    assert stage.is_quiet(), stage.processes()
+
+
+def test_the_time_limit_while_the_tuner_has_no_more(stage):
+    """Row 34: the limit of time ends the experiment though the tuner has nothing for now."""
+    stage.write("trial.py", BOHB_OF_TWO_BRACKETS.format(seconds=1000))
+    output = stage.run(
+        NO_MORE_FOR_NOW
+        + """
+        experiment.config.max_experiment_duration = "3s"
+        experiment.config.on_limit = "stop"
+        experiment.start(0)
+        seen = set()
+        while (status := experiment.get_status()) not in ("DONE", "ERROR"):
+            seen.add(status)
+            time.sleep(0.02)
+        assert "TUNER_NO_MORE_TRIAL" in seen, seen
+        assert experiment.get_experiment_profile()["execDuration"] == 3
+        print("ENDED", status, sorted(job.status for job in experiment.list_trial_jobs()))
+        """
+    )
+    assert f"ENDED DONE {['SUCCEEDED'] * 2 + ['SYS_CANCELED'] * 3}" in output
+    assert stage.is_quiet(), stage.processes()
+
+
 def test_what_is_interrupted_by_a_stop(stage):
     """Row 39: running trials end with the stop, in the record too, and their times stay as they are."""
     stage.write("trial.py", SLOW)

@@ -68,7 +68,7 @@ class LocalTrainingService:
             TrainingServiceError: It cannot be started.
         """
         try:
-            await asyncio.to_thread(_link_sdk, self._directory / "sdk")
+            await self._link_sdk()
         except OSError as error:
             raise TrainingServiceError(f"the trials' SDK cannot be put in place: {error}") from error
         if self._reuse_mode:
@@ -112,12 +112,23 @@ class LocalTrainingService:
             await self._connection.close()
 
     async def _open_courier(self) -> LocalCourierProcess:
+        return await open_courier(
+            self._experiment_id,
+            self._directory,
+            self._grace_seconds,
+            self._inherited_environment(),
+            self._socket_path,
+        )
+
+    async def _link_sdk(self) -> None:
+        await asyncio.to_thread(_link_sdk, self._directory / "sdk")
+
+    def _inherited_environment(self) -> dict[str, str]:
+        """Returns what trials inherit, in which our SDK is found."""
         environment = dict(os.environ)
         environment["PATH"] = path_with_own_interpreter(environment)
         environment["PYTHONPATH"] = python_path(self._directory / "sdk", environment)
-        return await open_courier(
-            self._experiment_id, self._directory, self._grace_seconds, environment, self._socket_path
-        )
+        return environment
 
 
 def _link_sdk(folder: Path) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
 MEDIAN = """
     from nni.assessor import Assessor
 
@@ -277,6 +279,82 @@ def test_values_that_are_not_finite(stage):
                 "NaN", "Infinity", "-Infinity", 1.0, 2.0, None
             ], answer
             experiment.stop()
+        """
+    )
+    assert stage.is_quiet(), stage.processes()
+
+
+def test_median_stopping_with_dicts(stage):
+    """Row 55: Medianstop goes by `default`; a dict without it is refused at the call and harms nobody."""
+    stage.write(
+        "trial.py",
+        """
+        import time, nni
+        nni.get_next_parameter()
+        value = [3, 4, 5, 1, 2, 6][nni.get_sequence_id()]
+        for step in range(3):
+            try:
+                nni.report_intermediate_result({"accuracy": 9, "loss": value})
+            except ValueError as error:
+                assert "'accuracy'" in str(error) and "'default'" in str(error), error
+            else:
+                raise AssertionError("it was taken")
+            nni.report_intermediate_result({"accuracy": -value, "default": value, "note": "ö"})
+        if value < 3:
+            time.sleep(1000)
+        nni.report_final_result({"default": value})
+        """,
+    )
+    stage.run(
+        """
+        experiment = make(trials=6, concurrency=1)
+        experiment.config.assessor.name = "Medianstop"
+        experiment.start(0)
+        while experiment.get_status() not in ("DONE", "ERROR"):
+            time.sleep(0.05)
+        statuses = [job.status for job in experiment.list_trial_jobs()]
+        assert statuses == [*["SUCCEEDED"] * 3, *["EARLY_STOPPED"] * 2, "SUCCEEDED"], statuses
+        log = Path("nni-experiments/_latest/log/dispatcher.log").read_text()
+        assert "Traceback" not in log, log
+        """
+    )
+    assert stage.is_quiet(), stage.processes()
+
+
+@pytest.mark.parametrize(("mode", "best"), [("maximize", "inf"), ("minimize", "-inf")])
+@pytest.mark.parametrize(("tuner", "arguments"), [("TPE", {"seed": 1}), ("Hyperband", {"R": 9, "seed": 1})])
+def test_algorithms_with_values_that_are_not_finite(stage, tuner, arguments, mode, best):
+    """Row 58: with Medianstop beside TPE or Hyperband the search goes on to its end; NaN is never best."""
+    stage.write(
+        "trial.py",
+        """
+        import nni
+        nni.get_next_parameter()
+        nan, inf = float("nan"), float("inf")
+        values = [nan, inf, -inf, 1.0, {"default": nan, "loss": -inf}, 2.0]
+        number = nni.get_sequence_id()
+        for step in range(4):
+            nni.report_intermediate_result(values[(number + step) % 6])
+        nni.report_final_result(values[number % 6])
+        """,
+    )
+    stage.run(
+        f"""
+        import json
+        experiment = make(trials=14, concurrency=3)
+        experiment.config.tuner.name = {tuner!r}
+        experiment.config.tuner.class_args = {arguments!r}
+        experiment.config.optimize_mode = {mode!r}
+        experiment.config.assessor.name = "Medianstop"
+        experiment.start(0)
+        while experiment.get_status() not in ("DONE", "ERROR"):
+            time.sleep(0.05)
+        jobs = experiment.list_trial_jobs()
+        assert len(jobs) == 14 and experiment.get_status() == "DONE"
+        assert {{job.status for job in jobs}} <= {{"SUCCEEDED", "EARLY_STOPPED"}}, jobs
+        assert experiment.best_trial().finalMetricData[0].data == float({best!r})
+        log = Path("nni-experiments/_latest/log/dispatcher.log").read_text()
+        assert "Traceback" not in log, log
         """
     )
     assert stage.is_quiet(), stage.processes()

@@ -84,6 +84,21 @@ def test_steps_without_a_number_count_as_steps_alone(caplog: pytest.LogCaptureFi
     assert assessor.assess_trial("e", [0.0] * 5 + [3]) is GOOD
 
 
+@pytest.mark.parametrize("place", range(3))
+def test_a_median_leaves_nan_out(place: int) -> None:
+    """Row 70: of [nan, .1, .2] in any order, among trials and within one."""
+    values = [0.1, 0.2]
+    values.insert(place, math.nan)
+    assessor = MedianstopAssessor()
+    for number, value in enumerate(values):
+        succeed(assessor, str(number), [value])
+    assert assessor.assess_trial("worse", [0.09]) is BAD
+    assert assessor.assess_trial("as good", [0.1]) is GOOD
+    succeed(assessor, "within", values)  # its average is that of two
+    assert assessor.assess_trial("longer", [0.09, 0.09, 0.149]) is BAD
+    assert assessor.assess_trial("as long", [0.09, 0.09, 0.151]) is GOOD
+
+
 @pytest.mark.parametrize("odd", [math.inf, -math.inf, 10**400, -(10**400), True])
 def test_infinite_results_are_results(odd: Any) -> None:
     assessor = MedianstopAssessor()

@@ -174,6 +174,23 @@ def test_trial_ls_on_a_terminal(nnictl, trials, monkeypatch):
     assert lines[3].count("…") == 2
 
 
+def test_trial_ls_says_where_trials_ran_if_there_are_several_places(nnictl, trials, monkeypatch):
+    placed = [Trial(), Trial()]
+    for each, known in zip(placed, TRIALS, strict=False):
+        each.CopyFrom(known)
+    placed[0].host = "gpu-a"
+    placed[0].gpus.extend(["0", "3"])
+    trials.answer("ListTrials", pb.ListTrialsResponse(trials=placed))
+    first, second = json.loads(nnictl("trial", "ls"))
+    assert (first["host"], first["gpus"]) == ("gpu-a", ["0", "3"])
+    assert not {"host", "gpus"} & second.keys()
+    monkeypatch.setattr("nni_client.commands.output.is_terminal", lambda: True)
+    monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "200")
+    header, line, *_ = nnictl("trial", "ls").splitlines()
+    assert line.endswith("gpu-a (GPU 0, 3)") and header.index("HOST") == line.index("gpu-a")
+
+
 @pytest.mark.parametrize("room", [20, 40, 50, 60])
 def test_what_a_narrow_terminal_has_no_room_for_is_told(nnictl, trials, monkeypatch, room):
     trials.answer("ListTrials", pb.ListTrialsResponse(trials=TRIALS[:-1]))

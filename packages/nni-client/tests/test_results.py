@@ -70,6 +70,8 @@ def test_trials_over_all_pages(service, session):
         end_reason=EndReason(message="exit code 0"),
         final_result=to_message(0.25),
         output_directory="/out/a",
+        host="gpu-a",
+        gpus=["1"],
     )
     failed = trial(
         "b",
@@ -97,6 +99,8 @@ def test_trials_over_all_pages(service, session):
             finalMetricData=[final],
             sequenceId=0,
             message="exit code 0",
+            host="gpu-a",
+            gpus=["1"],
         ),
         TrialJob(
             trialJobId="b",

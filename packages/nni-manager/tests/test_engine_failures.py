@@ -17,9 +17,10 @@ from nni_manager.testing.engine_story import Story
 @pytest.mark.parametrize("how", [{"signal": 9}, {"problem": "the machine is lost"}])
 def test_a_trial_that_was_killed_is_run_again_as_it_was_with_results_numbered_anew(how):
     story = Story(trial_concurrency=1, max_trial_retries=1, has_assessor=True)
-    story.begin(0)
+    story.begin(0, "gpu-a", "0", "1")
     story.report(0, "a", "b")
     before = story.trial(0)
+    assert (before.host, before.gpus) == ("gpu-a", ("0", "1"))
     told = len(story.done(ToAssessor))
     story.end(0, **how)
     after = story.trial(0)
@@ -34,6 +35,7 @@ def test_a_trial_that_was_killed_is_run_again_as_it_was_with_results_numbered_an
         True,
         None,
     )
+    assert (after.host, after.gpus) == ("", ())
     assert [end.actor for end in after.earlier_ends] == [Actor.TRIAL if "signal" in how else Actor.PLATFORM]
     assert [(one.sequence_number, one.attempt) for one in story.done(SubmitTrial)] == [(0, 0), (0, 1)]
     assert story.told(TellTrialEnd) == [] and len(story.done(ToAssessor)) == told

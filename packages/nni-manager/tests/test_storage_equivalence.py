@@ -45,6 +45,8 @@ def saved_trials(draw: st.DrawFn) -> SaveTrial:
         objective=draw(OBJECTIVES),
         submitted=draw(st.booleans()),
         cancel_reason=draw(REASONS),
+        host=draw(st.sampled_from(["", "gpu-a"])),
+        gpus=draw(st.sampled_from([(), ("0", "GPU-1")])),
         earlier_ends=tuple(reason for reason in draw(st.lists(REASONS, max_size=2)) if reason is not None),
         create_request_id=draw(st.sampled_from(["", "a", "b"])),
     )

@@ -94,7 +94,7 @@ def test_a_record_is_marked_and_every_commit_is_flushed(path: Path) -> None:
     connection = open_for_writing(path)
     assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
     assert connection.execute("PRAGMA synchronous").fetchone() == (2,)
-    assert connection.execute("PRAGMA user_version").fetchone() == (3,)
+    assert connection.execute("PRAGMA user_version").fetchone() == (4,)
     assert connection.execute("PRAGMA application_id").fetchone() == (0x4E4E4934,)
     connection.close()
 
@@ -156,7 +156,7 @@ def test_a_newer_version_is_refused_by_naming_both(path: Path) -> None:
         connection.execute("PRAGMA user_version = 7")
     connection.close()
     for read_only in (False, True):
-        with pytest.raises(StorageError, match=r"experiment\.sqlite has version 7 .* up to 3:"):
+        with pytest.raises(StorageError, match=r"experiment\.sqlite has version 7 .* up to 4:"):
             open_sqlite_storage(path, read_only)
 
 

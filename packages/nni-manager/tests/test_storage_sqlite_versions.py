@@ -17,7 +17,7 @@ from nni_manager.testing.storage import trial
 DATA = Path(__file__).parent / "data"
 
 
-@pytest.fixture(params=[1, 2])
+@pytest.fixture(params=[1, 2, 3])
 def version(request: pytest.FixtureRequest) -> int:
     return int(request.param)
 
@@ -44,6 +44,7 @@ def check_what_it_has(storage: Storage, version: int) -> None:
     stored = storage.trials()
     assert [one.record.trial_id for one in stored] == ["t0", "t1", "t2", "t3"]
     assert [(one.record.earlier_ends, one.record.cancel_reason) for one in stored] == [((), None)] * 4
+    assert [(one.record.host, one.record.gpus) for one in stored] == [("", ())] * 4
     assert (stored[0].intermediate_count, stored[0].latest_intermediate["default"]) == (2, 0.2)
     assert math.isnan(stored[0].latest_intermediate["loss"])
     assert (stored[1].intermediate_count, stored[1].latest_intermediate) == (1, 0.5)
@@ -66,8 +67,8 @@ def test_it_is_read_as_it_is(path: Path, version: int) -> None:
     before = path.read_bytes()
     reader = open_sqlite_storage(path, read_only=True)
     check_what_it_has(reader, version)
-    assert reader.tuner_notes() == []
-    assert reader.committed_at() is None
+    assert len(reader.tuner_notes()) == (10 if version == 3 else 0)
+    assert reader.committed_at() == (1010.0 if version == 3 else None)
     reader.close()
     assert path.read_bytes() == before
     assert [file.name for file in path.parent.iterdir()] == [path.name]
@@ -97,13 +98,14 @@ def test_it_is_brought_forward_with_a_history_and_goes_on(path: Path, version: i
     assert numbers == sorted(set(numbers)) and numbers[0] > 0
     assert {one.note.number for one in storage.tuner_notes() if one.note.kind.name == "PROPOSED"} == {0}
     note = TunerNote(TunerNoteKind.TRIAL_END, 99, (), "t0")
-    assert storage.commit([SaveTrial(trial(4, submitted=True, attempt=1)), SaveTunerNotes((note,))]) == 5
+    newest = trial(4, submitted=True, attempt=1, host="gpu-a", gpus=("0", "1"))
+    assert storage.commit([SaveTrial(newest), SaveTunerNotes((note,))]) == 5
     assert storage.tuner_notes()[-1].note == note
     storage.close()
     again = open_sqlite_storage(path, read_only=True)
     last = again.trial("t0004")
     assert last is not None
-    assert last.record == trial(4, submitted=True, attempt=1)
+    assert last.record == newest
     again.close()
 
 

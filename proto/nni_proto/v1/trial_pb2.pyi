@@ -120,6 +120,8 @@ class Trial(google.protobuf.message.Message):
     WAITING_REASON_FIELD_NUMBER: builtins.int
     REVISION_FIELD_NUMBER: builtins.int
     EARLIER_ENDS_FIELD_NUMBER: builtins.int
+    HOST_FIELD_NUMBER: builtins.int
+    GPUS_FIELD_NUMBER: builtins.int
     name: builtins.str
     """Resource name, experiments/{experiment}/trials/{trial}."""
     sequence_number: builtins.int
@@ -142,6 +144,8 @@ class Trial(google.protobuf.message.Message):
     """Why a waiting trial waits. Empty otherwise."""
     revision: builtins.int
     """The experiment's revision at which this trial last changed."""
+    host: builtins.str
+    """The machine that the trial runs or ran on. Empty before it does, and where there is one place only."""
     @property
     def parameters(self) -> nni_proto.v1.value_pb2.Value:
         """The parameters, as the trial gets them."""
@@ -174,6 +178,10 @@ class Trial(google.protobuf.message.Message):
     def earlier_ends(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___EndReason]:
         """How the attempts before this one ended, the first one first."""
 
+    @property
+    def gpus(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
+        """The GPUs that were given to it, as CUDA_VISIBLE_DEVICES names them."""
+
     def __init__(
         self,
         *,
@@ -196,9 +204,11 @@ class Trial(google.protobuf.message.Message):
         waiting_reason: builtins.str = ...,
         revision: builtins.int = ...,
         earlier_ends: collections.abc.Iterable[global___EndReason] | None = ...,
+        host: builtins.str = ...,
+        gpus: collections.abc.Iterable[builtins.str] | None = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["_objective", b"_objective", "_parameter_id", b"_parameter_id", "create_time", b"create_time", "end_reason", b"end_reason", "end_time", b"end_time", "final_result", b"final_result", "latest_intermediate", b"latest_intermediate", "objective", b"objective", "parameter_id", b"parameter_id", "parameters", b"parameters", "start_time", b"start_time"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["_objective", b"_objective", "_parameter_id", b"_parameter_id", "attempt", b"attempt", "create_time", b"create_time", "earlier_ends", b"earlier_ends", "end_reason", b"end_reason", "end_time", b"end_time", "final_result", b"final_result", "intermediate_count", b"intermediate_count", "latest_intermediate", b"latest_intermediate", "name", b"name", "objective", b"objective", "output_directory", b"output_directory", "parameter_id", b"parameter_id", "parameter_source", b"parameter_source", "parameters", b"parameters", "revision", b"revision", "sequence_number", b"sequence_number", "start_time", b"start_time", "status", b"status", "waiting_reason", b"waiting_reason"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["_objective", b"_objective", "_parameter_id", b"_parameter_id", "attempt", b"attempt", "create_time", b"create_time", "earlier_ends", b"earlier_ends", "end_reason", b"end_reason", "end_time", b"end_time", "final_result", b"final_result", "gpus", b"gpus", "host", b"host", "intermediate_count", b"intermediate_count", "latest_intermediate", b"latest_intermediate", "name", b"name", "objective", b"objective", "output_directory", b"output_directory", "parameter_id", b"parameter_id", "parameter_source", b"parameter_source", "parameters", b"parameters", "revision", b"revision", "sequence_number", b"sequence_number", "start_time", b"start_time", "status", b"status", "waiting_reason", b"waiting_reason"]) -> None: ...
     @typing.overload
     def WhichOneof(self, oneof_group: typing.Literal["_objective", b"_objective"]) -> typing.Literal["objective"] | None: ...
     @typing.overload

@@ -78,6 +78,8 @@ class TrialJob:
         stderrPath: The file with its error output when it failed, else "".
         sequenceId: Its number in the experiment, from 0.
         message: Why it ended, or why it waits; "--" when there is nothing to say.
+        host: The machine it runs or ran on; "" before it does, and where there is one place only.
+        gpus: The GPUs that were given to it, as CUDA_VISIBLE_DEVICES names them.
     """
 
     trialJobId: str  # noqa: N815
@@ -90,3 +92,5 @@ class TrialJob:
     stderrPath: str = ""  # noqa: N815
     sequenceId: int = -1  # noqa: N815
     message: str = "--"
+    host: str = ""
+    gpus: list[str] = field(default_factory=list)

@@ -210,6 +210,8 @@ def trial_job(trial: Trial, final: Metric | None = None) -> TrialJob:
         stderrPath=f"{trial.output_directory}/stderr" if failed else "",
         sequenceId=trial.sequence_number,
         message=trial.end_reason.message or trial.waiting_reason or "--",
+        host=trial.host,
+        gpus=list(trial.gpus),
     )
 
 

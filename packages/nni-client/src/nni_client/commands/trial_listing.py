@@ -77,7 +77,12 @@ def list_trials(experiment_id: str | None, directory: Path | None, choice: Choic
     if as_json:
         print_json([_json(trial) for trial in chosen])
     elif chosen:
-        print_table(_COLUMNS, [_row(trial) for trial in chosen], cut=_LONG_COLUMNS)
+        hosts = [_host(trial.job) for trial in chosen]
+        if any(hosts):
+            rows = [(*_row(trial), host) for trial, host in zip(chosen, hosts)]
+            print_table((*_COLUMNS, "HOST"), rows, cut=_LONG_COLUMNS)
+        else:
+            print_table(_COLUMNS, [_row(trial) for trial in chosen], cut=_LONG_COLUMNS)
     else:
         print("No trials." if choice == Choice() else "No trial has a number as its result.")
 
@@ -191,6 +196,10 @@ def _more(record: Trial) -> dict[str, Any]:
         facts["signal"] = reason.signal
     if reason.stderr_tail:
         facts["stderrTail"] = reason.stderr_tail
+    if record.host:
+        facts["host"] = record.host
+    if record.gpus:
+        facts["gpus"] = list(record.gpus)
     if record.earlier_ends:
         facts["earlierEnds"] = [end.message for end in record.earlier_ends]
     return facts
@@ -213,6 +222,10 @@ def _row(trial: ListedTrial) -> Sequence[object]:
         _parameters(job),
         job.message if record is None or job.message == "--" else _reason(job.message, record.end_reason),
     )
+
+
+def _host(job: TrialJob) -> str:
+    return f"{job.host} (GPU {', '.join(job.gpus)})" if job.gpus else job.host
 
 
 def _result(job: TrialJob) -> str:

@@ -73,6 +73,8 @@ class ActiveTrial:
             started_at=None,
             waiting_reason=waiting_reason,
             submitted=False,
+            host="",
+            gpus=(),
             earlier_ends=(*self.record.earlier_ends, end_before),
         )
 

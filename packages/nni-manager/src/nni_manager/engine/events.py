@@ -25,11 +25,21 @@ def time_or(seconds: float, received_at: float) -> float:
 
 @dataclass(frozen=True, slots=True)
 class TrialStarted:
-    """A trial's process runs."""
+    """A trial's process runs.
+
+    Attributes:
+        trial_id: The trial.
+        attempt: Which run of it.
+        at: When it started.
+        host: The machine it runs on, "" where there is one place only.
+        gpus: The GPUs that were given to it, as CUDA_VISIBLE_DEVICES names them.
+    """
 
     trial_id: str
     attempt: int
     at: float
+    host: str = ""
+    gpus: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

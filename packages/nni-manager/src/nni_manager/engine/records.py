@@ -59,6 +59,8 @@ class TrialRecord:
             `end_reason` says the same.
         earlier_ends: How the attempts before this one ended, the first one first.
         create_request_id: The request that created a customized trial, "" for others.
+        host: The machine that this attempt runs on, "" before it does and where there is one place only.
+        gpus: The GPUs that were given to it, as CUDA_VISIBLE_DEVICES names them.
     """
 
     trial_id: str
@@ -80,6 +82,8 @@ class TrialRecord:
     cancel_reason: EndReason | None = None
     earlier_ends: tuple[EndReason, ...] = ()
     create_request_id: str = ""
+    host: str = ""
+    gpus: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,6 +31,8 @@ def trial_started(state: State, step: Step, event: events.TrialStarted) -> None:
             status=TrialStatus.RUNNING,
             started_at=event.at if started_at is None else started_at,
             waiting_reason="",
+            host=event.host,
+            gpus=event.gpus,
         )
     )
     set_deadline(state, trial)

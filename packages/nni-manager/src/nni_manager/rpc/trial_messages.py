@@ -37,6 +37,8 @@ def trial_to_message(experiment_id: str, view: TrialView) -> trial_pb2.Trial:
         output_directory=view.output_directory,
         waiting_reason=record.waiting_reason,
         revision=stored.revision,
+        host=record.host,
+        gpus=record.gpus,
         earlier_ends=[end_reason_to_message(reason) for reason in record.earlier_ends],
     )
     if record.has_final_result:

@@ -123,10 +123,10 @@ class Story:
         self._absorb(result)
         return result
 
-    def begin(self, number: int) -> None:
-        """Lets a trial's process start."""
+    def begin(self, number: int, host: str = "", *gpus: str) -> None:
+        """Lets a trial's process start, on a host where there are several."""
         record = self.trial(number)
-        self.tell(events.TrialStarted(record.trial_id, record.attempt, self.now))
+        self.tell(events.TrialStarted(record.trial_id, record.attempt, self.now, host, gpus))
 
     def report(
         self, number: int, *values: Any, final: bool = False, reporter: str = "r", first: int = 0

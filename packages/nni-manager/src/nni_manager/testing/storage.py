@@ -150,6 +150,8 @@ class StorageContract:
             ended_at=2.2,
             end_reason=reason,
             waiting_reason="no free GPU \u00e9",
+            host="gpu-\u00e9",
+            gpus=("0", "GPU-1f"),
             has_final_result=True,
             final_result={"default": 0.5, "a": math.inf},
             objective=0.1 + 0.2,

@@ -32,7 +32,7 @@ _LARGEST_CHUNK = 1024
 _TRIAL_COLUMNS = (
     "sequence_number, trial_id, status, attempt, parameter_id, parameter_source, parameters, created_at, "
     "started_at, ended_at, end_reason, waiting_reason, has_final_result, final_result, objective, revision, "
-    "submitted, cancel_reason, earlier_ends, create_request_id"
+    "submitted, cancel_reason, earlier_ends, create_request_id, host, gpus"
 )
 _CHANGING_TRIAL_COLUMNS = _TRIAL_COLUMNS.split(", ")[2:]
 

@@ -34,7 +34,8 @@ FROM experiment JOIN experiment_config USING (id) LEFT JOIN experiment_origin US
 _TRIAL_COLUMNS = """
     t.trial_id, t.sequence_number, t.status, t.attempt, t.parameter_id, t.parameter_source, t.parameters,
     t.created_at, t.started_at, t.ended_at, t.end_reason, t.waiting_reason, t.has_final_result,
-    t.final_result, t.objective, t.submitted, t.cancel_reason, t.earlier_ends, t.create_request_id"""
+    t.final_result, t.objective, t.submitted, t.cancel_reason, t.earlier_ends, t.create_request_id, t.host,
+    t.gpus"""
 
 SELECT_TRIALS = f"""
 SELECT {_TRIAL_COLUMNS}, ifnull(r.intermediate_count, 0), m.value, t.revision
@@ -111,6 +112,8 @@ def trial_row(record: TrialRecord, revision: int) -> Row:
         _end_reason_text(record.cancel_reason),
         encode([_end_reason_parts(reason) for reason in record.earlier_ends]),
         record.create_request_id,
+        record.host,
+        encode(record.gpus),
     )
 
 
@@ -162,8 +165,8 @@ def experiment_of(row: Row) -> ExperimentRecord:
 
 def trial_of(row: Row) -> StoredTrial:
     """Returns the trial of a row of SELECT_TRIALS."""
-    latest = None if row[20] is None else decode(row[20])
-    return StoredTrial(_trial_record_of(row), row[19], latest, row[21])
+    latest = None if row[22] is None else decode(row[22])
+    return StoredTrial(_trial_record_of(row), row[21], latest, row[23])
 
 
 def note_of(row: Row, trials: dict[str, TrialRecord]) -> StoredTunerNote:
@@ -202,6 +205,8 @@ def _trial_record_of(row: Row) -> TrialRecord:
         cancel_reason=_end_reason_of(row[16]),
         earlier_ends=tuple(_end_reason_of_parts(parts) for parts in decode(row[17])),
         create_request_id=row[18],
+        host=row[19],
+        gpus=() if row[20] == "[]" else tuple(decode(row[20])),
     )
 
 

@@ -192,23 +192,32 @@ INSERT INTO tuner_notes (kind, number, parameter_ids, trial_id, revision)
 UPDATE tuner_notes SET number = row WHERE kind <> 'PROPOSED';
 """
 
-MIGRATIONS: tuple[str, ...] = (_VERSION_1, _VERSION_2, _VERSION_3)
+_VERSION_4 = """
+ALTER TABLE trials ADD COLUMN host TEXT NOT NULL DEFAULT '';
+ALTER TABLE trials ADD COLUMN gpus TEXT NOT NULL DEFAULT '[]';
+"""
+
+MIGRATIONS: tuple[str, ...] = (_VERSION_1, _VERSION_2, _VERSION_3, _VERSION_4)
 """Script i makes a file of version i + 1 out of one of version i; an empty file has version 0."""
 
 # In a view of a file that was brought forward meanwhile the file's own columns come first and count.
-_READ_2_AS_3 = """
+_READ_3 = """
+CREATE TEMP VIEW trials AS SELECT *, '' AS host, '[]' AS gpus FROM main.trials;
+"""
+_READ_2 = """
 CREATE TEMP VIEW state AS SELECT *, NULL AS committed_at FROM main.state;
 CREATE TEMP VIEW experiment AS
     SELECT *, 0 AS paused, 0 AS initial_count, '[]' AS import_request_ids FROM main.experiment;
 CREATE TEMP VIEW trials AS
-    SELECT *, 0 AS submitted, NULL AS cancel_reason, '[]' AS earlier_ends, '' AS create_request_id
+    SELECT *, 0 AS submitted, NULL AS cancel_reason, '[]' AS earlier_ends, '' AS create_request_id,
+        '' AS host, '[]' AS gpus
     FROM main.trials;
 CREATE TEMP VIEW trial_results AS SELECT *, 0 AS attempt FROM main.trial_results;
 CREATE TEMP TABLE tuner_notes (row, kind, number, parameter_ids, trial_id, data, revision);
 """
 
-READING_AIDS: Mapping[int, str] = {1: f"CREATE TEMP TABLE {_ORIGIN}", 2: _READ_2_AS_3}
-"""What makes a file of a version readable as one of the next without a change to it, where that can be."""
+READING_AIDS: Mapping[int, str] = {1: f"CREATE TEMP TABLE {_ORIGIN}" + _READ_2, 2: _READ_2, 3: _READ_3}
+"""What makes a file of a version readable as one of the newest without a change to it, where that can be."""
 
 
 def check(connection: sqlite3.Connection, path: Path, migrations: Sequence[str] = MIGRATIONS) -> int:
@@ -236,10 +245,12 @@ def prepare_to_read(connection: sqlite3.Connection, path: Path) -> None:
     Raises:
         StorageError: It cannot, or as `check`.
     """
-    for version in range(check(connection, path), len(MIGRATIONS)):
-        if version not in READING_AIDS:
-            raise StorageError(f"{path} is of an older version: it must be opened for writing once")
-        connection.executescript(READING_AIDS[version])
+    version = check(connection, path)
+    if version == len(MIGRATIONS):
+        return
+    if version not in READING_AIDS:
+        raise StorageError(f"{path} is of an older version: it must be opened for writing once")
+    connection.executescript(READING_AIDS[version])
 
 
 def migrate(connection: sqlite3.Connection, path: Path, migrations: Sequence[str] = MIGRATIONS) -> None:

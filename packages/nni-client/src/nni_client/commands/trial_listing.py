@@ -79,7 +79,7 @@ def list_trials(experiment_id: str | None, directory: Path | None, choice: Choic
     elif chosen:
         hosts = [_host(trial.job) for trial in chosen]
         if any(hosts):
-            rows = [(*_row(trial), host) for trial, host in zip(chosen, hosts)]
+            rows = [(*_row(trial), host) for trial, host in zip(chosen, hosts, strict=True)]
             print_table((*_COLUMNS, "HOST"), rows, cut=_LONG_COLUMNS)
         else:
             print_table(_COLUMNS, [_row(trial) for trial in chosen], cut=_LONG_COLUMNS)

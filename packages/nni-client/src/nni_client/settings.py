@@ -13,6 +13,9 @@ START_TIMEOUT = "NNI_START_TIMEOUT"
 DEFAULT_CALL_TIMEOUT = 60.0
 """How many seconds a call may take when nothing else is said."""
 
+BEGIN_TIMEOUT = 600.0
+"""How many seconds beginning an experiment may take when nothing else is said: code is sent to machines."""
+
 RESUME_TIMEOUT = 600.0
 """How many seconds going on with an experiment may take when nothing else is said: its tuner is told all that
 it knew once more."""

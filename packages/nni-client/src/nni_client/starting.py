@@ -42,7 +42,7 @@ from nni_client.methods import (
     START_EXPERIMENT,
 )
 from nni_client.new_folder import NewFolder
-from nni_client.settings import CALL_TIMEOUT, RESUME_TIMEOUT, seconds_from_environment
+from nni_client.settings import BEGIN_TIMEOUT, CALL_TIMEOUT, RESUME_TIMEOUT, seconds_from_environment
 from nni_client.slow_call import told_while_it_takes_long
 
 _MISSING_SECRETS = (
@@ -104,6 +104,8 @@ def start_experiment(
     instances = pickled_instances(config, command.log_directory.parent)
     message = config_to_message(config)
     name = experiment_name(command.experiment_id)
+    limit = options.call_timeout or seconds_from_environment(CALL_TIMEOUT) or BEGIN_TIMEOUT
+    places = ", ".join(dict.fromkeys(service.platform for service in config.training_services()))
 
     def begin(session: Session) -> None:
         classes.write()
@@ -112,7 +114,8 @@ def start_experiment(
             request_id=str(uuid.uuid4()), experiment_id=command.experiment_id, config=message
         )
         session.call(CREATE_EXPERIMENT, create)
-        session.call(START_EXPERIMENT, StartExperimentRequest(name=name))
+        with told_while_it_takes_long(_how_it_is_started(command.experiment_id, places, limit)):
+            session.call(START_EXPERIMENT, StartExperimentRequest(name=name), limit)
 
     folder = NewFolder(command.log_directory.parent)
     try:
@@ -219,6 +222,11 @@ def _start(
         manager.end()
         raise
     return StartedExperiment(manager, connection, code.url, before)
+
+
+def _how_it_is_started(experiment_id: str, places: str, limit: float) -> Callable[[float], str]:
+    what = f"Starting experiment {experiment_id}: where trials run ({places}) and the tuner are made ready"
+    return lambda seconds: f"{what}, {seconds:.0f} s so far (limit {limit:g} s)"
 
 
 def _how_it_is_resumed(experiment_id: str, before: Experiment, limit: float) -> Callable[[float], str]:

@@ -12,6 +12,8 @@ import grpc
 import pytest
 from hypothesis import settings
 
+pytest_plugins = ["workspace.lab.fixtures"]
+
 _SECONDS_TO_END = 5.0
 
 # No test is timed: how fast an example runs depends on what else the machine does.

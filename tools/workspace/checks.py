@@ -20,6 +20,7 @@ from workspace.environments import (
 )
 from workspace.node import install_node_packages
 from workspace.steps import Runner
+from workspace.system_packages import install_system_packages
 from workspace.tags import extract, newest_tag
 
 SOURCES = (
@@ -94,6 +95,7 @@ def main(arguments: Sequence[str]) -> int:
         return steps.finish()
     check_statically(steps)
     check_protocol(steps)
+    steps.action("system packages", install_system_packages)
     steps.action("node packages", install_node_packages)
     run_pytest(steps, options.all, options.pytest_arguments)
     summary = steps.summary_of_pytest()

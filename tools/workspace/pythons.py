@@ -15,6 +15,7 @@ from workspace.launch import KNOWN, ToolError
 from workspace.node import install_node_packages
 from workspace.oldest import run_with_oldest
 from workspace.steps import Runner
+from workspace.system_packages import install_system_packages
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -41,6 +42,7 @@ def main(arguments: Sequence[str]) -> int:
         code = steps.finish()
         print("\n".join(summaries))
         return code
+    steps.action("system packages", install_system_packages)
     steps.action("node packages", install_node_packages)
     selection = [] if options.all else ["-m", "not slow"]
     summaries = []

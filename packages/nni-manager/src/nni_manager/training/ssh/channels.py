@@ -1,0 +1,85 @@
+"""Opens channels that run commands, from threads."""
+
+from __future__ import annotations
+
+import paramiko
+
+CHANNEL_SECONDS = 60.0
+"""How long a server may take to open a channel, when it is alive."""
+
+
+_PIECE = 1 << 17
+
+
+class RefusedError(Exception):
+    """The server opens no further channel on this connection."""
+
+
+class GoneError(Exception):
+    """The connection is lost."""
+
+
+class NoCommandsError(Exception):
+    """The server runs no commands."""
+
+
+def open_command(transport: paramiko.Transport, line: str) -> paramiko.Channel:
+    """Starts a command.
+
+    Args:
+        transport: The connection.
+        line: The command, for the user's shell.
+
+    Raises:
+        RefusedError: The server opens no further channel.
+        NoCommandsError: It runs no commands.
+        GoneError: The connection is lost.
+    """
+    try:
+        channel = transport.open_session(timeout=CHANNEL_SECONDS)
+    except paramiko.ChannelException as error:
+        raise RefusedError(error.text or str(error)) from error
+    except (paramiko.SSHException, EOFError, OSError) as error:
+        raise GoneError(str(error)) from error
+    try:
+        channel.exec_command(line)
+    except (paramiko.SSHException, EOFError, OSError) as error:
+        channel.close()
+        if transport.is_active():
+            raise NoCommandsError(str(error)) from error
+        raise GoneError(str(error)) from error
+    return channel
+
+
+def send(channel: paramiko.Channel, data: bytes) -> bool:
+    """Sends all of some data. Returns whether the other side still takes data."""
+    try:
+        for start in range(0, len(data), _PIECE):  # the library copies what is left again and again
+            channel.sendall(data[start : start + _PIECE])
+    except (paramiko.SSHException, EOFError, OSError):
+        return False
+    return True
+
+
+def end_input(channel: paramiko.Channel) -> None:
+    """Says that nothing more is sent."""
+    try:
+        channel.shutdown_write()
+    except (paramiko.SSHException, EOFError, OSError):
+        return  # it is closed already
+
+
+def close(channel: paramiko.Channel) -> None:
+    """Closes a channel."""
+    try:
+        channel.close()
+    except (paramiko.SSHException, EOFError, OSError):
+        return  # the connection is lost, and with it the channel
+
+
+def ask(transport: paramiko.Transport) -> None:
+    """Asks whether the other side lives; whatever it answers, it does."""
+    try:
+        transport.global_request("keepalive@openssh.com", wait=True)
+    except (paramiko.SSHException, EOFError, OSError):
+        return  # the connection is lost, which is noticed elsewhere

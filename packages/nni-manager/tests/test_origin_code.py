@@ -62,7 +62,8 @@ def test_what_counts_as_code(code: Path) -> None:
     write(code, "model.pt")
     write(code, "keep.pt")
     write(code, ".nniignore", "# comment\n*.pt\n!keep.pt\n/data/\n\n!\n")
-    write(code, "lib/.nniignore", "*")
+    write(code, "lib/.nniignore", "/model*\n")
+    write(code, "lib/deep/model.py")
     (code / "link").symlink_to("lib")
     os.mkfifo(code / "pipe")
     assert found(code) == [
@@ -76,8 +77,9 @@ def test_what_counts_as_code(code: Path) -> None:
         "train.py",
         "deep/data",
         "lib/.nniignore",
-        "lib/model.py",
+        "lib/deep",
         "deep/data/x",
+        "lib/deep/model.py",
     ]
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
-from nni_manager.code_folder.ignore_rules import ignore_rules
+from nni_manager.code_folder.ignore_rules import IgnoreRules
 
 NEVER_CODE = frozenset({".git", "__pycache__"})
 """Names of what is never code."""
@@ -47,7 +47,10 @@ class CodePath:
 
 
 def code_paths(
-    folder: Path, experiments_directory: Path, unreadable: Callable[[OSError], None]
+    folder: Path,
+    experiments_directory: Path,
+    unreadable: Callable[[OSError], None],
+    rules: IgnoreRules | None = None,
 ) -> Iterator[CodePath]:
     """Yields what a code folder holds: what is nearer to its top first, and then by name.
 
@@ -57,8 +60,9 @@ def code_paths(
         folder: The code folder.
         experiments_directory: Where the folders of experiments are.
         unreadable: Gets the error for each folder that cannot be read.
+        rules: Tells what `.nniignore` names, if that is needed for more.
     """
-    ignored = ignore_rules(folder)
+    rules = rules or IgnoreRules(folder)
     experiments = _real(experiments_directory)
     waiting = deque([""])
     while waiting:
@@ -76,7 +80,7 @@ def code_paths(
             path = f"{parent}/{entry.name}" if parent else entry.name
             kind = _kind(entry)
             is_folder = kind in (Kind.FOLDER, Kind.ENVIRONMENT)
-            if ignored(path, is_folder) or (is_folder and _holds_experiments(entry.path, experiments)):
+            if rules.ignore(path, is_folder) or (is_folder and _holds_experiments(entry.path, experiments)):
                 continue
             yield CodePath(path, kind)
             if kind is Kind.FOLDER:

@@ -174,6 +174,14 @@ def test_a_host_key_changes(lab: Laboratory) -> None:
     assert host.host_key() != before
 
 
+def test_a_host_tells_of_gpus_that_are_not_there(lab: Laboratory) -> None:
+    query = "nvidia-smi --query-gpu=index,name --format=csv,noheader,nounits"
+    for host in lab.hosts.values():
+        host.set_gpus({"gpus": [{"name": "One"}, {"name": "Two"}]})
+        with logged_in(host) as client:
+            assert say(client, query) == "0, One\n1, Two"
+
+
 def test_a_host_is_put_in_order(lab: Laboratory) -> None:
     host = lab.hosts["old"]
     host.install("nvidia-smi", "#!/bin/sh\necho tool\n")
@@ -210,6 +218,11 @@ def test_a_host_behind_another_is_reached_through_it_alone(tmp_path: Path) -> No
         ssh = ["ssh", "-i", key, *SSH_OPTIONS, "-o", "ConnectTimeout=2"]
         command = [*ssh, "-o", through, f"ann@{inner.address}", "hostname"]
         assert subprocess.run(command, capture_output=True, text=True).stdout == "inner\n"
+        config = tmp_path / "config"
+        config.write_text(lab.ssh_config())
+        named = ["ssh", *SSH_OPTIONS[:-2], "-F", str(config), "gate", "hostname"]
+        assert subprocess.run(named, capture_output=True, text=True).stdout == "gate\n"
+        assert "ProxyJump gate" in config.read_text()
         direct = subprocess.run([*ssh, f"ann@{inner.address}", "hostname"], capture_output=True)
         assert direct.returncode == 255
 

@@ -195,6 +195,17 @@ class Host:
         path.chmod(0o755)
         return path
 
+    def set_gpus(self, state: dict[str, object], folder: str = "usr/local/bin") -> None:
+        """Gives it an nvidia-smi that tells of these GPUs.
+
+        Args:
+            state: What `nni_manager.testing.fake_nvidia_smi` takes.
+            folder: Where the tool lies.
+        """
+        from nni_manager.testing import fake_nvidia_smi
+
+        fake_nvidia_smi.install(self.root / folder, dict(state), python="/usr/bin/env python3")
+
     def put_in_order(self) -> None:
         """Makes it as it was when it was new: nobody logged in, empty homes, nothing wrong with it."""
         if not self._hidden:
@@ -207,14 +218,15 @@ class Host:
             self.run("; ".join(f"pkill -KILL -u {number}" for number in USERS.values()) + "; true")
         self.free_disk()
         self.set_clock(0)
-        for folder in ("tmp", "var/tmp", "dev/shm", "usr/local/bin", *(f"home/{user}" for user in USERS)):
+        for folder in ("tmp", "var/tmp", "dev/shm", "usr/local", *(f"home/{user}" for user in USERS)):
             for entry in (self.root / folder).iterdir():
-                if entry.name == "python3" and folder == "usr/local/bin":
-                    continue
                 if entry.is_dir() and not entry.is_symlink():
                     shutil.rmtree(entry)
                 else:
                     entry.unlink()
+        (self.root / "usr/local/bin").mkdir()
+        if (self.root / "opt/python").exists():
+            (self.root / "usr/local/bin/python3").symlink_to("/opt/python/bin/python3")
         os.truncate(self.root / "var/log/sshd.log", 0)
 
     def _sshd_config(self) -> list[str]:

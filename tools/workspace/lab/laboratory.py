@@ -62,6 +62,7 @@ class Laboratory:
         _check_machine()
         self.hosts: dict[str, Host] = {}
         self._folder = folder
+        self._specs: list[HostSpec] = []
         self.credentials = make_credentials(folder)
         self._namespaces: list[Namespace] = []
         self._log = (folder / "log").open("w")
@@ -87,6 +88,18 @@ class Laboratory:
         # Each in this thread: the kernel ends them when the thread that started them ends.
         for spec, command in zip(specs, prepared, strict=True):
             self._start(spec, command)
+
+    def ssh_config(self, user: str = "ann") -> str:
+        """Returns what lets `ssh` know the hosts by their names, for ~/.ssh/config."""
+        gateways = {spec.name: spec.behind for spec in self._specs}
+        parts = []
+        for host in self.hosts.values():
+            lines = [f"Host {host.name}", f"HostName {host.address}", f"User {user}"]
+            lines.append(f"IdentityFile {self.credentials.key}")
+            if gateways[host.name]:
+                lines.append(f"ProxyJump {gateways[host.name]}")
+            parts.append("\n  ".join(lines) + "\n")
+        return "\n".join(parts)
 
     def put_in_order(self) -> None:
         """Makes all hosts as they were when they were new."""
@@ -122,6 +135,7 @@ class Laboratory:
     def _start(self, spec: HostSpec, command: list[str]) -> None:
         namespace = start(command, ["--net", "--mount", "--uts", "--ipc"], self._log)
         self._namespaces.append(namespace)
+        self._specs.append(spec)
         number = len(self._namespaces)
         if spec.behind:
             gateway = self.hosts[spec.behind]

@@ -39,7 +39,7 @@ def never_reason(placements: Placements) -> str:
     """Returns why no trial can ever start, host by host; "" when one may, now or later."""
     hosts = list(placements.hosts.values())
     needed = common_need(placements)
-    reasons = [_why_never_on(host, named=not needed) for host in hosts]
+    reasons = [why_never_on(host, named=not needed) for host in hosts]
     if "" in reasons:
         return ""
     if all(host.out for host in hosts):
@@ -96,7 +96,7 @@ def _why_not_on(host: HostState, now: float, *, named: bool) -> str:
     return f"{host.name} has {free} free{need} of {total}{unit}" + (f" ({details})" if details else "")
 
 
-def _why_never_on(host: HostState, *, named: bool) -> str:
+def why_never_on(host: HostState, *, named: bool = False) -> str:
     """Returns why a host can never run a trial, "" when it may be able to; `named` says how many it needs."""
     if host.out:
         return f"{host.name} not used ({host.out})"

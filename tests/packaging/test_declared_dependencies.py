@@ -15,6 +15,8 @@ SOURCES = {
     "nni-client": ROOT / "packages" / "nni-client" / "src" / "nni_client",
     "nni-manager": ROOT / "packages" / "nni-manager" / "src" / "nni_manager",
 }
+PARTS = {"testing", "algorithms", "shared_storage"}
+"""The folders whose modules may need what only an extra brings."""
 # Editable installs have no list of modules, and google.* is shared by several distributions.
 NAMED_APART = {
     "nni": "nni-trial",
@@ -40,14 +42,14 @@ def _packages() -> dict[str, set[str]]:
 
 
 def _imported_modules(folder: Path, part: str) -> set[str]:
-    """Returns what the modules of a part import: "testing", "algorithms", or "required" for all others.
+    """Returns what the modules of a part import: a name in PARTS, or "required" for all others.
 
     Templates are text that users get; they are no part of the package that runs.
     """
     found = set()
     for path in folder.rglob("*.py"):
         folders = set(path.relative_to(folder).parts)
-        if "templates" in folders or (folders & {"testing", "algorithms"} or {"required"}) != {part}:
+        if "templates" in folders or (folders & PARTS or {"required"}) != {part}:
             continue
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Import):
@@ -74,7 +76,7 @@ PACKAGES = _packages()
 def _closure(name: str, part: str) -> set[str]:
     """Returns a distribution's own name, what it declares, and what grpcio-status and ours bring along.
 
-    The extras of single algorithms count where algorithms are, and that of tests where those are.
+    The extra of tests counts where those are, and all others in the other PARTS.
     """
     found: set[str] = set()
     waiting = [name]
@@ -91,7 +93,7 @@ def _closure(name: str, part: str) -> set[str]:
     return found
 
 
-@pytest.mark.parametrize("part", ["required", "algorithms", "testing"])
+@pytest.mark.parametrize("part", ["required", *sorted(PARTS)])
 @pytest.mark.parametrize("name", SOURCES)
 def test_a_package_imports_only_what_it_declares(name: str, part: str) -> None:
     declared = _closure(name, part)

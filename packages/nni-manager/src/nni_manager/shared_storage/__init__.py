@@ -1,0 +1,1 @@
+"""Storage that the manager and the machines that trials run on share."""

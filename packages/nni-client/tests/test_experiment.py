@@ -116,9 +116,9 @@ def test_nothing_is_started_with_a_wrong_configuration(experiment, home):
 
 
 def test_nothing_is_started_where_this_version_does_not_run_trials(experiment, home):
-    machine = {"host": "a", "user": "u", "password": "p"}
-    experiment.config.training_service = {"platform": "remote", "machineList": [machine]}
-    with pytest.raises(ValueError, match=r"training_service\.platform: .* 'remote'.*`platform: local`"):
+    place = {"subscriptionId": "a", "resourceGroup": "b", "workspaceName": "c", "computeTarget": "d"}
+    experiment.config.training_service = {"platform": "aml", **place}
+    with pytest.raises(ValueError, match=r"training_service\.platform: .* 'aml'.*`platform: local`"):
         experiment.start(port=0)
     assert not (home / "experiments").exists()
 

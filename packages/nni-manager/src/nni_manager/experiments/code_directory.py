@@ -7,12 +7,19 @@ from itertools import count
 from pathlib import Path
 
 from nni_config import ExperimentConfig
+from nni_config.training_service import TrainingServiceConfig
 
 
-def code_directory_of(config: ExperimentConfig) -> Path:
-    """Returns the code folder that a configuration names."""
+def code_directory_of(config: ExperimentConfig, service: TrainingServiceConfig | None = None) -> Path:
+    """Returns the code folder that a configuration names.
+
+    Args:
+        config: The configuration.
+        service: One of its training services, None for the first one.
+    """
     services = config.training_services()
-    own = services[0].trial_code_directory if services else None
+    chosen = service or (services[0] if services else None)
+    own = chosen.trial_code_directory if chosen is not None else None
     return Path(own or config.trial_code_directory).absolute()
 
 

@@ -9,8 +9,7 @@ from pathlib import Path
 from nni_config import ExperimentConfig
 
 from nni_manager.storage.interface import Storage
-from nni_manager.training.interface import Emit as EmitTraining
-from nni_manager.training.interface import TrainingService
+from nni_manager.training.interface import ServiceEmit, TrainingService
 from nni_manager.tuning.interface import Algorithm, AlgorithmSettings
 from nni_manager.tuning.interface import Emit as EmitAlgorithm
 
@@ -29,6 +28,6 @@ class Parts:
     """
 
     open_storage: Callable[[Path], Storage]
-    make_training_service: Callable[[ExperimentConfig, str, Path, EmitTraining], TrainingService]
+    make_training_service: Callable[[ExperimentConfig, str, Path, ServiceEmit], TrainingService]
     make_algorithm: Callable[[AlgorithmSettings, EmitAlgorithm], Algorithm]
     trial_environment: Callable[[str, str], dict[str, str]]

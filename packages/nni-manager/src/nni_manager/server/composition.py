@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import signal
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Protocol
 
-from nni_config import ExperimentConfig, LocalConfig, parse_duration
-
-from nni_manager.engine.statuses import MetricKind
-from nni_manager.experiments.code_directory import code_directory_of
 from nni_manager.experiments.errors import ExperimentServiceError
 from nni_manager.experiments.interface import ExperimentCalls
 from nni_manager.experiments.open_experiment import OpenExperiment
@@ -24,16 +19,13 @@ from nni_manager.experiments.view_service import open_view
 from nni_manager.experiments.views import ExperimentView
 from nni_manager.server.problems import StartProblem
 from nni_manager.server.recorded_folder import full_disk_text, has_no_space
+from nni_manager.server.training_services import make_training_service
 from nni_manager.storage.interface import Storage
 from nni_manager.storage.sqlite import open_sqlite_storage
-from nni_manager.training.interface import Emit, TrainingService, TrainingServiceError
-from nni_manager.training.local import LocalTrainingService
 from nni_manager.tuning.algorithm_process import AlgorithmProcess
 from nni_manager.tuning.interface import AlgorithmSettings
 from nni_manager.tuning.interface import Emit as AlgorithmEmit
 from nni_manager.tuning.served_connection import Servers
-
-_GRACE_SECONDS = 5.0
 
 
 class Application(ExperimentCalls, Protocol):
@@ -82,7 +74,7 @@ def make_application(surroundings: Surroundings) -> Application:
             raise StartProblem(str(error)) from error
     parts = Parts(
         open_storage=open_sqlite_storage,
-        make_training_service=_make_training_service,
+        make_training_service=make_training_service,
         make_algorithm=partial(_make_algorithm, Servers()),
         trial_environment=surroundings.trial_environment,
     )
@@ -106,34 +98,3 @@ def _recorded(surroundings: Surroundings, parts: Parts) -> OpenExperiment | None
 
 def _open_to_read(path: Path) -> Storage:
     return open_sqlite_storage(path, read_only=True)
-
-
-def _make_training_service(
-    config: ExperimentConfig, experiment_id: str, folder: Path, emit: Emit
-) -> TrainingService:
-    services = config.training_services()
-    if len(services) != 1 or not isinstance(services[0], LocalConfig):
-        platforms = ", ".join(service.platform for service in services)
-        raise TrainingServiceError(
-            f"training_service: {platforms} is not available in this version; local is"
-        )
-    local = services[0]
-    grace = config.trial_stop_grace_period
-    return LocalTrainingService(
-        experiment_id=experiment_id,
-        experiment_directory=folder,
-        code_directory=code_directory_of(config),
-        command=local.trial_command or config.trial_command or "",
-        emit=emit,
-        numeric_kinds=_numeric_kinds(config),
-        trial_gpu_number=local.trial_gpu_number,
-        stop_signal=signal.Signals[config.trial_stop_signal or "SIGINT"],
-        grace_seconds=_GRACE_SECONDS if grace is None else parse_duration(grace),
-        reuse_mode=local.reuse_mode,
-    )
-
-
-def _numeric_kinds(config: ExperimentConfig) -> list[MetricKind]:
-    """Returns the results that an algorithm of ours reads; one of the user's own gets any value."""
-    readers = ((config.tuner, MetricKind.FINAL), (config.assessor, MetricKind.INTERMEDIATE))
-    return [kind for algorithm, kind in readers if algorithm is not None and algorithm.name is not None]

@@ -29,10 +29,13 @@ from nni_manager.engine.events import (
     TrialReported,
     TrialStarted,
     TrialWaits,
+    WarningRaised,
 )
 
 TrainingEvent = TrialStarted | TrialWaits | TrialReported | TrialEnded | TrainingServiceFailed
 Emit = Callable[[TrainingEvent], None]
+ServiceEmit = Callable[[TrainingEvent | WarningRaised], None]
+"""Takes what a person is to know as well."""
 
 
 @dataclass(frozen=True, slots=True)

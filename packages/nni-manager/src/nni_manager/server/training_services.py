@@ -1,0 +1,114 @@
+"""The places where an experiment's trials run, made of its configuration."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from nni_config import ExperimentConfig, LocalConfig, parse_duration
+from nni_config.training_service import TrainingServiceConfig
+
+from nni_manager.engine.events import WarningRaised
+from nni_manager.engine.statuses import MetricKind
+from nni_manager.experiments.code_directory import code_directory_of
+from nni_manager.experiments.limits_from_config import DEFAULT_STOP_GRACE_SECONDS, DEFAULT_STOP_SIGNAL
+from nni_manager.training.host import Host, HostEmit, HostRules
+from nni_manager.training.interface import ServiceEmit, TrainingService, TrainingServiceError
+from nni_manager.training.local import LocalTrainingService
+from nni_manager.training.local.host import LocalHost
+from nni_manager.training.placing.service import PlacingService
+
+PlacedHost = tuple[Callable[[HostEmit], Host], HostRules]
+"""What makes a host, and how it may be used."""
+
+
+def make_training_service(
+    config: ExperimentConfig, experiment_id: str, folder: Path, emit: ServiceEmit
+) -> TrainingService:
+    """Returns the place where trials run.
+
+    Args:
+        config: The canonical configuration.
+        experiment_id: The experiment.
+        folder: Its folder.
+        emit: Gets the events.
+
+    Raises:
+        TrainingServiceError: This version runs no trials there, or two machines have the same name.
+    """
+    services = config.training_services()
+    if len(services) == 1 and isinstance(services[0], LocalConfig) and not _is_shared_out(services[0]):
+        return LocalTrainingService(
+            **_local_arguments(config, services[0], experiment_id, folder),
+            emit=emit,
+            trial_gpu_number=services[0].trial_gpu_number,
+        )
+    hosts = [
+        host
+        for index, service in enumerate(services)
+        for host in _hosts(config, service, index, experiment_id, folder)
+    ]
+    limits = {index: service.trial_concurrency for index, service in enumerate(services)}
+    return PlacingService(
+        hosts=hosts,
+        experiment_directory=folder,
+        emit=emit,
+        service_limits={index: limit for index, limit in limits.items() if limit is not None},
+        optional_services=[
+            i for i, service in enumerate(services) if getattr(service, "allow_partial", None)
+        ],
+        durable=not all(isinstance(service, LocalConfig) for service in services),
+        warn=lambda message: emit(WarningRaised(message)),
+    )
+
+
+def _is_shared_out(service: LocalConfig) -> bool:
+    """Returns whether this machine has less room than trials may want, so that each is given its place."""
+    return bool(service.trial_gpu_number) or service.trial_concurrency is not None
+
+
+def _hosts(
+    config: ExperimentConfig, service: TrainingServiceConfig, index: int, experiment_id: str, folder: Path
+) -> list[PlacedHost]:
+    if isinstance(service, LocalConfig):
+        arguments = _local_arguments(config, service, experiment_id, folder)
+        rules = HostRules(
+            gpus_per_trial=service.trial_gpu_number,
+            trials_per_gpu=service.max_trial_number_per_gpu,
+            use_active_gpus=bool(service.use_active_gpu),
+            gpu_indices=_indices(service.gpu_indices),
+            service=index,
+        )
+        return [(lambda emit: LocalHost(**arguments, emit=emit), rules)]
+    raise TrainingServiceError(f"training_service: {service.platform} is not available in this version")
+
+
+def _local_arguments(
+    config: ExperimentConfig, service: LocalConfig, experiment_id: str, folder: Path
+) -> dict[str, Any]:
+    return {
+        "experiment_id": experiment_id,
+        "experiment_directory": folder,
+        "code_directory": code_directory_of(config, service),
+        "command": service.trial_command or config.trial_command or "",
+        "numeric_kinds": _numeric_kinds(config),
+        "stop_signal": signal.Signals[config.trial_stop_signal or DEFAULT_STOP_SIGNAL],
+        "grace_seconds": _seconds(config.trial_stop_grace_period, DEFAULT_STOP_GRACE_SECONDS),
+        "reuse_mode": service.reuse_mode,
+    }
+
+
+def _indices(indices: list[int] | None) -> tuple[int, ...] | None:
+    return tuple(indices) if indices else None
+
+
+def _seconds(duration: str | int | float | None, otherwise: float) -> float:
+    return otherwise if duration is None else parse_duration(duration)
+
+
+def _numeric_kinds(config: ExperimentConfig) -> list[MetricKind]:
+    """Returns the results that an algorithm of ours reads; one of the user's own gets any value."""
+    readers = ((config.tuner, MetricKind.FINAL), (config.assessor, MetricKind.INTERMEDIATE))
+    return [kind for algorithm, kind in readers if algorithm is not None and algorithm.name is not None]

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from workspace.lab.accounts import USERS, Credentials, make_key
 from workspace.lab.namespaces import SYSTEM_PATH, LabError, Namespace
@@ -90,14 +91,14 @@ class Host:
                 found[int(folder.name)] = line
         return found
 
-    def machine(self, way: str = "key", user: str = "ann") -> dict[str, object]:
+    def machine(self, way: str = "key", user: str = "ann") -> dict[str, Any]:
         """Returns the fields of a `RemoteMachineConfig` for it.
 
         Args:
             way: How to log in: `key`, `passphrase` (a key that needs one) or `password`.
             user: Who logs in.
         """
-        fields: dict[str, object] = {"host": self.address, "user": user}
+        fields: dict[str, Any] = {"host": self.address, "user": user}
         if way == "password":
             return {**fields, "password": self.credentials.password}
         if way == "passphrase":

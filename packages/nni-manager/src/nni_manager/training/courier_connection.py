@@ -35,6 +35,9 @@ _LONGEST_PAUSE = 5.0
 CLEAN_END = "exit code 0"
 """What a courier's end begins with, in words, that was as it should be."""
 
+CONNECTION_LOST = "connection lost"
+"""What the end begins with of a courier that cannot be reached any more: that is no death of one."""
+
 
 class CourierProcess(Protocol):
     """A running courier's standard input and output."""
@@ -48,7 +51,7 @@ class CourierProcess(Protocol):
     async def stop(self, patience: float) -> str:
         """Waits until it has ended, kills it after so many seconds, and returns how it ended, in words.
 
-        They begin with CLEAN_END if it ended by itself as it should.
+        They begin with CLEAN_END if it ended by itself as it should, with CONNECTION_LOST if nobody knows.
         """
 
 
@@ -68,12 +71,14 @@ class _Watched:
         position: The position in its report file up to which results were emitted.
         cancel: The command that stops it, once that was asked for.
         started: Whether its start was emitted.
+        abandoned: Its end was told already, so that it is only to be stopped; called when it is.
     """
 
     launch: bytes | None
     position: int = 0
     cancel: bytes | None = None
     started: bool = False
+    abandoned: Callable[[], None] | None = None
 
 
 class CourierConnection:
@@ -131,6 +136,24 @@ class CourierConnection:
             watched.cancel = messages.cancel(trial_id, attempt, signal, grace_seconds)
             self._send(watched.cancel)
 
+    def abandon(
+        self, trial_id: str, attempt: int, signal: int, grace_seconds: float, then: Callable[[], None]
+    ) -> None:
+        """Stops a trial whose end was told, once a courier can be told; nothing of it is emitted any more.
+
+        Args:
+            trial_id: The trial.
+            attempt: Which run of it.
+            signal: The first signal.
+            grace_seconds: How long it has after it.
+            then: Is called when it does not run any more.
+        """
+        watched = self._trials.setdefault((trial_id, attempt), _Watched(launch=None))
+        watched.launch, watched.abandoned = None, then
+        watched.cancel = messages.cancel(trial_id, attempt, signal, grace_seconds)
+        self._send(messages.adopt(trial_id, attempt, watched.position))
+        self._send(watched.cancel)
+
     def acknowledge(self, trial_id: str, attempt: int, offset: int) -> None:
         """Says that results are stored."""
         if (trial_id, attempt) in self._trials:
@@ -151,7 +174,7 @@ class CourierConnection:
         """
         if self._task is None:
             return
-        await _cancelled(self._task)
+        await cancelled(self._task)
         self._task = None
         process, self._process = self._process, None
         if process is not None and await self._shut_down(process, patience):
@@ -186,7 +209,7 @@ class CourierConnection:
                 await self._pause()
 
     async def _pause(self) -> None:
-        await asyncio.sleep(min(_FIRST_PAUSE * 2 ** (self._deaths - 1), _LONGEST_PAUSE))
+        await asyncio.sleep(min(_FIRST_PAUSE * 2 ** max(0, self._deaths - 1), _LONGEST_PAUSE))
 
     async def _open_ready(self) -> CourierProcess:
         process = await self._open_courier()
@@ -249,7 +272,8 @@ class CourierConnection:
     async def _replace(self, how: str) -> CourierProcess | None:
         """Starts another courier; returns None when it is hopeless, which was told then."""
         while True:
-            self._deaths += 1
+            if not how.startswith(CONNECTION_LOST):
+                self._deaths += 1
             logger.warning("the courier ended (%s); it is started again and no trial is lost", how)
             if self._deaths >= MAX_DEATHS:
                 message = f"the courier, which runs the trials, ended {self._deaths} times in a row: {how}"
@@ -290,6 +314,9 @@ class CourierConnection:
         if watched is None:
             return
         self._deaths = 0
+        if watched.abandoned is not None:
+            self._take_abandoned(watched.abandoned, name, content)
+            return
         if name == "waits":
             self._emit(messages.waits_event(content))
             return
@@ -309,8 +336,16 @@ class CourierConnection:
         else:
             raise ValueError(f"unknown message {name!r}")
 
+    def _take_abandoned(self, then: Callable[[], None], name: str, content: messages.Message) -> None:
+        key = messages.trial_of(content)
+        if name == "reported":  # what it is told after its end was told, nobody wants
+            self._send(messages.acknowledge(*key, int(content.get("endOffset", 0))))
+        elif name == "ended":
+            del self._trials[key]
+            then()
 
-async def _cancelled(task: asyncio.Task[None]) -> None:
+
+async def cancelled(task: asyncio.Task[None]) -> None:
     """Cancels a task until it has ended: before Python 3.12 `wait_for` may swallow a cancellation."""
     while not task.done():
         task.cancel()

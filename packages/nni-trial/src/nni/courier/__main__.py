@@ -7,6 +7,7 @@ import os
 
 from nni.courier.courier import Courier
 from nni.courier.launching import Place
+from nni.trial_folder import make_private_folder
 
 
 def main() -> None:
@@ -18,9 +19,21 @@ def main() -> None:
     parser.add_argument("--experiment-directory", required=True)
     parser.add_argument("--grace-seconds", type=float, default=5.0)
     parser.add_argument("--socket", default="", help="keep processes that ask here for more trials")
+    parser.add_argument("--run-directory", default="", help="replace the courier that is noted here")
+    parser.add_argument(
+        "--reuse", action="store_true", help="keep processes, the socket has a place of its own"
+    )
     options = parser.parse_args()
     directory = os.path.abspath(options.experiment_directory)
-    place = Place(options.experiment_id, directory, options.grace_seconds, options.socket)
+    socket = options.socket
+    if options.run_directory:
+        from nni.courier import predecessor, run_directory  # on other machines alone
+
+        make_private_folder(options.run_directory)
+        predecessor.take_over(os.path.join(options.run_directory, run_directory.COURIER_NOTE))
+        if options.reuse:
+            socket = run_directory.socket_path(options.run_directory)
+    place = Place(options.experiment_id, directory, options.grace_seconds, socket)
     Courier(place, source=0, target=1).run()
 
 

@@ -1,0 +1,164 @@
+"""What is done for trials on another machine: their logs are followed, in the end their files are fetched."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from nni_manager.engine.events import TrialEnded
+from nni_manager.training.courier_connection import cancelled
+from nni_manager.training.interface import TrainingServiceError
+from nni_manager.training.ssh.cleaning import remove_trial
+from nni_manager.training.ssh.fetching import Fetcher
+from nni_manager.training.ssh.file_channel import FileChannelLostError
+from nni_manager.training.ssh.finished import FinishedAttempts
+from nni_manager.training.ssh.machine import RemoteMachine
+from nni_manager.training.ssh.mirror import LogMirror
+from nni_manager.training.ssh.reconnecting import HostUnreachableError
+
+logger = logging.getLogger(__name__)
+
+MIRROR_SECONDS = 3.0
+"""How often the logs of running trials are looked at."""
+
+_AT_ONCE = 16
+_MOST_TRIES = 5
+_PAUSE = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class OutputRules:
+    """What is fetched and what stays.
+
+    Attributes:
+        patterns: The output files that are fetched; "*" stands for any characters, "/" among them.
+        max_bytes: How much the output files of a trial may have together, and each of its logs.
+        keep_remote: Whether nothing is removed on the machine.
+        mirror_seconds: How often the logs of running trials are looked at.
+    """
+
+    patterns: Sequence[str] = ("*",)
+    max_bytes: int = 10**9
+    keep_remote: bool = False
+    mirror_seconds: float = MIRROR_SECONDS
+
+
+class Endings:
+    """Fetches what trials leave before their end is told."""
+
+    def __init__(
+        self,
+        machine: RemoteMachine,
+        trials_directory: Path,
+        rules: OutputRules,
+        finished: FinishedAttempts,
+        must_give_up: Callable[[tuple[str, int]], bool],
+        *,
+        in_use: bool,
+    ) -> None:
+        """Does nothing yet.
+
+        Args:
+            machine: The machine.
+            trials_directory: The folder here with one folder for each trial.
+            rules: What is fetched and what stays.
+            finished: Notes ends.
+            must_give_up: Returns whether an attempt's machine has been away for too long.
+            in_use: Whether processes go on when their trials have ended, so that logs must stay there.
+        """
+        self._machine = machine
+        self._rules = rules
+        self._finished = finished
+        self._must_give_up = must_give_up
+        self._in_use = in_use
+        name, files = machine.name, machine.files
+        self._mirror = LogMirror(name, files, trials_directory, rules.max_bytes)
+        self._fetcher = Fetcher(name, files, self._mirror, trials_directory, rules.patterns, rules.max_bytes)
+        self._slots = asyncio.Semaphore(_AT_ONCE)
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def begin(self, end: TrialEnded, then: Callable[[], None], *, is_last: bool) -> None:
+        """Fetches what an attempt has left.
+
+        Args:
+            end: Its end.
+            then: Is called when all is here that can be.
+            is_last: Whether it is the trial's last attempt, so that its folder there is not needed any more.
+        """
+        task = asyncio.create_task(self._finish(end, then, is_last), name=f"files of trial {end.trial_id}")
+        self._tasks.add(task)
+        task.add_done_callback(self._on_done)
+
+    async def follow(self, running: Callable[[], Collection[str]]) -> None:
+        """Copies logs until it is canceled.
+
+        Args:
+            running: Returns the trials that run.
+        """
+        said = ""
+        while True:
+            await asyncio.sleep(self._rules.mirror_seconds)
+            if not (trial_ids := running()):
+                continue
+            try:
+                await self._mirror.refresh(trial_ids)
+                said = ""
+            except (FileChannelLostError, HostUnreachableError) as error:
+                logger.debug("%s: logs cannot be followed now: %s", self._machine.name, error)
+            except (OSError, TrainingServiceError) as error:
+                if str(error) != said:
+                    logger.warning(
+                        "%s: logs of running trials cannot be copied: %s", self._machine.name, error
+                    )
+                said = str(error)
+
+    async def close(self) -> None:
+        """Stops at once. Trials whose end was not told yet are adopted, and fetched, by the next manager."""
+        await asyncio.gather(*(cancelled(task) for task in tuple(self._tasks)))
+
+    async def _finish(self, end: TrialEnded, then: Callable[[], None], is_last: bool) -> None:
+        folder = f"{self._machine.directory}/trials/{end.trial_id}"
+        removable = False
+        try:
+            async with self._slots:
+                complete = await self._fetch(end, folder)
+                self._finished.note(end, complete=complete)
+            removable = complete and is_last and not self._rules.keep_remote
+        except (OSError, TrainingServiceError) as error:
+            logger.warning(
+                "trial %s: what it left stays on %s in %s: %s",
+                end.trial_id,
+                self._machine.name,
+                folder,
+                error,
+            )
+        self._mirror.forget(end.trial_id)
+        then()
+        if removable:
+            await remove_trial(
+                self._machine.name,
+                self._machine.files,
+                end.trial_id,
+                end.attempt,
+                outputs_only=self._in_use,
+            )
+
+    async def _fetch(self, end: TrialEnded, folder: str) -> bool:
+        tries = 0
+        while True:
+            try:
+                return await self._fetcher.fetch(end.trial_id, end.attempt, folder)
+            except (FileChannelLostError, HostUnreachableError) as error:
+                tries += self._machine.lost_at is None
+                if tries >= _MOST_TRIES or self._must_give_up((end.trial_id, end.attempt)):
+                    raise
+                logger.debug("trial %s: its files are fetched again: %s", end.trial_id, error)
+                await asyncio.sleep(_PAUSE)
+
+    def _on_done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            logger.error("what a trial left cannot be fetched", exc_info=error)

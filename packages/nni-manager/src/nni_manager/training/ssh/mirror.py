@@ -1,0 +1,142 @@
+"""Keeps the logs here of trials that run on another machine, a few seconds behind."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from nni_config.private_files import write_private_file
+
+from nni_manager.training.ssh.file_channel import FileRequestError
+from nni_manager.training.ssh.mirror_folder import MirrorFolder
+from nni_manager.training.ssh.remote_files import RemoteFiles
+
+logger = logging.getLogger(__name__)
+
+LOGS = ("stdout", "stderr", "trial.log")
+
+NOTE = ".nni/mirror.json"
+"""What of a trial's logs came from where; the next manager goes on there."""
+
+
+@dataclass
+class _Mirrored:
+    """What is known of a trial's logs.
+
+    Attributes:
+        label: What tells the folder there from one before it.
+        bases: Where the content of that folder's files begins in ours; before it is that of earlier attempts.
+    """
+
+    label: str = ""
+    bases: dict[str, int] = field(default_factory=dict)
+
+
+class LogMirror:
+    """Copies what grew."""
+
+    def __init__(self, host_name: str, files: RemoteFiles, trials_directory: Path, max_bytes: int) -> None:
+        """Copies nothing yet.
+
+        Args:
+            host_name: The host.
+            files: Asks for files there.
+            trials_directory: The folder here with one folder for each trial.
+            max_bytes: How much of a log is copied at most.
+        """
+        self._host_name = host_name
+        self._files = files
+        self._trials_directory = trials_directory
+        self._max_bytes = max_bytes
+        self._known: dict[str, _Mirrored] = {}
+
+    def forget(self, trial_id: str) -> None:
+        """Says that a trial is not asked for again soon."""
+        self._known.pop(trial_id, None)
+
+    def over_limit(self, trial_id: str) -> list[str]:
+        """Returns the logs of a trial that were cut since they are too long."""
+        return [name for name in LOGS if self._copied(trial_id, name) >= self._max_bytes]
+
+    async def refresh(self, trial_ids: Collection[str]) -> None:
+        """Copies what the logs of trials have beyond what is here.
+
+        Raises:
+            FileChannelLostError, HostUnreachableError: The machine cannot be asked now.
+            FileRequestError: It answers in a way that makes no sense.
+            OSError: There is no room here.
+        """
+        wanted = list(trial_ids)
+        while wanted:
+            request = [self._request(trial_id) for trial_id in wanted]
+            answer, data = await self._files.ask("logs", trials=request)
+            if not answer.get("logs"):
+                return
+            wanted = await asyncio.to_thread(self._take, answer, data, frozenset(wanted))
+
+    def _request(self, trial_id: str) -> dict[str, Any]:
+        known = self._state(trial_id)
+        sizes = {name: self._copied(trial_id, name) for name in LOGS}
+        wanted = {name: size for name, size in sizes.items() if size < self._max_bytes}
+        return {"trial": trial_id, "label": known.label, "sizes": wanted}
+
+    def _copied(self, trial_id: str, name: str) -> int:
+        known = self._state(trial_id)
+        return max(0, self._folder(trial_id).size(name) - known.bases.get(name, 0))
+
+    def _take(self, answer: dict[str, Any], data: bytes, asked: frozenset[str]) -> list[str]:
+        """Writes what came, and returns the trials of which there is more."""
+        behind: dict[str, None] = {}
+        position = 0
+        for piece in answer["logs"]:
+            try:
+                trial_id, name, label = piece["trial"], piece["name"], str(piece["label"])
+                offset, length, size = int(piece["offset"]), int(piece["length"]), int(piece["of"])
+            except (KeyError, TypeError, ValueError) as error:
+                raise FileRequestError(f"{self._host_name} tells of logs what makes no sense") from error
+            content = data[position : position + length]
+            position += length
+            if trial_id not in asked or name not in LOGS or offset < 0 or len(content) != length:
+                raise FileRequestError(f"{self._host_name} sends logs that nobody asked for")
+            known = self._state(trial_id)
+            if label != known.label:
+                self._begin(trial_id, label)
+            base = known.bases.setdefault(name, 0)
+            cut = offset < self._folder(trial_id).size(name) - base  # its trial began the file anew
+            self._folder(trial_id).write_at(name, base + offset, content, cut=cut)
+            if offset + length < min(size, self._max_bytes):
+                behind[trial_id] = None
+        return list(behind)
+
+    def _begin(self, trial_id: str, label: str) -> None:
+        """Has the content of another folder follow what is here of earlier attempts."""
+        folder = self._folder(trial_id)
+        known = self._state(trial_id)
+        known.label = label
+        known.bases = {name: folder.size(name) for name in LOGS}
+        (folder.path / ".nni").mkdir(mode=0o700, parents=True, exist_ok=True)
+        note = {"host": self._host_name, "label": label, "bases": known.bases}
+        write_private_file(folder.path / NOTE, json.dumps(note))
+
+    def _state(self, trial_id: str) -> _Mirrored:
+        known = self._known.get(trial_id)
+        if known is None:
+            known = self._known[trial_id] = self._noted(trial_id)
+        return known
+
+    def _noted(self, trial_id: str) -> _Mirrored:
+        try:
+            note = json.loads((self._folder(trial_id).path / NOTE).read_text(encoding="utf-8"))
+            if note["host"] == self._host_name:
+                return _Mirrored(str(note["label"]), {name: int(note["bases"][name]) for name in LOGS})
+        except (OSError, ValueError, KeyError, TypeError):
+            return _Mirrored()
+        return _Mirrored()
+
+    def _folder(self, trial_id: str) -> MirrorFolder:
+        return MirrorFolder(self._trials_directory / trial_id)

@@ -1,0 +1,206 @@
+"""Gives the manager the files of trials, beside the courier: `python -m nni.courier.files`.
+
+A request is one line on standard input, a JSON object whose "do" names what is wanted. The answer on standard
+output is a line with a JSON object and the "size" bytes that follow it; {"error": ...} if it went wrong.
+Requests are answered in their order. Its own life is over when the manager closes its end.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import signal
+import sys
+import time
+from contextlib import suppress
+from typing import Any, BinaryIO, Dict, List, Tuple
+
+from nni import processes
+from nni.courier.predecessor import end_noted, take_over
+from nni.courier.run_directory import COURIER_NOTE, FILES_NOTE, remove_socket_folder
+from nni.courier.trial_files import LOGS, TrialFiles
+from nni.trial_folder import folder_id, make_private_folder
+
+MAX_LOG_BYTES = 4 << 20
+"""How much of the logs one answer carries at most."""
+
+MAX_READ_BYTES = 4 << 20
+"""How much of a file one answer carries at most."""
+
+_KILL_SECONDS = 5.0
+_KILL_AGAIN_SECONDS = 0.1  # a runner notes meanwhile how its trial ended
+
+Answer = Tuple[Dict[str, Any], bytes]
+
+
+class FileServer:
+    """Answers requests."""
+
+    def __init__(self, experiment_id: str, experiment_directory: str, run_directory: str) -> None:
+        """Does nothing yet.
+
+        Args:
+            experiment_id: The experiment.
+            experiment_directory: Its folder on this machine.
+            run_directory: The folder, in that, of what runs on this machine alone.
+        """
+        self._experiment_id = experiment_id
+        self._directory = experiment_directory
+        self._run_directory = run_directory
+        self._files = TrialFiles(experiment_directory)
+        self._answers = {
+            "hello": lambda request: ({"pid": os.getpid()}, b""),
+            "logs": self._logs,
+            "outputs": self._outputs,
+            "read": self._read,
+            "trials": self._trials,
+            "remove": self._remove,
+            "removeExperiment": self._remove_experiment,
+        }
+
+    def serve(self, source: BinaryIO, target: BinaryIO) -> None:
+        """Answers until the source ends."""
+        for line in source:
+            try:
+                request = json.loads(line)
+                answer, data = self._answers[request["do"]](request)
+            except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+                answer, data = {"error": str(error) if isinstance(error, OSError) else repr(error)}, b""
+            try:
+                target.write(json.dumps({**answer, "size": len(data)}).encode("ascii") + b"\n" + data)
+                target.flush()
+            except BrokenPipeError:
+                return
+
+    def _logs(self, request: Dict[str, Any]) -> Answer:
+        """Gives what logs of trials have beyond a size; beyond none if the folder has another label."""
+        told: List[Dict[str, Any]] = []
+        data = bytearray()
+        for wanted in request["trials"]:
+            trial_id, known = wanted["trial"], wanted["sizes"]
+            try:
+                label = self._files.label(trial_id)
+            except OSError:  # it has not begun
+                continue
+            same = label == wanted.get("label")
+            for name in LOGS:
+                if name not in known:
+                    continue
+                have = int(known[name]) if same else 0
+                try:
+                    size = self._files.size(trial_id, name)
+                    begin = have if size >= have else 0
+                    room = max(0, MAX_LOG_BYTES - len(data))
+                    piece = self._files.read(trial_id, name, begin, min(room, size - begin))
+                except OSError:
+                    continue
+                if piece or size != have:
+                    told.append(
+                        {
+                            "trial": trial_id,
+                            "label": label,
+                            "name": name,
+                            "offset": begin,
+                            "length": len(piece),
+                            "of": size,
+                        }
+                    )
+                    data += piece
+        return {"logs": told}, bytes(data)
+
+    def _outputs(self, request: Dict[str, Any]) -> Answer:
+        """Lists what a trial has left, the small files with their content as far as there is room."""
+        trial_id = request["trial"]
+        records = [(path, size, False) for path, size in self._files.records(trial_id, request["attempt"])]
+        found = self._files.outputs(trial_id, request["patterns"])
+        data = bytearray()
+        told = []
+        for path, size, executable in records + found.files:
+            piece = b""
+            if size <= request["inline"] - len(data):
+                try:
+                    piece = self._files.read(trial_id, path, 0, size)
+                except OSError as error:
+                    found.unreadable.append((path, error.strerror or str(error)))
+                    continue
+            whole = len(piece) == size
+            told.append({"path": path, "of": size, "executable": executable, "whole": whole})
+            data += piece if whole else b""
+        answer = {
+            "files": told,
+            "links": found.links,
+            "others": found.others,
+            "unreadable": found.unreadable,
+        }
+        return answer, bytes(data)
+
+    def _read(self, request: Dict[str, Any]) -> Answer:
+        length = min(int(request["length"]), MAX_READ_BYTES)
+        return {}, self._files.read(request["trial"], request["path"], int(request["offset"]), length)
+
+    def _trials(self, request: Dict[str, Any]) -> Answer:
+        return {"trials": self._files.trials(), "processes": sorted(self._living())}, b""
+
+    def _remove(self, request: Dict[str, Any]) -> Answer:
+        if request.get("outputsOnly"):
+            self._files.remove_outputs(request["trial"])
+            return {}, b""
+        return {"gone": self._files.remove(request["trial"], request["attempts"])}, b""
+
+    def _remove_experiment(self, request: Dict[str, Any]) -> Answer:
+        """Stops what is left of the experiment and removes its folder, or but for the trials all in it."""
+        end_noted(os.path.join(self._run_directory, COURIER_NOTE))
+        self._kill_all()
+        remove_socket_folder(self._run_directory)
+        whole = not self._files.trials()
+        for name in os.listdir(self._directory):
+            if whole or name != "trials":
+                _remove(os.path.join(self._directory, name))
+        if whole:
+            os.rmdir(self._directory)
+            with suppress(OSError):  # other experiments are in it
+                os.rmdir(os.path.dirname(self._directory))
+        return {"gone": whole}, b""
+
+    def _kill_all(self) -> None:
+        give_up = time.monotonic() + _KILL_SECONDS
+        while (living := self._living()) and time.monotonic() < give_up:
+            for pid in living:
+                with suppress(ProcessLookupError, PermissionError):
+                    os.kill(pid, signal.SIGKILL)
+            time.sleep(_KILL_AGAIN_SECONDS)
+
+    def _living(self) -> List[int]:
+        """Returns the processes of this experiment's trials."""
+        names = (f"NNI_EXP_ID={self._experiment_id}", f"NNI_FOLDER_ID={folder_id(self._directory)}")
+        tag = [name.encode() for name in names]
+        return [pid for pid in processes.all_pids() if processes.carries(pid, [tag])]
+
+
+def _remove(path: str) -> None:
+    import shutil
+
+    if os.path.isdir(path) and not os.path.islink(path):
+        shutil.rmtree(path)
+    else:
+        os.unlink(path)
+
+
+def main() -> None:
+    """Runs a server on standard input and output."""
+    parser = argparse.ArgumentParser(
+        prog="python -m nni.courier.files", description="Gives the files of trials of one experiment."
+    )
+    parser.add_argument("--experiment-id", required=True)
+    parser.add_argument("--experiment-directory", required=True)
+    parser.add_argument("--run-directory", required=True)
+    options = parser.parse_args()
+    make_private_folder(options.run_directory)
+    take_over(os.path.join(options.run_directory, FILES_NOTE))
+    server = FileServer(options.experiment_id, options.experiment_directory, options.run_directory)
+    server.serve(sys.stdin.buffer, sys.stdout.buffer)
+
+
+if __name__ == "__main__":
+    main()

@@ -11,7 +11,6 @@ import getpass
 import json
 import os
 import platform
-import signal
 import socket
 import sys
 import tempfile
@@ -84,7 +83,6 @@ def main(arguments: Optional[List[str]] = None) -> None:
     parser.add_argument("--experiment-id", default="", help="whose processes on GPUs are not others'")
     parser.add_argument("--directory", default="~", help="the folder that is to be written to")
     options = parser.parse_args(arguments)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # so that tools are ended too
     report = machine_report(options.experiment_id, os.path.expanduser(options.directory))
     sys.stdout.write(json.dumps(report) + "\n")
     sys.stdout.flush()

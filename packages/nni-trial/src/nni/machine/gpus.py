@@ -69,12 +69,11 @@ def _first_listing(deadline: Deadline) -> Listing:
         if name == "rocm-smi" and "amd-smi" in problems:
             continue  # the same driver
         for path in find_tool(name):
-            found = list_by(path, deadline)
-            if found.devices:
-                return found
-            problems.setdefault(name, found.problem)
-            if deadline.left() <= 0:
-                break
+            if deadline.left() > 0:
+                found = list_by(path, deadline)
+                if found.devices:
+                    return found
+                problems.setdefault(name, found.problem)
     tool = next((path for name in problems for path in find_tool(name)[:1]), "")
     return Listing(problem="; ".join(problems.values()) or _missing(), tool=tool)
 

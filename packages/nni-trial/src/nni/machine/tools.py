@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import selectors
@@ -10,6 +11,8 @@ import signal
 import subprocess
 import time
 from typing import Any, Dict, List, NamedTuple, Sequence
+
+from nni import processes
 
 PLACES = (
     "/usr/bin",
@@ -78,10 +81,13 @@ def ask(commands: Sequence[Sequence[str]], deadline: Deadline) -> List[Answer]:
         deadline: When to give up, if that is before ASKING_SECONDS have passed.
     """
     limit = min(ASKING_SECONDS, deadline.left())
+    if limit <= 0:
+        return [Answer("", f"no time was left to ask {command[0]}", hung=True) for command in commands]
     until = Deadline(limit)
-    running = [_Running(command) for command in commands]
+    running: List[_Running] = []
     try:
-        while until.left() > 0 and not all(each.is_done() for each in running):
+        running += [_Running(command) for command in commands]
+        while until.left() > 0 and sum(not each.is_done() for each in running):
             _read_some(running)
         return [each.answer(limit) for each in running]
     finally:
@@ -108,7 +114,6 @@ class _Running:
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
                 env=environment,
-                start_new_session=True,  # so that what it starts can be ended with it
             )
         except OSError as error:
             self.problem = f"{self.path} cannot be run: {error.strerror or error}"
@@ -150,13 +155,14 @@ class _Running:
         if self.process is None:
             return
         if self.process.poll() is None:
+            pid = self.process.pid
+            for each in [pid, *processes.descendants(processes.all_processes(), [pid])]:
+                with contextlib.suppress(ProcessLookupError, PermissionError):
+                    os.kill(each, signal.SIGKILL)
             try:
-                os.killpg(self.process.pid, signal.SIGKILL)
                 self.process.wait(_DYING_SECONDS)
             except subprocess.TimeoutExpired:
                 self.process.returncode = -signal.SIGKILL  # so that nothing waits for it later
-            except OSError:
-                self.process.wait(_DYING_SECONDS)
         self.process.stdout.close()
         self.process.stderr.close()
 

@@ -53,7 +53,7 @@ class LocalHost(LocalTrainingService):
                 stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.PIPE,
                 env=self._inherited_environment(),
-                start_new_session=True,
+                start_new_session=True,  # so that its tools can be ended with it
             )
         except OSError as error:
             raise TrainingServiceError(f"the program that lists GPUs cannot be started: {error}") from error
@@ -74,11 +74,9 @@ class LocalHost(LocalTrainingService):
 
 
 async def _end(process: asyncio.subprocess.Process) -> None:
-    """Ends a process that has not: asks it to, so that it ends the tools that it runs, and then makes it."""
-    for number in (signal.SIGTERM, signal.SIGKILL):
-        if process.returncode is not None:
-            return
+    """Ends a process that has not ended, with the tools that it runs."""
+    if process.returncode is None:
         with suppress(ProcessLookupError):
-            os.killpg(process.pid, number)
+            os.killpg(process.pid, signal.SIGKILL)
         with suppress(asyncio.TimeoutError):
             await asyncio.wait_for(process.wait(), _DYING_SECONDS)

@@ -1,0 +1,25 @@
+"""The training-service contract for trials on a machine behind SSH."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from nni_manager.testing.ssh_place import SshPlace
+from nni_manager.testing.ssh_server import SshServer, ssh_server, wait_until_gone
+from nni_manager.testing.training_service import TrainingServiceContract
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SshServer]:
+    with ssh_server(tmp_path_factory.mktemp("sshd")) as server:
+        yield server
+
+
+class TestSshHost(TrainingServiceContract):
+    @pytest.fixture
+    def place(self, tmp_path: Path, server: SshServer) -> Iterator[SshPlace]:
+        place = SshPlace(tmp_path, server)
+        yield place
+        assert wait_until_gone(place.remote) == []
+        shutil.rmtree(place.remote, ignore_errors=True)  # left if a trial had no end yet

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import os
 import shutil
 import socket
 import subprocess
+import threading
+import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
 import pytest
 
 PASSWORD = "correct horse"
@@ -43,6 +47,7 @@ mount --bind passwd /etc/passwd
 mount --bind shadow /etc/shadow
 mount --bind home /home
 mkdir -p /run/sshd
+. ./prepare
 exec /usr/sbin/sshd -D -e -f sshd_config
 """
 
@@ -88,44 +93,35 @@ def _new_key(path: Path, passphrase: str = "", kind: str = "ed25519") -> Path:
 
 
 @pytest.fixture(scope="session")
-def start_ssh_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StartServer]:
-    """Starts SSH servers that last as long as the tests."""
-    with ExitStack() as servers:
-
-        def start(*settings: str, shell: str = "/bin/bash") -> SshServer:
-            folder = tmp_path_factory.mktemp("sshd")
-            return servers.enter_context(_running(folder, "\n".join(settings), shell))
-
-        yield start
-
-
-@pytest.fixture(scope="session")
-def ssh_server(start_ssh_server: StartServer) -> SshServer:
+def ssh_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SshServer]:
     """An ordinary SSH server, which tests share and leave as it was."""
-    return start_ssh_server()
+    with _running(tmp_path_factory.mktemp("sshd"), "", "/bin/bash", "") as server:
+        yield server
 
 
 @pytest.fixture
-def own_ssh_server(tmp_path: Path) -> Iterator[StartServer]:
-    """Starts SSH servers that a test may harm."""
-    with ExitStack() as servers:
-        count = iter(range(100))
+def start_ssh_server(tmp_path: Path) -> Iterator[StartServer]:
+    """Starts SSH servers of the test's own: start(*settings, shell="/bin/bash", prepare="")."""
+    with contextlib.ExitStack() as servers:
+        count = itertools.count()
 
-        def start(*settings: str, shell: str = "/bin/bash") -> SshServer:
+        def start(*settings: str, shell: str = "/bin/bash", prepare: str = "") -> SshServer:
             folder = tmp_path / f"sshd-{next(count)}"
             folder.mkdir()
-            return servers.enter_context(_running(folder, "\n".join(settings), shell))
+            return servers.enter_context(_running(folder, "\n".join(settings), shell, prepare))
 
         yield start
 
 
 @pytest.fixture
 def own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty home folder, and no agent: what the SSH client finds is what the test puts there."""
+    """An empty home folder, and no agent: what an SSH client finds is what the test puts there."""
     home = tmp_path / "own-home"
     (home / ".ssh").mkdir(parents=True, mode=0o700)
     monkeypatch.setenv("HOME", str(home))
     monkeypatch.delenv("SSH_AUTH_SOCK", raising=False)
+    monkeypatch.setattr("nni_manager.training.ssh.ssh_config.SYSTEM_CONFIG", home / "system_config")
+    monkeypatch.setattr("nni_manager.training.ssh.ssh_config.SYSTEM_KNOWN_HOSTS", ())
     return home
 
 
@@ -135,53 +131,58 @@ def new_key() -> Callable[..., Path]:
     return _new_key
 
 
-class _running:
-    """A server, from its start to its end."""
+@pytest.fixture
+def no_connection_is_left() -> Iterator[None]:
+    """Fails the test that leaves an SSH thread, or a connection to another address."""
+    yield
+    deadline = time.monotonic() + 5.0
+    while (left := _threads() + _connections()) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert not left
 
-    def __init__(self, folder: Path, settings: str, shell: str) -> None:
-        self._folder, self._settings, self._shell = folder, settings, shell
 
-    def __enter__(self) -> SshServer:
-        if os.geteuid() != 0 or not Path("/usr/sbin/sshd").exists():
-            pytest.skip("needs root and openssh-server, for an SSH server with users of its own")
-        folder, user = self._folder, "worker"
-        home = folder / "home" / user
-        (home / ".ssh").mkdir(parents=True)
-        (folder / "home").chmod(0o755)
-        account = f"{user}:x:{_USER_ID}:{_USER_ID}::/home/{user}:{self._shell}\n"
-        (folder / "passwd").write_text(Path("/etc/passwd").read_text() + account)
-        (folder / "shadow").write_text(
-            Path("/etc/shadow").read_text() + f"{user}:{_PASSWORD_HASH}:19000:0:99999:7:::\n"
-        )
-        _new_key(folder / "host_key")
-        key = _new_key(folder / "key")
-        shutil.copy(folder / "key.pub", home / ".ssh" / "authorized_keys")
-        for path in [home, *home.rglob("*")]:
-            os.chown(path, _USER_ID, _USER_ID)
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
-        # The first value of a setting counts.
-        (folder / "sshd_config").write_text(
-            self._settings + "\n" + _SETTINGS.format(port=port, folder=folder)
-        )
-        self._process = subprocess.Popen(
-            ["unshare", "--mount", "--pid", "--fork", "--mount-proc", "--kill-child", "bash", "-c", _START],
-            cwd=folder,
-            stdin=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-        )
-        assert self._process.stderr is not None
+def _threads() -> list[str]:
+    return [each.name for each in threading.enumerate() if each.name.startswith(("ssh", "Thread-"))]
+
+
+def _connections() -> list[str]:
+    found = psutil.Process().net_connections("tcp")
+    return [str(each) for each in found if each.status in ("ESTABLISHED", "SYN_SENT", "CLOSE_WAIT")]
+
+
+@contextlib.contextmanager
+def _running(folder: Path, settings: str, shell: str, prepare: str) -> Iterator[SshServer]:
+    if os.geteuid() != 0 or not Path("/usr/sbin/sshd").exists():
+        pytest.skip("needs root and openssh-server, for an SSH server with users of its own")
+    user = "worker"
+    home = folder / "home" / user
+    (home / ".ssh").mkdir(parents=True)
+    (folder / "home").chmod(0o755)
+    accounts = Path("/etc/passwd").read_text()
+    (folder / "passwd").write_text(f"{accounts}{user}:x:{_USER_ID}:{_USER_ID}::/home/{user}:{shell}\n")
+    secrets = Path("/etc/shadow").read_text()
+    (folder / "shadow").write_text(f"{secrets}{user}:{_PASSWORD_HASH}:19000:0:99999:7:::\n")
+    (folder / "prepare").write_text(prepare)
+    _new_key(folder / "host_key")
+    key = _new_key(folder / "key")
+    shutil.copy(folder / "key.pub", home / ".ssh" / "authorized_keys")
+    for path in [home, *home.rglob("*")]:
+        os.chown(path, _USER_ID, _USER_ID)
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    # The first value of a setting counts.
+    (folder / "sshd_config").write_text(f"{settings}\n{_SETTINGS.format(port=port, folder=folder)}")
+    unshare = ["unshare", "--mount", "--pid", "--fork", "--mount-proc", "--kill-child"]
+    with subprocess.Popen(
+        [*unshare, "bash", "-c", _START], cwd=folder, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE
+    ) as process:
+        assert process.stderr is not None
         said = b""
         while b"Server listening" not in said:
-            line = self._process.stderr.readline()
+            line = process.stderr.readline()
             assert line, f"the SSH server ended: {said.decode()}"
             said += line
         # From here on it says what nobody reads; it is not much.
-        return SshServer(port, user, PASSWORD, home, key, folder, self._process)
-
-    def __exit__(self, *_: object) -> None:
-        self._process.kill()
-        self._process.wait()
-        assert self._process.stderr is not None
-        self._process.stderr.close()
+        yield SshServer(port, user, PASSWORD, home, key, folder, process)
+        process.kill()

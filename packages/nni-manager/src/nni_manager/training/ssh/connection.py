@@ -103,7 +103,13 @@ class SshConnection:
         return not self._closed.done() and self._transport.is_active()
 
     async def run(
-        self, command: str, *, input: bytes = b"", timeout: float = COMMAND_SECONDS, check: bool = False
+        self,
+        command: str,
+        *,
+        input: bytes = b"",
+        timeout: float = COMMAND_SECONDS,
+        check: bool = False,
+        purpose: str = "",
     ) -> RunResult:
         """Runs a command for `/bin/sh`, whatever the user's own shell is.
 
@@ -112,6 +118,7 @@ class SshConnection:
             input: Its standard input.
             timeout: After so many seconds it is killed, with all processes of its group.
             check: Whether an exit code other than 0 is an error.
+            purpose: What errors call it; the command itself if nothing is said.
 
         Raises:
             SshError: The connection was lost (Phase.LOST), no command can be run, it took too long, or it
@@ -122,10 +129,10 @@ class SshConnection:
             await process.send(input)
 
         output: list[bytes] = []
-        result = await self.stream(command, send, output.append, timeout)
+        result = await self.stream(command, send, output.append, timeout, purpose)
         if check and result.exit_code != 0:
             lines = result.stderr.decode("utf-8", "replace").strip().splitlines() or ["no message"]
-            raise self._failed(f"{lines[-1]} (exit code {result.exit_code} of {_short(command)})")
+            raise self._failed(f"{lines[-1]} (exit code {result.exit_code} of {purpose or _short(command)})")
         return RunResult(result.exit_code, b"".join(output), result.stderr)
 
     async def stream(
@@ -134,6 +141,7 @@ class SshConnection:
         send: Callable[[SshProcess], Awaitable[None]],
         take: Callable[[bytes], object],
         timeout: float | None = None,
+        purpose: str = "",
     ) -> RunResult:
         """Runs a command for `/bin/sh` whose input or output is too much to be held.
 
@@ -142,6 +150,7 @@ class SshConnection:
             send: Sends its input; it is not closed by that.
             take: Gets its output, piece by piece, in a thread.
             timeout: After so many seconds it is killed; None is without a limit.
+            purpose: What errors call it; the command itself if nothing is said.
 
         Returns:
             Its end, with stdout left empty.
@@ -150,19 +159,18 @@ class SshConnection:
             SshError: As `run` does.
         """
         errors: list[bytes] = []
+        purpose = purpose or _short(command)
         async with self._process(command, errors.append) as process:
             try:
                 lost = await asyncio.wait_for(self._exchange(process, send, take), timeout)
             except asyncio.TimeoutError:
                 await process.kill()
-                raise self._failed(
-                    f"{_short(command)} took longer than {timeout:g} s and was stopped"
-                ) from None
+                raise self._failed(f"{purpose} took longer than {timeout:g} s and was stopped") from None
             if lost:
                 raise await self._lost()
             code = process.exit_code
             if code is None:
-                raise self._failed(f"{_short(command)} was killed")
+                raise self._failed(f"{purpose} was killed")
             return RunResult(code, b"", b"".join(errors))
 
     async def start(self, command: str) -> SshProcess:

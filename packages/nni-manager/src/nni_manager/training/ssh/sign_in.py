@@ -30,9 +30,10 @@ def _by_password(transport: paramiko.Transport, target: SshTarget, password: str
     try:
         missing = transport.auth_password(target.user, password)
     except paramiko.BadAuthenticationType as error:
-        raise _refused(
-            target, f"the server takes no passwords, only {_listed(error.allowed_types)}"
-        ) from error
+        if "keyboard-interactive" in error.allowed_types:  # to which the password was the answer
+            raise _refused(target, "the password is refused") from error
+        reason = f"the server takes no passwords, only {_listed(error.allowed_types)}"
+        raise _refused(target, reason) from error
     except (paramiko.SSHException, EOFError, OSError) as error:
         if _timed_out(error):
             raise _too_slow(target) from error

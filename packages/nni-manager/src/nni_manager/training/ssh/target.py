@@ -20,7 +20,9 @@ DEFAULT_CONNECT_TIMEOUT = 30.0
 
 _STANDARD_KEYS = ("id_ed25519", "id_ecdsa", "id_rsa")
 _LONGEST_WAY = 8
-_JUMP = re.compile(r"(?:ssh://)?(?:(?P<user>[^@]+)@)?(?P<host>\[[^\]]+\]|[^:@\[\]/]+)(?::(?P<port>\d+))?/?")
+_JUMP = re.compile(
+    r"(?:ssh://)?(?:(?P<user>[^@\s]+)@)?(?P<host>\[[^\]\s]+\]|[^:@\[\]/\s]+)(?::(?P<port>\d+))?/?"
+)
 
 
 @dataclass(frozen=True, slots=True)

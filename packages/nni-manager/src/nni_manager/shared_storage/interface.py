@@ -16,7 +16,7 @@ Rules:
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
@@ -61,13 +61,11 @@ class MachineFolder:
     Attributes:
         directory: The folder, as the machine names it.
         is_shared: Whether it lies in the storage. Otherwise what is to be shared is sent and fetched there by
-            `python -m nni.blob_transfer`, with `transfer_input` as its standard input.
-        transfer_input: What that program needs to know, a signature among it; b"" where it is not needed.
+            `python -m nni.blob_transfer`, with what `transfer_input` returns as its standard input.
     """
 
     directory: str
     is_shared: bool
-    transfer_input: bytes = field(default=b"", repr=False)
 
 
 class SharedFiles(Protocol):
@@ -137,6 +135,15 @@ class SharedStorage(Protocol):
 
         Raises:
             SharedStorageError: It cannot be used there.
+        """
+
+    async def transfer_input(self) -> bytes:
+        """Returns what `python -m nni.blob_transfer` needs to know, a signature among it.
+
+        It is b"" where all is mounted.
+
+        Raises:
+            SharedStorageError: There is no such signature.
         """
 
     async def close_machine(self, machine: Machine) -> None:

@@ -17,6 +17,7 @@ from nni_manager.shared_storage.mounting import (
     mount_here,
     mount_id,
     mount_on,
+    not_installed,
     unmount_here,
     unmount_on,
 )
@@ -102,11 +103,14 @@ class MountedStorage:
         """
         folder = await self._machines.open(machine, self._probe)
         if folder is None:
-            names = " nor ".join(program.command[0] for program in self._programs)
             raise SharedStorageError(
-                f"mount of {self._source} on {machine.name} failed: neither {names} is installed there"
+                f"mount of {self._source} on {machine.name} failed: {not_installed(self._programs)} there"
             )
         return folder
+
+    async def transfer_input(self) -> bytes:
+        """Returns nothing: what is mounted is not sent."""
+        return b""
 
     async def close_machine(self, machine: Machine) -> None:
         """Unmounts what was mounted there, unless it is in use. Problems are logged."""

@@ -38,6 +38,7 @@ class MountProgram:
         secrets: What it finds in its environment.
         advice: What to do, by a part of what it says when it fails.
         unmount: What unmounts again, with "{point}".
+        tool: What has to be installed for it, "" for the command's first word.
     """
 
     command: tuple[str, ...]
@@ -45,6 +46,12 @@ class MountProgram:
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
     advice: Mapping[str, str] = field(default_factory=dict)
     unmount: tuple[str, ...] = ("umount", _POINT)
+    tool: str = ""
+
+    @property
+    def name(self) -> str:
+        """What has to be installed for it."""
+        return self.tool or self.command[0]
 
 
 def choose(programs: Sequence[MountProgram], source: str) -> MountProgram:
@@ -54,10 +61,15 @@ def choose(programs: Sequence[MountProgram], source: str) -> MountProgram:
         SharedStorageError: None is.
     """
     for program in programs:
-        if shutil.which(program.command[0]):
+        if shutil.which(program.name):
             return program
-    names = " nor ".join(program.command[0] for program in programs)
-    raise SharedStorageError(f"mount of {source} failed: neither {names} is installed here")
+    raise SharedStorageError(f"mount of {source} failed: {not_installed(programs)} here")
+
+
+def not_installed(programs: Sequence[MountProgram]) -> str:
+    """Returns the words that say that none of these programs is installed."""
+    names = " nor ".join(program.name for program in programs)
+    return f"{'neither ' if len(programs) > 1 else 'no '}{names or 'program for it'} is installed"
 
 
 def mount_id(point: Path) -> str | None:
@@ -157,13 +169,14 @@ async def mount_on(machine: Machine, programs: Sequence[MountProgram], source: s
         secrets = "".join(f"IFS= read -r {name} && export {name} || exit 1; " for name in program.secrets)
         sudo = '[ "$(id -u)" = 0 ] || set -- sudo -n "$@"; ' if program.needs_root else ""
         script = (
-            f'PATH="$PATH:/usr/sbin:/sbin"; command -v "$1" > /dev/null || exit {_NOT_FOUND}; {secrets}{sudo}'
+            f'PATH="$PATH:/usr/sbin:/sbin"; command -v "$1" > /dev/null || exit {_NOT_FOUND}; shift; '
+            f"{secrets}{sudo}"
             f"mkdir -p {place} 2> /dev/null || sudo -n mkdir -p {place} || exit 1; "
             # A program that goes on in the background would keep the command's own output open.
             'said=$(mktemp) || exit 1; "$@" < /dev/null > /dev/null 2> "$said"; code=$?; '
             'cat "$said" >&2; rm -f "$said"; exit $code'
         )
-        arguments = shlex.join(_at(program.command, point))
+        arguments = shlex.join([program.name, *_at(program.command, point)])
         values = "".join(f"{value}\n" for value in program.secrets.values()).encode()
         result = await machine.run(
             f"sh -c {shlex.quote(script)} sh {arguments}", input=values, timeout=MOUNT_SECONDS

@@ -32,6 +32,9 @@ SPACE = {
 POINTS = [{"x": index / 100, "n": index, "kind": "a"} for index in range(50)]
 SPACES = {"Batch": {"combine_params": {"_type": "choice", "_value": POINTS}}}
 ARGUMENTS: dict[str, dict[str, Any]] = {
+    "TPE": {"tpe_args": {"n_startup_jobs": 4}},
+    "Evolution": {"population_size": 4},
+    "Optuna": {"sampler_args": {"n_startup_trials": 4}},
     "PBT": {"population_size": 4},
     "Hyperband": {"R": 9},
     "BOHB": {"max_budget": 9, "min_points_in_model": 3},

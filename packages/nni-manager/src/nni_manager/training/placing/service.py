@@ -20,7 +20,7 @@ from nni_manager.training.placing.record import FILE_NAME, PlacementRecord
 from nni_manager.training.placing.reports import ReportKeeper
 from nni_manager.training.placing.start import start_hosts
 from nni_manager.training.placing.waiting import WaitingTrials
-from nni_manager.training.waiting_reasons import never_reason
+from nni_manager.training.waiting_reasons import never_reason, why_never_on
 
 logger = logging.getLogger(__name__)
 
@@ -92,6 +92,7 @@ class PlacingService:
         self._routes: dict[Attempt, str] = {}
         self._unwanted: dict[Attempt, str] = {}
         self._timers: list[asyncio.TimerHandle] = []
+        self._useful: set[str] = set()
         self._full_version = -1
         self._is_claimed = False
         self._release_is_due = False
@@ -121,6 +122,8 @@ class PlacingService:
         except BaseException:
             await self.close()
             raise
+        # A driver that hangs later makes no host useless for good.
+        self._useful = {name for name, state in self._placements.hosts.items() if not why_never_on(state)}
         self._reports.begin()
 
     def submit(self, run: TrialRun) -> None:
@@ -190,12 +193,11 @@ class PlacingService:
             timer.cancel()
         await self._reports.close()
         await self._launches.close()
-        results = await asyncio.gather(
-            *(host.close() for host in self._hosts.values()), return_exceptions=True
-        )
-        for name, result in zip(self._names, results, strict=True):
+        hosts, self._to_close = self._to_close, []
+        results = await asyncio.gather(*(host.close() for host in hosts), return_exceptions=True)
+        for host, result in zip(hosts, results, strict=True):
             if isinstance(result, BaseException):
-                logger.error("%s did not close", name, exc_info=result)
+                logger.error("%s did not close", host.name, exc_info=result)
         self._record.close()
 
     def _take(self, number: int, event: HostEvent) -> None:
@@ -251,12 +253,14 @@ class PlacingService:
         if self._placements.hosts[name].out:
             return
         self._placements.take_out(name, event.message)
-        never = never_reason(self._placements)
-        if never and not any(host.trials for host in self._placements.hosts.values() if not host.out):
+        states = self._placements.hosts.values()
+        if not any(
+            not state.out and (state.name in self._useful or not why_never_on(state)) for state in states
+        ):
             # Nothing can run any more. What ran is left as it is, for a resume to find it.
             self._is_over = True
             self._waiting.close()
-            message = event.message if len(self._hosts) == 1 else never
+            message = event.message if len(self._hosts) == 1 else never_reason(self._placements)
             self._emit(TrainingServiceFailed(message, event.at))
             return
         self._warn(f"{name} cannot be used any more, trials go on elsewhere: {event.message}")
@@ -274,6 +278,8 @@ class PlacingService:
         """Starts what there is room for, and brings everything else in line with that."""
         if self._is_over:
             return
+        if self._waiting:
+            self._reports.want(True)  # before anything is placed by what may be too old
         while self._waiting and not self._waiting.obstacle and self._placements.version != self._full_version:
             placement = self._placements.place(self._waiting.first())
             if placement is None:
@@ -331,9 +337,7 @@ class PlacingService:
         try:
             self._record.add_ends([attempt])
         except OSError as error:
-            logger.error(
-                "the end of trial %s could not be noted in %s: %s", *attempt[:1], self._record_path, error
-            )
+            logger.error("the end of trial %s is not noted in %s: %s", attempt[0], self._record_path, error)
 
     def _put_back(self, runs: list[TrialRun], error: OSError) -> None:
         """Lets trials wait again whose places could not be noted."""

@@ -94,8 +94,9 @@ class SshPlace:
             shutil.rmtree(folder)
 
     def read(self, trial_id: str, name: str) -> bytes:
-        """Returns the content of a file in a trial's folder here."""
-        return (self.experiment / "trials" / trial_id / name).read_bytes()
+        """Returns the content of a file in a trial's folder here, if it has come, or there."""
+        path = self.experiment / "trials" / trial_id / name
+        return (path if path.exists() else self.remote / "trials" / trial_id / name).read_bytes()
 
     def is_alive(self, pid: int) -> bool:
         """Returns whether a process runs."""

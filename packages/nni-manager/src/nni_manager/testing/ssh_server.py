@@ -18,7 +18,7 @@ import pytest
 from nni_manager.training.ssh.target import SshTarget
 
 USERS = {"worker": 0, "other": 64321}
-"""The users that may sign in, with their ids. The first is root under another name, with a home of its own."""
+"""The users that may sign in, with their ids. The first is root, with a home of its own."""
 
 _SSHD = "/usr/sbin/sshd"
 _SETTINGS = """\

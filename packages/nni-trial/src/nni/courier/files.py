@@ -87,10 +87,10 @@ class FileServer:
             for name in LOGS:
                 if name not in known:
                     continue
-                have = int(known[name]) if same else 0
+                have = int(known[name]) if same else -1
                 try:
                     size = self._files.size(trial_id, name)
-                    begin = have if size >= have else 0
+                    begin = have if 0 <= have <= size else 0
                     room = max(0, MAX_LOG_BYTES - len(data))
                     piece = self._files.read(trial_id, name, begin, min(room, size - begin))
                 except OSError:

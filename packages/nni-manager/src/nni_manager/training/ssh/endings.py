@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import deque
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +27,7 @@ MIRROR_SECONDS = 3.0
 
 _AT_ONCE = 16
 _MOST_TRIES = 5
+_STILL_FOLLOWED = 256  # of the trials whose processes may go on, the last ones
 _PAUSE = 0.5
 
 
@@ -77,6 +79,7 @@ class Endings:
         name, files = machine.name, machine.files
         self._mirror = LogMirror(name, files, trials_directory, rules.max_bytes)
         self._fetcher = Fetcher(name, files, self._mirror, trials_directory, rules.patterns, rules.max_bytes)
+        self._latest: deque[str] = deque(maxlen=_STILL_FOLLOWED)
         self._slots = asyncio.Semaphore(_AT_ONCE)
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -101,10 +104,8 @@ class Endings:
         said = ""
         while True:
             await asyncio.sleep(self._rules.mirror_seconds)
-            if not (trial_ids := running()):
-                continue
             try:
-                await self._mirror.refresh(trial_ids)
+                await self._mirror.refresh([*running(), *self._latest])
                 said = ""
             except (FileChannelLostError, HostUnreachableError) as error:
                 logger.debug("%s: logs cannot be followed now: %s", self._machine.name, error)
@@ -118,6 +119,13 @@ class Endings:
     async def close(self) -> None:
         """Stops at once. Trials whose end was not told yet are adopted, and fetched, by the next manager."""
         await asyncio.gather(*(cancelled(task) for task in tuple(self._tasks)))
+        if self._latest:  # a process may have said something after its last trial
+            try:
+                await self._mirror.refresh(self._latest)
+            except (OSError, TrainingServiceError) as error:
+                logger.warning(
+                    "%s: the last words of processes cannot be copied: %s", self._machine.name, error
+                )
 
     async def _finish(self, end: TrialEnded, then: Callable[[], None], is_last: bool) -> None:
         folder = f"{self._machine.directory}/trials/{end.trial_id}"
@@ -135,7 +143,12 @@ class Endings:
                 folder,
                 error,
             )
-        self._mirror.forget(end.trial_id)
+        if self._in_use:
+            if len(self._latest) == _STILL_FOLLOWED:
+                self._mirror.forget(self._latest[0])
+            self._latest.append(end.trial_id)
+        else:
+            self._mirror.forget(end.trial_id)
         then()
         if removable:
             await remove_trial(

@@ -71,7 +71,7 @@ class LogMirror:
             FileRequestError: It answers in a way that makes no sense.
             OSError: There is no room here.
         """
-        wanted = list(trial_ids)
+        wanted = list(dict.fromkeys(trial_ids))
         while wanted:
             request = [self._request(trial_id) for trial_id in wanted]
             answer, data = await self._files.ask("logs", trials=request)
@@ -81,7 +81,8 @@ class LogMirror:
 
     def _request(self, trial_id: str) -> dict[str, Any]:
         known = self._state(trial_id)
-        sizes = {name: self._copied(trial_id, name) for name in LOGS}
+        folder = self._folder(trial_id)
+        sizes = {name: self._copied(trial_id, name) if folder.has(name) else -1 for name in LOGS}
         wanted = {name: size for name, size in sizes.items() if size < self._max_bytes}
         return {"trial": trial_id, "label": known.label, "sizes": wanted}
 

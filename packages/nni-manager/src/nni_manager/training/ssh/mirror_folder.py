@@ -45,6 +45,10 @@ class MirrorFolder:
         except FileNotFoundError:
             return 0
 
+    def has(self, name: str) -> bool:
+        """Returns whether there is something of that name directly in the folder."""
+        return os.path.lexists(self.path / name)
+
     def write_at(self, name: str, offset: int, data: bytes, *, cut: bool = False) -> None:
         """Writes a piece of a file, which is made if it is missing.
 

@@ -135,9 +135,9 @@ def _make_folder(folder: str) -> None:
     _make_folder(os.path.dirname(folder))
     try:
         os.mkdir(folder, 0o700)
-    except FileExistsError:
+    except FileExistsError as error:
         if not os.path.isdir(folder):
-            raise
+            raise UnpackError("%s is no folder" % ascii(folder)) from error
 
 
 def _sweep(parent: str) -> None:
@@ -149,7 +149,7 @@ def _sweep(parent: str) -> None:
         with contextlib.suppress(FileNotFoundError):
             if not name.startswith(_BEGUN) or os.lstat(path).st_mtime > latest:
                 continue
-            if os.path.isdir(path):
+            if os.path.isdir(path) and not os.path.islink(path):
                 shutil.rmtree(path, ignore_errors=True)
             else:
                 os.unlink(path)
@@ -186,7 +186,9 @@ def _extract(archive: str, folder: str, sha256: str) -> List[bytes]:
             content = _Hashing(file)
             with tarfile.open(fileobj=content, mode="r|", encoding="utf-8", errors="surrogateescape") as tar:
                 for member in tar:
-                    path = os.path.join(root, _checked(member.name))
+                    # Python 3.8 leaves the "/" behind the long name of a folder.
+                    name = member.name.rstrip("/") if member.isdir() else member.name
+                    path = os.path.join(root, _checked(name))
                     data = tar.extractfile(member) if member.isreg() else None
                     if member.isdir():
                         os.mkdir(path)
@@ -202,7 +204,7 @@ def _extract(archive: str, folder: str, sha256: str) -> List[bytes]:
                     tar.members = []  # type: ignore[attr-defined]  # what is done with is not kept
             while content.read(_CHUNK):
                 pass
-    except (EOFError, tarfile.TarError, zlib.error) as error:
+    except (EOFError, gzip.BadGzipFile, tarfile.TarError, zlib.error) as error:
         raise UnpackError("what arrived is damaged: %s" % error) from error
     if content.hash.hexdigest() != sha256:
         raise UnpackError("what arrived is not what was sent")

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from unittest.mock import ANY
 
 import pytest
 
@@ -85,7 +86,7 @@ def test_instances(stage, id_in, place):
     assert finals(output) == [[11, 12, 13], [11, 12, 13, 14, 15]]
     folder = stage.experiments / id_in(output)
     for name in ("tuner", "assessor"):
-        path = folder / "classes" / f"{name}.pickle"
+        (path,) = (folder / "classes").glob(f"{name}_*.pickle")
         assert path.stat().st_mode & 0o777 == 0o600
     log = (folder / "log" / "nnimanager.log").read_text()
     assert ("its history was replayed" in log or "was made anew, replayed" in log) and "differed" not in log
@@ -103,7 +104,74 @@ def test_instances(stage, id_in, place):
         """
     )
     assert finals(output) == [[11, 12, 13, 14, 15, 16]]
-    assert f"{'beside.Stepping' if place == 'beside' else '__main__.Mine'} tuner.pickle" in output
+    assert f"{'beside.Stepping' if place == 'beside' else '__main__.Mine'} tuner_" in output
+
+
+@pytest.mark.parametrize("form", ["instance", "class"])
+def test_a_resume_that_is_refused_leaves_what_was_there(stage, form):
+    """The new object or class takes the place of the old one with the record, not before."""
+    script = """
+        from beside import Stepping
+        class Mine(Stepping):
+            def __init__(self, start=10):
+                super().__init__(start)
+            def generate_parameters(self, parameter_id, **kwargs):
+                return {"x": super().generate_parameters(parameter_id)["x"] * FACTOR}
+        def configured(trials):
+            experiment = make(trials=trials, concurrency=1, id="mine")
+            experiment.config.tuner = TUNER
+            return experiment
+        def finals(experiment):
+            return sorted(result.value for result in experiment.export_data())
+        """
+    tuner = (
+        "Mine()"
+        if form == "instance"
+        else '{"className": "__main__.Mine", "codeDirectory": Path(__file__).parent}'
+    )
+    script = script.replace("TUNER", tuner)
+    files = stage.experiments / "mine" / "classes"
+
+    def there():
+        return sorted(path for path in files.rglob("*") if "__pycache__" not in path.parts)
+
+    stage.run(f"{script.replace('FACTOR', '1')}\n        assert configured(2).run(0) is True\n")
+    before = there()
+    output = stage.run(
+        script.replace("FACTOR", "1000")
+        + """
+        experiment = configured(3)
+        experiment.config.assessor.name = "Medianstop"
+        try:
+            experiment.resume(0)
+        except ValueError as error:
+            print("REFUSED", error)
+        """
+    )
+    assert "REFUSED" in output and "assessor.name: it was None and is now" in output
+    assert there() == before
+    output = stage.run(
+        script
+        + """
+        experiment = Experiment(None, id="mine")
+        experiment.load_checkpoint()
+        experiment.config.max_trial_number = 3
+        assert experiment.resume(0) is True
+        print("FINALS", finals(experiment))
+        """
+    )
+    assert "FINALS [11, 12, 13]" in output
+    assert there() == before
+    output = stage.run(
+        script.replace("FACTOR", "1000")
+        + """
+        experiment = configured(4)
+        assert experiment.resume(0) is True
+        print("FINALS", finals(experiment))
+        """
+    )
+    assert "FINALS [11, 12, 13, " in output and "000" in output  # those of the new one come last
+    assert len(there()) == len(before) and there() != before
 
 
 def test_an_instance_of_a_built_in_class(stage):
@@ -188,7 +256,7 @@ def test_a_recorded_instance_does_not_make_another_experiment(stage, id_in):
         """
     )
     shown = stage.nnictl("config", "show", id_in(output)).stdout
-    assert json.loads(shown)["tuner"] == {"className": "beside.Stepping", "instanceFile": "tuner.pickle"}
+    assert json.loads(shown)["tuner"] == {"className": "beside.Stepping", "instanceFile": ANY}
     config = stage.write("again.yml", shown)
     checked = stage.nnictl("config", "check", str(config), exit_code=1)
     done = stage.nnictl("create", "--config", str(config), "--port", "0", exit_code=1)

@@ -10,44 +10,23 @@ import io
 import pickle
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from nni_config import ExperimentConfig, InvalidConfigError, Problem
 from nni_config.algorithm_instances import FOLDER
-from nni_config.private_files import write_private_file
+
+from nni_client.class_files import digest_of
 
 _DEPTH = 5
 """How many attributes deep the one that cannot be pickled is looked for."""
 
 
-@dataclass(frozen=True)
-class PickledInstances:
-    """The pickled instances of an experiment.
-
-    Attributes:
-        files: What is to be written where.
-    """
-
-    files: dict[Path, bytes] = field(default_factory=dict)
-
-    def write(self) -> None:
-        """Writes the files.
-
-        Raises:
-            OSError: One cannot be written.
-        """
-        for path, content in self.files.items():
-            path.parent.mkdir(mode=0o700, exist_ok=True)
-            write_private_file(path, content)
-
-
-def pickled_instances(config: ExperimentConfig, folder: Path) -> PickledInstances:
-    """Pickles the algorithms of a configuration that are instances.
+def pickled_instances(config: ExperimentConfig, folder: Path) -> dict[Path, bytes]:
+    """Pickles the algorithms of a configuration that are instances; returns what is to be written where.
 
     Args:
-        config: The configuration in its canonical form.
+        config: The configuration in its canonical form; it is changed.
         folder: The experiment's folder.
 
     Raises:
@@ -60,18 +39,21 @@ def pickled_instances(config: ExperimentConfig, folder: Path) -> PickledInstance
         algorithm = getattr(config, kind)
         if algorithm is None or algorithm.instance_file is None:
             continue
-        path = folder / FOLDER / algorithm.instance_file
         if algorithm.instance is None:
+            path = folder / FOLDER / algorithm.instance_file
             if not path.is_file():
                 problems.append(Problem((kind, "instance_file"), f"there is no {path}: {no_instance(kind)}"))
             continue
         try:
-            files[path] = _pickled(algorithm.instance.value)
+            content = _pickled(algorithm.instance.value)
         except InvalidConfigError as error:
             problems += [problem.below(kind) for problem in error.problems]
+        else:
+            algorithm.instance_file = f"{kind}_{digest_of(content)}.pickle"
+            files[folder / FOLDER / algorithm.instance_file] = content
     if problems:
         raise InvalidConfigError(problems)
-    return PickledInstances(files)
+    return files
 
 
 def no_instance(kind: str) -> str:

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import base64
 import sys
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from nni_config import ExperimentConfig, InvalidConfigError, Problem
 from nni_config.algorithm_instances import FOLDER
-from nni_config.private_files import write_private_file
+
+from nni_client.class_files import digest_of
 
 _MAIN = "__main__."
 _MODULE = "main_classes"
@@ -32,36 +32,8 @@ globals().update(pickle.loads(base64.b64decode({pickled!r})))
 '''
 
 
-@dataclass
-class MainClasses:
-    """Classes of `__main__` that an experiment needs.
-
-    Attributes:
-        config: The configuration, which names the module that they are written to.
-        folder: The experiment's folder.
-    """
-
-    config: ExperimentConfig
-    folder: Path
-    _pickled: bytes = b""
-    _directories: list[str] = field(default_factory=list)
-
-    def write(self) -> None:
-        """Writes the module, if there are such classes.
-
-        Raises:
-            OSError: It cannot be written.
-        """
-        if self._pickled:
-            directory = self.folder / FOLDER
-            directory.mkdir(mode=0o700, exist_ok=True)
-            pickled = base64.b64encode(self._pickled).decode()
-            text = _TEXT.format(directories=self._directories, pickled=pickled)
-            write_private_file(directory / f"{_MODULE}.py", text)
-
-
-def main_classes(config: ExperimentConfig, folder: Path) -> MainClasses:
-    """Finds the classes of `__main__` in a configuration and pickles them.
+def main_classes(config: ExperimentConfig, folder: Path) -> dict[Path, bytes]:
+    """Finds the classes of `__main__` in a configuration; returns what is to be written where.
 
     Args:
         config: The configuration in its canonical form; it is changed.
@@ -71,6 +43,7 @@ def main_classes(config: ExperimentConfig, folder: Path) -> MainClasses:
         InvalidConfigError: There is no such class, or it cannot be pickled; the text says why.
     """
     found: dict[str, type[Any]] = {}
+    algorithms = []
     directories: list[str] = []
     problems = []
     for kind in ("tuner", "assessor"):
@@ -87,11 +60,17 @@ def main_classes(config: ExperimentConfig, folder: Path) -> MainClasses:
         found[name] = value
         directories.append(str(algorithm.code_directory))
         algorithm.class_name = f"{_MODULE}.{name}"
-        algorithm.code_directory = str(folder / FOLDER)
+        algorithms.append(algorithm)
     if problems:
         raise InvalidConfigError(problems)
-    pickled = _pickled(found) if found else b""
-    return MainClasses(config, folder, pickled, list(dict.fromkeys(directories)))
+    if not found:
+        return {}
+    pickled = base64.b64encode(_pickled(found)).decode()
+    content = _TEXT.format(directories=list(dict.fromkeys(directories)), pickled=pickled).encode()
+    directory = folder / FOLDER / digest_of(content)
+    for algorithm in algorithms:
+        algorithm.code_directory = str(directory)
+    return {directory / f"{_MODULE}.py": content}
 
 
 def _pickled(classes: dict[str, type[Any]]) -> bytes:

@@ -21,7 +21,8 @@ from nni_proto.v1.experiment_service_pb2 import (
     StartExperimentRequest,
 )
 
-from nni_client.algorithm_instances import PickledInstances, pickled_instances
+from nni_client.algorithm_instances import pickled_instances
+from nni_client.class_files import ClassFiles, remove_unused
 from nni_client.connection import Connection, Session, load_grpc
 from nni_client.errors import (
     InvalidArgumentError,
@@ -100,16 +101,14 @@ def start_experiment(
         CallError: It refused the experiment.
         KeyboardInterrupt: Ctrl-C was pressed.
     """
-    classes = main_classes(config, command.log_directory.parent)
-    instances = pickled_instances(config, command.log_directory.parent)
+    files = _class_files(config, command)
     message = config_to_message(config)
     name = experiment_name(command.experiment_id)
     limit = options.call_timeout or seconds_from_environment(CALL_TIMEOUT) or BEGIN_TIMEOUT
     places = ", ".join(dict.fromkeys(service.platform for service in config.training_services()))
 
     def begin(session: Session) -> None:
-        classes.write()
-        instances.write()
+        files.write()
         create = CreateExperimentRequest(
             request_id=str(uuid.uuid4()), experiment_id=command.experiment_id, config=message
         )
@@ -144,10 +143,7 @@ def resume_experiment(
         KeyboardInterrupt: Ctrl-C was pressed.
     """
     name = experiment_name(command.experiment_id)
-    classes = None if config is None else main_classes(config, command.log_directory.parent)
-    instances = (
-        PickledInstances() if config is None else pickled_instances(config, command.log_directory.parent)
-    )
+    files = ClassFiles({}) if config is None else _class_files(config, command)
     request = ResumeExperimentRequest(name=name, config=None if config is None else config_to_message(config))
     limit = options.call_timeout or seconds_from_environment(CALL_TIMEOUT) or RESUME_TIMEOUT
 
@@ -159,14 +155,15 @@ def resume_experiment(
             if take_secrets_from_environment(recorded):
                 request.config.CopyFrom(config_to_message(recorded))
             hint = f"\n{_MISSING_SECRETS}" if missing_secrets(recorded) else ""
-        if classes is not None:
-            classes.write()
-        instances.write()
+        files.write()
         try:
             with told_while_it_takes_long(_how_it_is_resumed(command.experiment_id, before, limit)):
                 session.call(RESUME_EXPERIMENT, request, limit)
         except InvalidConfigError as error:
+            files.take_back()
             raise InvalidConfigError(f"{error}{hint}") from error
+        if config is not None:
+            remove_unused(config, command.log_directory.parent)
         return before
 
     return _start(command, interrupts, options, begin)
@@ -188,6 +185,11 @@ def show_experiment(
         KeyboardInterrupt: Ctrl-C was pressed.
     """
     return _start(command, interrupts, options, lambda session: None)
+
+
+def _class_files(config: ExperimentConfig, command: ManagerCommand) -> ClassFiles:
+    folder = command.log_directory.parent
+    return ClassFiles({**main_classes(config, folder), **pickled_instances(config, folder)})
 
 
 def _start(

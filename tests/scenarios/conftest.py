@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -12,16 +13,18 @@ import time
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from workspace.lab import Laboratory
 
 PROLOGUE = """\
 import os, signal, sys, threading, time
 from pathlib import Path
 from nni.experiment import Experiment, RunMode
 
-def make(command="python3 trial.py", trials=4, concurrency=2, **options):
-    experiment = Experiment("local", **options)
+def make(command="python3 trial.py", trials=4, concurrency=2, platform="local", **options):
+    experiment = Experiment(platform, **options)
     config = experiment.config
     config.trial_concurrency = concurrency
     config.max_trial_number = trials
@@ -32,6 +35,44 @@ def make(command="python3 trial.py", trials=4, concurrency=2, **options):
     config.tuner.class_args["optimize_mode"] = "maximize"
     config.trial_stop_grace_period = "1s"
     return experiment
+
+"""
+
+REMOTE_PROLOGUE = """\
+import json
+from nni.experiment.config import LocalConfig, RemoteConfig, RemoteMachineConfig
+
+MACHINES = json.loads(os.environ["LAB_MACHINES"])
+
+def machine(name, way="key", **fields):
+    return RemoteMachineConfig(**{**MACHINES[name][way], **fields})
+
+def remote(*machines, trials=3, concurrency=3, command="python3 trial.py", id=None, **service):
+    experiment = make(command, trials, concurrency, "remote", id=id)
+    experiment.config.training_service.machine_list = [
+        machine(each) if isinstance(each, str) else each for each in machines
+    ]
+    for name, value in service.items():
+        setattr(experiment.config.training_service, name, value)
+    return experiment
+
+def wait(experiment):
+    while experiment.get_status() not in ("DONE", "STOPPED", "ERROR"):
+        time.sleep(0.1)
+
+def tell(experiment):
+    metrics = experiment.get_job_metrics()
+    print("FACTS", json.dumps([{
+        "id": trial.trialJobId,
+        "status": trial.status,
+        "message": trial.message,
+        "host": trial.host,
+        "gpus": trial.gpus,
+        "log": trial.logPath,
+        "stderr": trial.stderrPath,
+        "final": trial.finalMetricData[0].data if trial.finalMetricData else None,
+        "values": [it.data for it in metrics.get(trial.trialJobId, []) if it.type == "PERIODICAL"],
+    } for trial in experiment.list_trial_jobs()]))
 
 """
 
@@ -48,10 +89,13 @@ class Stage:
     """Where a story plays.
 
     Attributes:
+        prologue: What every script begins with.
         folder: The folder of the scripts; not the working directory they are run in.
         home: The home folder.
         environment: The environment that programs run in.
     """
+
+    prologue = PROLOGUE
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder / "code"
@@ -83,11 +127,16 @@ class Stage:
     def start(self, body: str, **options: object) -> subprocess.Popen[str]:
         """Starts a script that begins with the prologue."""
         path = self.folder / f"script{len(list(self.folder.iterdir()))}.py"
-        path.write_text(PROLOGUE + textwrap.dedent(body))
-        arguments = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True, "cwd": self.home}
+        path.write_text(self.prologue + textwrap.dedent(body))
+        arguments = {
+            "stdin": subprocess.DEVNULL,
+            "stdout": subprocess.PIPE,
+            "stderr": subprocess.STDOUT,
+            "text": True,
+            "cwd": self.home,
+        }
         return subprocess.Popen(
             [sys.executable, "-u", str(path)],
-            stdin=subprocess.DEVNULL,
             env=self.environment,
             **{**arguments, **options},  # type: ignore[call-overload]
         )
@@ -165,6 +214,47 @@ def stage(tmp_path: Path) -> Iterator[Stage]:
         stage.clean()
         runtime = Path(stage.environment["NNI_RUNTIME_DIR"])
         subprocess.run(["rm", "-rf", str(runtime)], check=True)
+
+
+@pytest.fixture
+def remote_stage(stage: Stage, lab: Laboratory) -> Stage:
+    """A stage whose user has hosts, by name in ~/.ssh/config: gpu-a, gpu-b and old."""
+    ssh = stage.home / ".ssh"
+    ssh.mkdir(0o700)
+    (ssh / "config").write_text(lab.ssh_config())
+    stage.environment["LAB_MACHINES"] = json.dumps(
+        {
+            name: {way: {**host.machine(way), "host": name} for way in ("key", "passphrase", "password")}
+            for name, host in lab.hosts.items()
+        }
+    )
+    stage.prologue = PROLOGUE + REMOTE_PROLOGUE
+    return stage
+
+
+@pytest.fixture
+def facts_in() -> Callable[[str], list[dict[str, Any]]]:
+    """Returns what a script told of its trials."""
+
+    def find(output: str) -> list[dict[str, Any]]:
+        (line,) = [line for line in output.splitlines() if line.startswith("FACTS ")]
+        found: list[dict[str, Any]] = json.loads(line.removeprefix("FACTS "))
+        return found
+
+    return find
+
+
+@pytest.fixture
+def nothing_is_left(lab: Laboratory) -> Callable[[], None]:
+    """Fails if a host has a process or a file of a user."""
+
+    def check() -> None:
+        for host in lab.hosts.values():
+            assert Stage.until(lambda host=host: not host.processes(), 20), (host.name, host.processes())  # type: ignore[misc]
+            left = host.run("find /home/*/ /tmp /var/tmp /dev/shm -mindepth 1 | head -20")
+            assert left == "", (host.name, left)
+
+    return check
 
 
 @pytest.fixture

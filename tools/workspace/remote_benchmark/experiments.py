@@ -91,7 +91,7 @@ def run(config: ExperimentConfig) -> Ran:
         manager = manager_of_this_process()
         before = _cpu(manager)
         deadline = time.monotonic() + _LONGEST
-        while experiment.get_status() in ("INITIALIZED", "RUNNING") and time.monotonic() < deadline:
+        while experiment.get_status() not in ("DONE", "STOPPED", "ERROR") and time.monotonic() < deadline:
             time.sleep(0.1)
         after = _cpu(manager)
         trials = experiment.list_trial_jobs()

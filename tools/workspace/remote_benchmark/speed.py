@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import sys
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -31,7 +32,7 @@ def speed(lab: Laboratory, folder: Path, trials: int, concurrency: int) -> Rows:
     logins = host.logins() - before
     each = ["ssh", "-F", str(ssh_config(lab, folder)), "gpu-a", "true"]
     shared = [*each[:1], "-o", "ControlMaster=auto", "-o", f"ControlPath={folder}/c", *each[1:]]
-    alone = ["bash", "-c", "cd $0 && python3 -c pass", str(folder)]
+    alone = ["bash", "-c", f"{sys.executable} -c pass"]
     rows = [
         ("trials on one host", _rate(trials, remote.seconds)),
         ("trials on this machine", _rate(trials, local.seconds)),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from signal import Signals
 from typing import Literal
 
 from nni_config import ExperimentConfig
@@ -9,8 +10,7 @@ from nni_config.durations import parse_duration
 
 from nni_manager.engine.limits import Limits
 
-DEFAULT_STOP_SIGNAL = "SIGINT"
-DEFAULT_STOP_GRACE_SECONDS = 5.0
+_STOP_GRACE_SECONDS = 5.0
 
 
 def limits_from_config(config: ExperimentConfig) -> Limits:
@@ -26,6 +26,16 @@ def limits_from_config(config: ExperimentConfig) -> Limits:
         max_failed_trial_number=config.max_failed_trial_number,
         failed_trial_result=_failed_trial_result(config.failed_trial_result),
     )
+
+
+def stop_signal(config: ExperimentConfig) -> Signals:
+    """Returns the first signal to a trial that is to stop."""
+    return Signals[config.trial_stop_signal or "SIGINT"]
+
+
+def stop_grace_seconds(config: ExperimentConfig) -> float:
+    """Returns how long a trial that is to stop has between two signals."""
+    return _seconds(config.trial_stop_grace_period) or _STOP_GRACE_SECONDS
 
 
 def _failed_trial_result(wanted: str | int | float | None) -> float | Literal["worst"] | None:

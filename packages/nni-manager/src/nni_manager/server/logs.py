@@ -6,6 +6,7 @@ import logging
 import logging.handlers
 import os
 import re
+from datetime import datetime
 from pathlib import Path
 
 LEVELS = {
@@ -40,6 +41,10 @@ class _PrivateRotatingFileHandler(logging.handlers.RotatingFileHandler):
 
 
 class _RedactingFormatter(logging.Formatter):
+    def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:  # noqa: N802
+        moment = datetime.fromtimestamp(record.created).astimezone()
+        return moment.isoformat(sep=" ", timespec="milliseconds")
+
     def format(self, record: logging.LogRecord) -> str:
         return redacted(super().format(record))
 

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import signal
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from nni_config import ExperimentConfig, LocalConfig, parse_duration
+from nni_config import ExperimentConfig, LocalConfig, RemoteConfig
 from nni_config.training_service import TrainingServiceConfig
 
 from nni_manager.engine.events import WarningRaised
 from nni_manager.engine.statuses import MetricKind
 from nni_manager.experiments.code_directory import code_directory_of
-from nni_manager.experiments.limits_from_config import DEFAULT_STOP_GRACE_SECONDS, DEFAULT_STOP_SIGNAL
+from nni_manager.experiments.limits_from_config import stop_grace_seconds, stop_signal
+from nni_manager.server.remote_hosts import make_remote_host, packed_code, remote_rules
 from nni_manager.training.host import Host, HostEmit, HostRules
 from nni_manager.training.interface import ServiceEmit, TrainingService, TrainingServiceError
 from nni_manager.training.local import LocalTrainingService
@@ -82,6 +83,16 @@ def _hosts(
             service=index,
         )
         return [(lambda emit: LocalHost(**arguments, emit=emit), rules)]
+    if isinstance(service, RemoteConfig):
+        code = packed_code(config, service, folder)
+        kinds = _numeric_kinds(config)
+        return [
+            (
+                partial(make_remote_host, config, service, machine, code, experiment_id, kinds),
+                remote_rules(service, machine, index),
+            )
+            for machine in service.machine_list
+        ]
     raise TrainingServiceError(f"training_service: {service.platform} is not available in this version")
 
 
@@ -94,18 +105,14 @@ def _local_arguments(
         "code_directory": code_directory_of(config, service),
         "command": service.trial_command or config.trial_command or "",
         "numeric_kinds": _numeric_kinds(config),
-        "stop_signal": signal.Signals[config.trial_stop_signal or DEFAULT_STOP_SIGNAL],
-        "grace_seconds": _seconds(config.trial_stop_grace_period, DEFAULT_STOP_GRACE_SECONDS),
+        "stop_signal": stop_signal(config),
+        "grace_seconds": stop_grace_seconds(config),
         "reuse_mode": service.reuse_mode,
     }
 
 
 def _indices(indices: list[int] | None) -> tuple[int, ...] | None:
     return tuple(indices) if indices else None
-
-
-def _seconds(duration: str | int | float | None, otherwise: float) -> float:
-    return otherwise if duration is None else parse_duration(duration)
 
 
 def _numeric_kinds(config: ExperimentConfig) -> list[MetricKind]:

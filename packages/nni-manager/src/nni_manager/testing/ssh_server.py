@@ -25,7 +25,7 @@ _SETTINGS = """\
 ListenAddress 127.0.0.1
 Port {port}
 HostKey {folder}/host_key
-AuthorizedKeysFile {folder}/key.pub
+AuthorizedKeysFile /home/%u.pub
 PidFile none
 UsePAM no
 PrintMotd no
@@ -72,6 +72,8 @@ class SshServer:
         (folder / "shadow").write_text(secrets)
         for name in ("host_key", "key"):
             subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", folder / name], check=True)
+        for name in USERS:
+            shutil.copy(folder / "key.pub", folder / "home" / f"{name}.pub")  # read as that user
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = int(probe.getsockname()[1])

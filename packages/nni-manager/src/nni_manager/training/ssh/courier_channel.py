@@ -42,8 +42,10 @@ class RemotePlace:
         """
         path = f"export PATH={shlex.quote(self.python_path)}:$PATH; " if self.python_path else ""
         program = [self.python, "-S", "-u", "-m", module, *arguments]
+        # With SSH_CLIENT set, bash takes each trial for a sign-in and runs ~/.bashrc before it.
         inner = (
-            f"{path}export PYTHONPATH={shlex.quote(self.sdk_directory)}${{PYTHONPATH:+:$PYTHONPATH}}; "
+            f"unset SSH_CLIENT SSH2_CLIENT; {path}"
+            f"export PYTHONPATH={shlex.quote(self.sdk_directory)}${{PYTHONPATH:+:$PYTHONPATH}}; "
             f"cd {shlex.quote(self.directory)} && exec {shlex.join(program)} >&3 <&4 3>&- 4<&-"
         )
         login = f"-lc {shlex.quote(inner)}"

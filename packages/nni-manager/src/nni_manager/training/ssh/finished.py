@@ -13,6 +13,7 @@ from pathlib import Path
 
 from nni.courier import events
 from nni.courier.reports import read_batch, report_size
+from nni.trial_folder import TrialFolder
 from nni_config.private_files import write_private_file
 
 from nni_manager.engine.events import TrialEnded, TrialStarted
@@ -75,6 +76,9 @@ class FinishedAttempts:
 
         Returns:
             Whether there is one.
+
+        Raises:
+            ValueError: The id is not one that may be part of a path.
         """
         key = (trial_id, attempt)
         if key in self._told:
@@ -129,7 +133,7 @@ class FinishedAttempts:
         self._emit(end)
 
     def _folder(self, trial_id: str, attempt: int) -> Path:
-        return self._trials_directory / trial_id / ".nni" / str(attempt)
+        return Path(TrialFolder(str(self._trials_directory.parent), trial_id, attempt).system_directory)
 
 
 def _end(trial_id: str, attempt: int, note: dict[str, object]) -> TrialEnded:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
+import time
+from datetime import datetime
 
 import pytest
 
@@ -170,3 +173,62 @@ def test_a_program_with_logging_of_its_own(stage):
     output = stage.run(LIBRARY.format(body=body, extra="force=True"))
     assert "LINES 'other:seen\\n'" in output
     assert stage.is_quiet(), stage.processes()
+
+
+def test_times_in_log_files_have_a_zone(stage):
+    """Each line that is logged says when, as clocks here have it, and how far they are from UTC."""
+    stage.environment["TZ"] = "ABC-5:30"
+    stage.write(
+        "trial.py",
+        """
+        import logging, nni
+        nni.get_next_parameter()
+        logging.info("by the trial")
+        nni.report_final_result(1)
+        """,
+    )
+    stage.write(
+        "own.py",
+        """
+        import logging
+        from nni.tuner import Tuner
+
+        class Own(Tuner):
+            def update_search_space(self, search_space):
+                logging.getLogger("own").info("by the tuner")
+
+            def generate_parameters(self, parameter_id, **kwargs):
+                return {}
+
+            def receive_trial_result(self, parameter_id, parameters, value, **kwargs):
+                pass
+        """,
+    )
+    began = time.time()
+    stage.run(
+        """
+        import logging
+        from nni.experiment import CustomAlgorithmConfig
+        experiment = make(trials=1, id="mine")
+        experiment.config.tuner = CustomAlgorithmConfig(class_name="own.Own")
+        experiment.config.tuner.code_directory = Path(__file__).parent
+        experiment.start(0)
+        logging.getLogger("nni").error("by the script")
+        while experiment.get_status() != "DONE":
+            time.sleep(0.05)
+        """
+    )
+    folder = stage.experiments / "mine"
+    (trial_log,) = folder.glob("trials/*/trial.log")
+    said = {
+        trial_log: "by the trial",
+        folder / "log" / "dispatcher.log": "by the tuner",
+        folder / "log" / "experiment.log": "by the script",
+        folder / "log" / "nnimanager.log": "experiment",
+    }
+    for path, text in said.items():
+        line = next(line for line in path.read_text().splitlines() if text in line)
+        match = re.match(r"\[?(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d)(?:\.\d{3})?\+05:?30\b", line)
+        assert match is not None, (path, line)
+        moment = datetime.fromisoformat(f"{match[1]}+05:30").timestamp()
+        assert began - 1 <= moment <= time.time(), (path, line)

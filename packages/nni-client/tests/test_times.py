@@ -93,6 +93,23 @@ def test_what_runs(nnictl: Callable[..., str], folder: Path, service: Any) -> No
     assert row["started"] == HERE
 
 
+def test_trials(nnictl: Callable[..., str], folder: Path, service: Any) -> None:
+    pid, start = os.getpid(), process_start_time(os.getpid())
+    assert start is not None
+    record = ManagerRecord("abcd1234", pid, start, service.address.port, "127.0.0.1", "", "t", str(folder))
+    write_manager_record(record, folder)
+    trial = Trial(name="experiments/abcd1234/trials/aaaaa", status=Trial.STATUS_SUCCEEDED)
+    trial.start_time.FromSeconds(MOMENT)
+    trial.end_time.FromSeconds(MOMENT)
+    service.answer(
+        "GetExperiment", pb.GetExperimentResponse(experiment=Experiment(name="experiments/abcd1234"))
+    )
+    service.answer("ListTrials", pb.ListTrialsResponse(trials=[trial]))
+    service.answer("ListMetrics", pb.ListMetricsResponse())
+    (shown,) = json.loads(nnictl("trial", "ls", "abcd1234", "--json"))
+    assert (shown["startTime"], shown["endTime"]) == (HERE, HERE)
+
+
 def test_lines_of_a_run(capsys: pytest.CaptureFixture[str]) -> None:
     screen.PlainScreen().show(Progress(Experiment(name="experiments/e", status=Experiment.STATUS_RUNNING)))
     shown = capsys.readouterr().out

@@ -10,7 +10,7 @@ import pytest
 def messages(trial: Any) -> list[str]:
     """Returns the lines of trial.log without their times; no file is no line."""
     text = trial.log.read_text(encoding="utf-8") if trial.log.exists() else ""
-    return [re.sub(r"^\[\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\] ", "", line) for line in text.splitlines()]
+    return [re.sub(r"^\[\d{4}-\d\d-\d\d \d\d:\d\d:\d\d[+-]\d{4}\] ", "", line) for line in text.splitlines()]
 
 
 ORDERS = [

@@ -12,7 +12,7 @@ LOGGER = logging.getLogger("nni.client")
 
 _ROOT = logging.getLogger("nni")
 _FORMAT = "[%(asctime)s] %(levelname)s (%(name)s) %(message)s"
-_TIME_FORMAT = "%Y-%m-%d %H:%M:%S"
+_TIME_FORMAT = "%Y-%m-%d %H:%M:%S%z"
 
 
 class ExperimentLog:

@@ -43,7 +43,7 @@ def handler() -> logging.Handler:
         _handler = _TrialLog(
             os.path.join(os.environ["NNI_OUTPUT_DIR"], "trial.log"), encoding="utf-8", delay=True
         )
-        _handler.setFormatter(logging.Formatter(_FORMAT, "%Y-%m-%d %H:%M:%S"))
+        _handler.setFormatter(logging.Formatter(_FORMAT, "%Y-%m-%d %H:%M:%S%z"))
     return _handler
 
 

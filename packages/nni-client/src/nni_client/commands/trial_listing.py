@@ -246,4 +246,4 @@ def _duration(trial: ListedTrial) -> str:
 
 
 def _local(milliseconds: int) -> str:
-    return datetime.fromtimestamp(milliseconds / 1000).strftime("%Y/%m/%d %H:%M:%S")
+    return datetime.fromtimestamp(milliseconds / 1000).astimezone().isoformat(sep=" ", timespec="seconds")

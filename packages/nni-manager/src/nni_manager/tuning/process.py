@@ -29,7 +29,7 @@ def main() -> None:
     logging.basicConfig(
         level=_LEVELS.get(os.environ.get("NNI_LOG_LEVEL", "info").lower(), logging.INFO),
         format="[%(asctime)s] %(levelname)s (%(name)s/%(threadName)s) %(message)s",
-        datefmt="%Y-%m-%d %H:%M:%S",
+        datefmt="%Y-%m-%d %H:%M:%S%z",
         stream=sys.stderr,
     )
     import socket

@@ -18,6 +18,7 @@ from typing import Any
 
 import pytest
 import typer
+from nni.machine.gpus import MISSING, Gpus
 from nni_client import doctor
 from nni_client.doctor import (
     CHECKS,
@@ -58,6 +59,7 @@ def clocks(*readings: tuple[float, float]) -> Callable[[], Clocks]:
 
 NOW = 1_800_000_000.0
 GOOD = {"probe": lambda folder: Probe(0.0, 0.0), "room": lambda folder: Room(2**40, None)}
+GPU = {"index": 1, "name": "X", "used_by_others": 0, "memory_total": 80 << 20, "problem": ""}
 EXPIRED = subprocess.TimeoutExpired("a", 10)
 
 
@@ -258,24 +260,49 @@ FAILING: dict[str, list[tuple[Callable[[], Any], Level, str, str]]] = {
     ],
     "gpu": [
         (
-            lambda: machine_checks.check_gpu(answering(9, "NVIDIA-SMI has failed"), "/smi"),
+            lambda: machine_checks.check_gpu(lambda: Gpus([], "/smi fails with exit code 9: X", [], "/smi")),
             Level.FAILURE,
-            "/smi fails with exit code 9: NVIDIA-SMI has failed",
+            "/smi fails with exit code 9: X",
             "driver",
         ),
         (
-            lambda: machine_checks.check_gpu(refusing(EXPIRED), "/smi"),
+            lambda: machine_checks.check_gpu(lambda: Gpus([], "the driver is loaded, but", [], "")),
             Level.FAILURE,
-            "/smi does not answer within 10 s",
-            "driver",
+            "the driver is loaded, but",
+            "put the folder of nvidia-smi on PATH",
         ),
         (
-            lambda: machine_checks.check_gpu(refusing(PermissionError(13, "Permission denied")), "/smi"),
-            Level.FAILURE,
-            "/smi cannot be run: Permission denied",
-            "driver",
+            lambda: machine_checks.check_gpu(lambda: Gpus([GPU], "", ["GPUs may be missing"], "/smi")),
+            Level.WARNING,
+            "GPUs may be missing",
+            "see what smi says",
         ),
-        (lambda: machine_checks.check_gpu(path=""), Level.NOTE, "no nvidia-smi", ""),
+        (
+            lambda: machine_checks.check_gpu(lambda: Gpus([], MISSING, [], "")),
+            Level.NOTE,
+            "there is no nvidia-smi",
+            "",
+        ),
+        (
+            lambda: machine_checks.check_gpu(lambda: Gpus([GPU], "", [], "/smi")),
+            Level.OK,
+            "1: X, 80 MiB",
+            "",
+        ),
+        (
+            lambda: machine_checks.check_gpu(
+                lambda: Gpus([{**GPU, "used_by_others": 2, "memory_total": None}], "", [], "/smi")
+            ),
+            Level.NOTE,
+            "1: X: 2 processes on it; trials need use_active_gpu",
+            "",
+        ),
+        (
+            lambda: machine_checks.check_gpu(lambda: Gpus([{**GPU, "problem": "lost"}], "", [], "/smi")),
+            Level.NOTE,
+            "1: X, 80 MiB: trials cannot use it: lost",
+            "",
+        ),
     ],
 }
 CASES = [(name, *case) for name, cases in FAILING.items() for case in cases]

@@ -11,7 +11,9 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+from nni.machine.gpus import MISSING, Gpus, list_gpus
 
 from nni_client.doctor.findings import Finding, failure, note, ok, warning
 from nni_client.limits import LEAST_OPEN_FILES
@@ -28,6 +30,7 @@ _YEARS = (2025, 2100)
 _JUMP_SECONDS = 0.05
 _WATCHED_SECONDS = 0.2
 _SECONDS = 10.0
+_MEBIBYTE = 2**20
 _PIDS = Path("/sys/fs/cgroup")
 _HOME_OF_BASH = "/bin/bash"
 
@@ -126,28 +129,38 @@ def check_locale(encodings: Mapping[str, str] | None = None) -> list[Finding]:
     return [ok("UTF-8")]
 
 
-def check_gpu(
-    run: Callable[..., subprocess.CompletedProcess[str]] = subprocess.run, path: str | None = None
-) -> list[Finding]:
-    """Checks that nvidia-smi answers, where it is. Machines without GPUs need none."""
-    found = shutil.which("nvidia-smi") if path is None else path or None
-    if found is None:
-        return [note("no nvidia-smi, so no NVIDIA GPU is seen; trial_gpu_number above 0 cannot be used")]
-    repair = "see what nvidia-smi says; the driver may need to be loaded or reinstalled, or the GPU a reset"
-    asking = [found, "--query-gpu=index,name,memory.total", "--format=csv,noheader"]
-    try:
-        done = run(asking, capture_output=True, text=True, errors="replace", timeout=_SECONDS)
-    except subprocess.TimeoutExpired:
-        return [failure(f"{found} does not answer within {_SECONDS:.0f} s", repair)]
-    except OSError as error:
-        return [failure(f"{found} cannot be run: {error.strerror or error}", repair)]
-    if done.returncode != 0:
-        said = " ".join((done.stdout + done.stderr).split())[:300]
-        return [failure(f"{found} fails with exit code {done.returncode}: {said}", repair)]
-    gpus = [" ".join(line.split()) for line in done.stdout.splitlines() if line.strip()]
+def check_gpu(look: Callable[[], Gpus] = list_gpus) -> list[Finding]:
+    """Checks that the driver's tool tells of the GPUs, as it does for trials. Machines without need none."""
+    if sys.platform == "win32":
+        return [note("experiments do not run on Windows itself; run this in WSL2, where GPUs are seen")]
+    found = look()
+    if not found.tool and found.problem != MISSING:
+        return [failure(found.problem, "put the folder of nvidia-smi on PATH")]
+    if not found.tool:
+        return [note(f"{found.problem}, so no GPU is seen; trial_gpu_number above 0 cannot be used")]
+    tool = Path(found.tool).name
+    repair = f"see what {tool} says; the driver may need to be loaded or reinstalled, or the GPU a reset"
+    if found.problem:
+        return [failure(found.problem, repair)]
     hidden = os.environ.get("CUDA_VISIBLE_DEVICES")
     hint = [] if hidden is None else [note(f"CUDA_VISIBLE_DEVICES is {hidden!r} here, and in trials")]
-    return [ok("; ".join(gpus)) if gpus else note("nvidia-smi sees no GPU"), *hint]
+    return [
+        *(_gpu_finding(gpu) for gpu in found.gpus),
+        *(warning(text, repair) for text in found.warnings),
+        *hint,
+    ]
+
+
+def _gpu_finding(gpu: Mapping[str, Any]) -> Finding:
+    total = gpu["memory_total"]
+    memory = "" if total is None else f", {total // _MEBIBYTE} MiB"
+    text = f"{gpu['index']}: {gpu['name'] or 'unnamed'}{memory}"
+    if gpu["problem"]:
+        return note(f"{text}: trials cannot use it: {gpu['problem']}")
+    users = gpu["used_by_others"]
+    if users:
+        return note(f"{text}: {users} process{'es' if users > 1 else ''} on it; trials need use_active_gpu")
+    return ok(text)
 
 
 def _open_files_finding(limit: int | None) -> Finding:

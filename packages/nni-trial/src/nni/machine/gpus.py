@@ -12,6 +12,9 @@ from nni.machine.tools import PLACES, Deadline, find_tool
 LISTING_SECONDS = 14.0
 """How long all tools together may take."""
 
+MISSING = "there is no nvidia-smi, amd-smi or rocm-smi"
+"""The problem of a machine where nothing speaks for GPUs."""
+
 _LISTS = {
     nvidia.TOOL: nvidia.list_nvidia,
     "amd-smi": amd.list_by_amd_smi,
@@ -83,7 +86,7 @@ def _missing() -> str:
     if loaded:
         where = f"on PATH ({os.environ.get('PATH', '')}) or in {', '.join(PLACES)}"
         return f"{loaded}, but there is no nvidia-smi {where}"
-    return "there is no nvidia-smi, amd-smi or rocm-smi"
+    return MISSING
 
 
 def _visible(found: Listing, environment: Mapping[str, str]) -> List[Device]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -123,6 +124,6 @@ def _tell(contents: Contents, environments: list[str], folder: Path, packed: set
         _LOG.warning("a virtual environment works on its machine alone, not sent: %s", ascii(path))
     root = folder.resolve()
     for path in contents.kept:
-        target = (folder / path).resolve()
+        target = Path(os.path.realpath(folder / path))  # Path.resolve() fails for one that leads to itself
         if target.exists() and root in target.parents and str(target.relative_to(root)) not in packed:
             _LOG.warning("a link to what is not sent: %s", ascii(path))

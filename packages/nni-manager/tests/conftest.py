@@ -74,14 +74,14 @@ class SshServer:
     folder: Path
     process: subprocess.Popen[bytes]
 
-    def processes(self) -> list[int]:
-        """Returns the process ids of the server and of all that it started."""
+    def sessions(self) -> list[int]:
+        """Returns the process ids of all that serves connections, or was started by it."""
         found = [self.process.pid]
         for process in found:
             children = Path(f"/proc/{process}/task/{process}/children")
             if children.exists():
                 found += [int(child) for child in children.read_text().split()]
-        return found
+        return found[2:]  # without the namespace's first process, and the server itself
 
 
 StartServer = Callable[..., SshServer]
@@ -162,6 +162,7 @@ def _running(folder: Path, settings: str, shell: str, prepare: str) -> Iterator[
     (folder / "passwd").write_text(f"{accounts}{user}:x:{_USER_ID}:{_USER_ID}::/home/{user}:{shell}\n")
     secrets = Path("/etc/shadow").read_text()
     (folder / "shadow").write_text(f"{secrets}{user}:{_PASSWORD_HASH}:19000:0:99999:7:::\n")
+    (folder / "shadow").chmod(0o600)
     (folder / "prepare").write_text(prepare)
     _new_key(folder / "host_key")
     key = _new_key(folder / "key")

@@ -40,6 +40,9 @@ def open_command(transport: paramiko.Transport, line: str) -> paramiko.Channel:
     except paramiko.ChannelException as error:
         raise RefusedError(error.text or str(error)) from error
     except (paramiko.SSHException, EOFError, OSError) as error:
+        # Of several refusals at a time the library tells the reason of one.
+        if transport.is_active() and "Timeout" not in str(error):
+            raise RefusedError(str(error)) from error
         raise GoneError(str(error)) from error
     try:
         channel.exec_command(line)
@@ -49,6 +52,14 @@ def open_command(transport: paramiko.Transport, line: str) -> paramiko.Channel:
             raise NoCommandsError(str(error)) from error
         raise GoneError(str(error)) from error
     return channel
+
+
+def why_it_ended(transport: paramiko.Transport) -> str:
+    """Returns why a connection ended, in words."""
+    error = transport.get_exception()
+    if error is None or isinstance(error, (EOFError, paramiko.ChannelException)):
+        return "the machine ended it"
+    return str(error) or type(error).__name__
 
 
 def send(channel: paramiko.Channel, data: bytes) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import time
 from collections.abc import Mapping
@@ -10,6 +11,8 @@ from dataclasses import dataclass
 from nni_manager.training.interface import TrainingServiceError
 from nni_manager.training.ssh import finding_python
 from nni_manager.training.ssh.connection import SshConnection
+from nni_manager.training.ssh.errors import Phase, SshError
+from nni_manager.training.ssh.process import SshProcess
 from nni_manager.training.ssh.shell import quoted, quoted_path
 
 CLOCK_TOLERANCE = 60.0
@@ -20,6 +23,7 @@ NEEDED_BYTES = 64 << 20
 
 _PURPOSE = "the check of the machine"
 _ROUNDS = 5
+_ANSWER_SECONDS = 30.0
 
 # What goes wrong is told by the tools, in their own words but in English.
 _LOOK = """LC_ALL=C; export LC_ALL; umask 077
@@ -122,20 +126,28 @@ async def _clock_offset(connection: SshConnection, python: str) -> float:
     """Returns how far a machine's clock is ahead, from the quickest of some answers."""
     process = await connection.start(f"exec {quoted(python)} -u -S -c {quoted(_TELL_TIME)}")
     try:
-        rounds = []
-        for _ in range(_ROUNDS):
-            asked, began = time.time(), time.monotonic()
-            process.write(b"\n")
-            answer = b""
-            while not answer.endswith(b"\n"):
-                if not (data := await process.read()):
-                    raise TrainingServiceError(f"{connection.name}: {python} does not tell the time")
-                answer += data
-            took = time.monotonic() - began
-            rounds.append((took, float(answer) - asked - took / 2))
+        rounds = [await asyncio.wait_for(_asked(process), _ANSWER_SECONDS) for _ in range(_ROUNDS)]
         return min(rounds)[1]
+    except (ValueError, asyncio.TimeoutError) as error:
+        if not connection.is_open:
+            reason = await connection.wait_closed()
+            raise SshError(connection.name, Phase.LOST, f"the connection was lost: {reason}") from error
+        raise SshError(connection.name, Phase.COMMAND, f"{python} does not tell the time: {error}") from error
     finally:
         await process.stop(1.0)
+
+
+async def _asked(process: SshProcess) -> tuple[float, float]:
+    """Returns how long an answer took, and how far the clock that it is from is ahead then."""
+    asked, began = time.time(), time.monotonic()
+    process.write(b"\n")
+    answer = b""
+    while not answer.endswith(b"\n"):
+        if not (data := await process.read()):
+            raise ValueError("it ended")
+        answer += data
+    took = time.monotonic() - began
+    return took, float(answer) - asked - took / 2
 
 
 def _free_bytes(line: str) -> int | None:

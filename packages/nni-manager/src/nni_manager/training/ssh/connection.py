@@ -283,6 +283,8 @@ class SshConnection:
     ) -> SshProcess:
         from nni_manager.training.ssh import channels
 
+        if self._ending or self._closed.done():
+            raise await self._lost()
         line, *beginnings = wrapped(command)
         opening = self._threads.begin(channels.open_command, self._transport, line)
         try:
@@ -337,20 +339,21 @@ class SshConnection:
 
     async def _kill(self, process_id: int) -> None:
         try:
-            await self.run(f"kill -9 -- -{process_id}", timeout=_KILL_SECONDS)
+            await self.run(f"kill -9 -{process_id}", timeout=_KILL_SECONDS)
         except SshError as error:
             logger.warning("%s: process %s cannot be killed: %s", self.name, process_id, error.reason)
 
     async def _watch(self) -> None:
         """Waits for the connection's end and tells why."""
+        from nni_manager.training.ssh import channels
+
         await self._threads.run(self._transport.join)
         if self._ending:
             reason = "closed"
         elif self._silent:
             reason = f"no sign of life for {SILENCES * self._target.keepalive:g} s"
         else:
-            error = self._transport.get_exception()
-            reason = str(error or "") or "the machine ended the connection"
+            reason = channels.why_it_ended(self._transport)
         if not self._ending:
             logger.info("%s: the connection is lost: %s", self.name, reason)
             await self._threads.run(self._dialer.abort)

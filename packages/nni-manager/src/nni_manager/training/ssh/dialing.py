@@ -174,9 +174,11 @@ def _no_greeting(target: SshTarget, error: Exception, took: float) -> str:
     if isinstance(error, paramiko.SSHException) and "banner" in text:
         if too_slow:
             return f"it accepts connections, but its SSH server said nothing {seconds}"
-        return "its SSH server ended the connection before it said anything; it may have too many connections"
-    if "protocol version" in text:
-        return "what answers there is not an SSH server"
+        return (
+            "what answers there ended the connection; it may be no SSH server, or have too many connections"
+        )
+    if "protocol version" in text or "Incompatible version" in text:
+        return "what answers there is no SSH server of version 2"
     if too_slow:
         return f"its SSH server did not go on {seconds}"
     if isinstance(error, paramiko.ssh_exception.IncompatiblePeer):
@@ -187,7 +189,7 @@ def _no_greeting(target: SshTarget, error: Exception, took: float) -> str:
 def _words(error: Exception) -> str:
     """Returns what an error says, for people."""
     if isinstance(error, paramiko.ChannelException):
-        return error.text or "it refuses the connection"
+        return error.text.lower() or "it refuses the connection"
     if isinstance(error, TimeoutError):
         return "no answer in time"
     if isinstance(error, OSError) and error.strerror:

@@ -1,4 +1,4 @@
-"""Installs what tests need of the system itself: an SSH server and what makes a laboratory of hosts."""
+"""Installs what tests need of the system itself: SSH servers, shells and what makes a laboratory of hosts."""
 
 from __future__ import annotations
 
@@ -21,6 +21,8 @@ PROGRAMS: Mapping[str, str] = {
     "openssl": "openssl",
     "setpriv": "util-linux",
     "pkill": "procps",
+    "/usr/bin/fish": "fish",
+    "/usr/bin/tcsh": "tcsh",
     "/usr/bin/python3": "python3",
 }
 """What has to be there, by name on PATH or by path, and the package of Debian and Ubuntu that has it."""

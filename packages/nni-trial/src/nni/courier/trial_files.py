@@ -213,17 +213,13 @@ def _remove_tree(path: str) -> None:
         with suppress(FileNotFoundError):
             os.unlink(path)
         return
-
-    def open_it(function: Any, name: str, error: Any) -> None:
-        """Tries again with the rights that a trial took from its own folders."""
-        if isinstance(error[1], FileNotFoundError):
-            return
-        for each in (os.path.dirname(name), name):
-            if not os.path.islink(each) and os.path.isdir(each):
-                os.chmod(each, 0o700)
-        if function in (os.scandir, os.open, os.lstat, os.rmdir):
-            shutil.rmtree(name)
-        else:
-            function(name)
-
-    shutil.rmtree(path, onerror=open_it)
+    try:
+        shutil.rmtree(path)
+    except PermissionError:  # a trial may have taken the rights to its own folders
+        os.chmod(path, 0o700)
+        for top, folders, _ in os.walk(path):
+            for name in folders:
+                inner = os.path.join(top, name)
+                if not os.path.islink(inner):
+                    os.chmod(inner, 0o700)
+        shutil.rmtree(path)

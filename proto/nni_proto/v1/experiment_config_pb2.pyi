@@ -596,7 +596,7 @@ class RemoteConfig(google.protobuf.message.Message):
 
     @property
     def output_files(self) -> nni_proto.v1.value_pb2.Value:
-        """Which files of a trial's output folder are fetched, a list of patterns as in .gitignore."""
+        """Which files of a trial's output folder are fetched, a list of patterns."""
 
     @property
     def max_output_size(self) -> global___WrittenMemorySize:

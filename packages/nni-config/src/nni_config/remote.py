@@ -99,8 +99,9 @@ class RemoteConfig(TrainingServiceConfig):
             sends what they point to.
         max_code_size: How large the code folder may be, without what .nniignore leaves out. None is 300MB.
             Unit: MiB.
-        output_files: Which files of a trial's output folder are fetched when it ends, as in .gitignore. None
-            is every file, [] is none.
+        output_files: Which files of a trial's output folder are fetched when it ends: patterns in which "*"
+            stands for any characters, "/" among them. None is every file, [] is none; where a shared storage
+            is mounted they stay in it.
         max_output_size: How much is fetched of a trial. What is larger stays on the machine, which is told.
             None is 1GB. Unit: MiB.
         keep_remote_files: Leave the experiment's folder on the machines. None is false.

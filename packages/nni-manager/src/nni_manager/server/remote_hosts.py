@@ -17,6 +17,7 @@ from nni_config.units import parse_memory_size
 from nni_manager.engine.statuses import MetricKind
 from nni_manager.experiments.code_directory import code_directory_of
 from nni_manager.experiments.limits_from_config import stop_grace_seconds, stop_signal
+from nni_manager.server.shared_places import SharedPlace
 from nni_manager.training.host import Host, HostEmit, HostRules
 from nni_manager.training.shipping.code import CodeArchive, pack_code
 from nni_manager.training.shipping.ship import Shipped, ship
@@ -42,11 +43,13 @@ class PackedCode:
         code_directory: The code.
         folder: The experiment's folder.
         service: The training service.
+        place: The storage that its machines share, None if there is none.
     """
 
     code_directory: Path
     folder: Path
     service: RemoteConfig
+    place: SharedPlace | None = None
     _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     _archive: CodeArchive | None = None
 
@@ -66,7 +69,11 @@ class PackedCode:
                     follows_outside_links=self.service.outside_links != "refuse",
                     most_bytes=_bytes(self.service.max_code_size, _CODE_MEBIBYTES),
                 )
-        return await ship(connection, self._archive, remote_directory, python, _Progress(connection.name))
+        progress = _Progress(connection.name)
+        if self.place is None or self.place.remote_directory is None:
+            return await ship(connection, self._archive, remote_directory, python, progress)
+        async with self._lock:  # the first machine brings it, the others find it there
+            return await ship(connection, self._archive, remote_directory, python, progress)
 
 
 class _Progress:
@@ -100,9 +107,11 @@ def remote_rules(service: RemoteConfig, machine: RemoteMachineConfig, index: int
     )
 
 
-def packed_code(config: ExperimentConfig, service: RemoteConfig, folder: Path) -> PackedCode:
+def packed_code(
+    config: ExperimentConfig, service: RemoteConfig, folder: Path, place: SharedPlace | None
+) -> PackedCode:
     """Returns the code that all machines of a training service get; nothing is packed yet."""
-    return PackedCode(code_directory_of(config, service), folder, service)
+    return PackedCode(code_directory_of(config, service), folder, service, place)
 
 
 def make_remote_host(
@@ -143,6 +152,8 @@ def make_remote_host(
         new_host_keys=service.new_host_keys or "accept",
         connect_timeout=_seconds(service.connect_timeout, _CONNECT_SECONDS),
     )
+    # What trials write into a shared storage is where all can read it: it stays there, and logs are copied.
+    is_shared = code.place is not None and code.place.remote_directory is not None
     return SshHost(
         target=target,
         ship=code.ship,
@@ -151,10 +162,12 @@ def make_remote_host(
         command=service.trial_command or config.trial_command or "",
         emit=emit,
         outputs=OutputRules(
-            patterns=("*",) if service.output_files is None else tuple(service.output_files),
+            patterns=() if is_shared else ("*",) if service.output_files is None else service.output_files,
             max_bytes=_bytes(service.max_output_size, _OUTPUT_MEBIBYTES),
-            keep_remote=bool(service.keep_remote_files),
+            keep_remote=is_shared or bool(service.keep_remote_files),
         ),
+        remote_directory=None if code.place is None else code.place.remote_directory,
+        site=code.place,
         python_path=machine.python_path,
         numeric_kinds=numeric_kinds,
         trial_gpu_number=service.trial_gpu_number,

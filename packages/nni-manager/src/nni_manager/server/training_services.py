@@ -15,6 +15,7 @@ from nni_manager.engine.statuses import MetricKind
 from nni_manager.experiments.code_directory import code_directory_of
 from nni_manager.experiments.limits_from_config import stop_grace_seconds, stop_signal
 from nni_manager.server.remote_hosts import make_remote_host, packed_code, remote_rules
+from nni_manager.server.shared_places import SharedPlace, make_shared_place
 from nni_manager.training.host import Host, HostEmit, HostRules
 from nni_manager.training.interface import ServiceEmit, TrainingService, TrainingServiceError
 from nni_manager.training.local import LocalTrainingService
@@ -46,10 +47,12 @@ def make_training_service(
             emit=emit,
             trial_gpu_number=services[0].trial_gpu_number,
         )
+    shared = config.shared_storage
+    place = None if shared is None else make_shared_place(shared, experiment_id, folder)
     hosts = [
         host
         for index, service in enumerate(services)
-        for host in _hosts(config, service, index, experiment_id, folder)
+        for host in _hosts(config, service, index, experiment_id, folder, place)
     ]
     limits = {index: service.trial_concurrency for index, service in enumerate(services)}
     return PlacingService(
@@ -71,7 +74,12 @@ def _is_shared_out(service: LocalConfig) -> bool:
 
 
 def _hosts(
-    config: ExperimentConfig, service: TrainingServiceConfig, index: int, experiment_id: str, folder: Path
+    config: ExperimentConfig,
+    service: TrainingServiceConfig,
+    index: int,
+    experiment_id: str,
+    folder: Path,
+    place: SharedPlace | None,
 ) -> list[PlacedHost]:
     if isinstance(service, LocalConfig):
         arguments = _local_arguments(config, service, experiment_id, folder)
@@ -84,7 +92,7 @@ def _hosts(
         )
         return [(lambda emit: LocalHost(**arguments, emit=emit), rules)]
     if isinstance(service, RemoteConfig):
-        code = packed_code(config, service, folder)
+        code = packed_code(config, service, folder, place)
         kinds = _numeric_kinds(config)
         return [
             (

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -60,6 +60,7 @@ class Endings:
         must_give_up: Callable[[tuple[str, int]], bool],
         *,
         in_use: bool,
+        keep: Callable[[str], Awaitable[None]] | None = None,
     ) -> None:
         """Does nothing yet.
 
@@ -70,12 +71,14 @@ class Endings:
             finished: Notes ends.
             must_give_up: Returns whether an attempt's machine has been away for too long.
             in_use: Whether processes go on when their trials have ended, so that logs must stay there.
+            keep: Is called for a trial whose files were fetched.
         """
         self._machine = machine
         self._rules = rules
         self._finished = finished
         self._must_give_up = must_give_up
         self._in_use = in_use
+        self._keep = keep
         name, files = machine.name, machine.files
         self._mirror = LogMirror(name, files, trials_directory, rules.max_bytes)
         self._fetcher = Fetcher(name, files, self._mirror, trials_directory, rules.patterns, rules.max_bytes)
@@ -133,6 +136,8 @@ class Endings:
         try:
             async with self._slots:
                 complete = await self._fetch(end, folder)
+                if self._keep is not None:
+                    await self._keep(end.trial_id)
                 self._finished.note(end, complete=complete)
             removable = complete and is_last and not self._rules.keep_remote
         except (OSError, TrainingServiceError) as error:

@@ -22,6 +22,7 @@ from nni_manager.training.ssh.courier_channel import RemoteProcess, after_token
 from nni_manager.training.ssh.endings import Endings, OutputRules
 from nni_manager.training.ssh.finished import FinishedAttempts
 from nni_manager.training.ssh.machine import RemoteMachine, Ship
+from nni_manager.training.ssh.site import Site
 from nni_manager.training.ssh.target import SshTarget
 from nni_manager.training.trial_environment import trial_environment
 
@@ -62,6 +63,7 @@ class SshHost:
         stop_signal: int = signal.SIGINT,
         grace_seconds: float = 5.0,
         reuse_mode: bool = False,
+        site: Site | None = None,
         unreachable_limit: float = UNREACHABLE_LIMIT,
         cancel_patience: float = CANCEL_PATIENCE,
     ) -> None:
@@ -83,6 +85,7 @@ class SshHost:
             stop_signal: The first signal to a trial that is to stop.
             grace_seconds: How long a trial has after it, and after the SIGTERM that follows.
             reuse_mode: Whether a process that asks for another trial gets one.
+            site: Gets the machine ready first, None if nothing else is needed there.
             unreachable_limit: How many seconds the machine may be away before its trials count as ended.
             cancel_patience: How many seconds it may be away before canceled trials do.
         """
@@ -111,6 +114,7 @@ class SshHost:
             python_path,
             ship,
             self._on_host_changed,
+            site,
         )
         trials_directory = experiment_directory.absolute() / "trials"
         self._abandoned = AbandonedAttempts(experiment_directory.absolute(), self.name)
@@ -124,6 +128,7 @@ class SshHost:
                 self._finished,
                 self._must_give_up,
                 in_use=reuse_mode,
+                keep=None if site is None else site.keep,
             )
         self._connection = CourierConnection(self._open_courier, self._on_event)
 

@@ -18,6 +18,7 @@ from nni_manager.training.ssh.courier_channel import RemotePlace, RemoteProcess
 from nni_manager.training.ssh.errors import Phase, SshError
 from nni_manager.training.ssh.reconnecting import HostUnreachableError, ReconnectingLink
 from nni_manager.training.ssh.remote_files import RemoteFiles
+from nni_manager.training.ssh.site import Site
 from nni_manager.training.ssh.target import SshTarget
 
 logger = logging.getLogger(__name__)
@@ -60,6 +61,7 @@ class RemoteMachine:
         python_path: str | None,
         ship: Ship,
         tell: Callable[[HostChanged], None],
+        site: Site | None = None,
     ) -> None:
         """Connects to nothing yet.
 
@@ -70,6 +72,7 @@ class RemoteMachine:
             python_path: Where its Python is: the interpreter, or the folder it is in.
             ship: Puts code and SDK there.
             tell: Gets when the machine became unreachable and reachable again.
+            site: Gets it ready first, None if nothing else is needed there.
         """
         self.name = target.name
         self.files = RemoteFiles(self._start_files)
@@ -77,6 +80,7 @@ class RemoteMachine:
         self._directory = directory
         self._python_path = python_path
         self._ship = ship
+        self._site = site
         self._place: RemotePlace | None = None
         self._code_directory = ""
         self._link = ReconnectingLink(self.name, lambda: SshConnection.open(target), self._get_ready, tell)
@@ -149,6 +153,12 @@ class RemoteMachine:
     async def close(self) -> None:
         """Ends the connection and what runs over it."""
         await self.files.close()
+        connection = self._link.open_connection
+        if self._site is not None and connection is not None:
+            try:
+                await self._site.leave(connection)
+            except TrainingServiceError as error:
+                logger.warning("%s: %s", self.name, error)
         await self._link.close()
 
     async def _start_files(self) -> RemoteProcess:
@@ -167,6 +177,8 @@ class RemoteMachine:
     async def _get_ready(self, connection: SshConnection) -> None:
         if self._place is not None and await self._has_everything(connection, self._place):
             return
+        if self._site is not None:
+            await self._site.prepare(connection)
         facts = await check_machine(connection, self._directory, python_path=self._python_path)
         shipped = await self._ship(connection, facts.directory, facts.python)
         # Several machines may share the folder; what runs on one of them alone has a folder of its own.

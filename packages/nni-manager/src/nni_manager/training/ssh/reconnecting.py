@@ -100,6 +100,11 @@ class ReconnectingLink:
         self._closing = True
         self._changed.set()
 
+    @property
+    def open_connection(self) -> SshConnection | None:
+        """The connection, None while there is none that works."""
+        return None if self.lost_at is not None else self._connection
+
     async def close(self) -> None:
         """Ends the connection and makes no other."""
         self.wait_no_longer()

@@ -1,6 +1,7 @@
 """Trials on a machine behind SSH, while the way there breaks."""
 
 import asyncio
+import json
 import os
 import signal
 import subprocess
@@ -84,6 +85,12 @@ async def remote_file(path: Path) -> str:
     return path.read_text()
 
 
+def noted_pid(place: SshPlace, name: str) -> int:
+    """Returns the process id of a helper of ours there."""
+    (note,) = place.remote.glob(f"run-*/{name}.json")
+    return int(json.loads(note.read_text())["pid"])
+
+
 async def died(place: SshPlace, pid: int) -> None:
     deadline = asyncio.get_running_loop().time() + PATIENCE
     while place.is_alive(pid):
@@ -145,8 +152,12 @@ async def test_a_courier_that_did_not_notice_the_broken_connection_is_replaced(
     async with listener.serve(place, f"{PYTHON} wait.py", target=target):
         listener.host.submit(trial())
         await listener.next("abcde", TrialReported)
+        await remote_file(place.experiment / "trials/abcde/.nni/mirror.json")
+        earlier = [noted_pid(place, "courier"), noted_pid(place, "files")]
         silent = server.pause()
         await listener.changed(2)
+        for pid in earlier:
+            await died(place, pid)
         place.write_code("go", "")
         assert (await listener.next("abcde", TrialEnded)).exit_code == 0
         server.end(silent)
@@ -159,8 +170,7 @@ async def test_a_courier_that_dies_is_replaced(place: SshPlace, listener: HostLi
     async with listener.serve(place, f"{PYTHON} wait.py"):
         listener.host.submit(trial())
         await listener.next("abcde", TrialReported)
-        (note,) = place.remote.glob("run-*/courier.json")
-        os.kill(int(note.read_text().split('"pid": ')[1].split(",")[0]), signal.SIGKILL)
+        os.kill(noted_pid(place, "courier"), signal.SIGKILL)
         place.write_code("go", "")
         assert (await listener.next("abcde", TrialEnded)).exit_code == 0
     assert listener.values("abcde") == ["ready", "last"]

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 
 import pytest
 from nni_manager.engine.events import Event, TrainingServiceFailed, TrialWaits
@@ -153,4 +154,63 @@ async def test_a_trial_that_waits_is_launched_by_the_next_courier_too(
     await told.wait()
     assert events == [TrialWaits("abcde", 1, "the disk is full")] * 2
     assert written[0][:1] == written[1][:1] == [b"launch\n"]
+    await connection.close()
+
+
+async def test_a_lost_connection_is_no_death_of_a_courier(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(courier_connection, "_FIRST_PAUSE", 0.0)
+
+    class LostCourier(DyingCourier):
+        async def stop(self, patience: float) -> str:
+            return f"{courier_connection.CONNECTION_LOST}\nsomething it said before"
+
+    class LosingScene(Scene):
+        async def _open(self) -> DyingCourier:
+            await super()._open()
+            return LostCourier()
+
+    scene = LosingScene()
+    await scene.connection.open()
+    await scene.enough.wait()
+    assert (scene.couriers > 2 * MAX_DEATHS, scene.events) == (True, [])
+    await scene.connection.close()
+
+
+async def test_an_abandoned_trial_is_only_stopped() -> None:
+    """Each courier is told to find and stop it; what is heard of it goes to nobody."""
+    told = asyncio.Event()
+    events: list[Event] = []
+    written: list[bytes] = []
+
+    class Talking(DyingCourier):
+        def __init__(self) -> None:
+            super().__init__()
+            ended = '"trialId":"abcde","endTime":"2026-01-01T00:00:00Z"'
+            self._words = [
+                f'{{"ended":{{{ended}}}}}\n'.encode(),
+                b'{"reported":{"trialId":"abcde","reports":[],"endOffset":"7"}}\n',
+                b'{"started":{"trialId":"abcde","startTime":"2026-01-01T00:00:00Z","pid":1}}\n',
+                *self._words,
+            ]
+            self._silent = asyncio.Event()
+
+        async def read(self) -> bytes:
+            if not self._words:
+                await self._silent.wait()
+            return self._words.pop()
+
+        def write(self, data: bytes) -> None:
+            written.append(data)
+
+    async def opened() -> Talking:
+        return Talking()
+
+    connection = CourierConnection(opened, events.append)
+    connection.abandon("abcde", 0, 2, 1.0, told.set)
+    await connection.open()
+    await told.wait()
+    assert events == []
+    assert [name for line in written for name in json.loads(line)] == ["adopt", "cancel", "acknowledge"]
+    connection.adopt("abcde", 0, 0)  # nothing is known of it any more
+    assert "adopt" in json.loads(written[-1])
     await connection.close()

@@ -52,7 +52,7 @@ NOISY = "echo Welcome, $USER; echo 'last login: never' >&2; printf 'no newline'\
 
 async def test_what_start_up_files_print_is_left_out(start_ssh_server: Any) -> None:
     server = start_ssh_server()
-    (server.home / ".bashrc").write_text(NOISY * 1000)
+    (server.home / ".bashrc").write_text(NOISY * 1000 + "set -x; set -v\n")
     connection = await connected(server)
     try:
         result = await connection.run("echo out; echo err >&2")

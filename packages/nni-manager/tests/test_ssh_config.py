@@ -69,6 +69,7 @@ def test_what_is_given_wins(config: Path) -> None:
 def test_what_is_not_given_is_looked_up(config: Path, own_home: Path) -> None:
     target = ssh_target("gpu-a", None)
     assert (target.host, target.port, target.user) == ("gpu-a.example.org", 2222, "alice")
+    assert target.name == "gpu-a"
     assert target.key_files == (own_home / ".ssh" / "a key", own_home / ".ssh" / "second")
     assert target.only_these_keys
 

@@ -159,6 +159,12 @@ async def test_server_that_takes_no_passwords(start_ssh_server: Any) -> None:
 
 
 async def test_server_that_asks_for_the_password(start_ssh_server: Any) -> None:
+    server = start_ssh_server("UsePAM yes", "PasswordAuthentication no", "KbdInteractiveAuthentication yes")
+    assert await user_of(target(server, password=server.password)) == "worker"
+    assert await refusal(target(server, password="wrong")) == "the password is refused"
+
+
+async def test_server_that_asks_for_what_nobody_knows(start_ssh_server: Any) -> None:
     server = start_ssh_server("PasswordAuthentication no", "KbdInteractiveAuthentication yes")
     assert await refusal(target(server, password="wrong")) == "the password is refused"
 

@@ -339,9 +339,10 @@ class SshConnection:
 
     async def _kill(self, process_id: int) -> None:
         try:
-            await self.run(f"kill -9 -{process_id}", timeout=_KILL_SECONDS)
-        except SshError as error:
-            logger.warning("%s: process %s cannot be killed: %s", self.name, process_id, error.reason)
+            await asyncio.wait_for(self.run(f"kill -9 -{process_id}"), _KILL_SECONDS)
+        except (SshError, asyncio.TimeoutError) as error:
+            reason = str(error) or f"{self.name} does not answer"
+            logger.warning("process %s cannot be killed: %s", process_id, reason)
 
     async def _watch(self) -> None:
         """Waits for the connection's end and tells why."""

@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
+from nni_manager.training.courier_connection import CONNECTION_LOST
 from nni_manager.training.ssh.errors import Phase, SshError
 from nni_manager.training.ssh.shell import Beginning
 from nni_manager.training.ssh.threads import Threads
@@ -19,9 +20,6 @@ logger = logging.getLogger(__name__)
 
 BEGIN_SECONDS = 60.0
 """How long a user's shell may take to get to a command."""
-
-CONNECTION_LOST = "connection lost"
-"""What a command's end begins with, in words, if nothing is known of it."""
 
 _CHUNK = 1 << 18
 _LAST_LINES = 5

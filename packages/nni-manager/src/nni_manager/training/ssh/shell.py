@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 
 _PLAIN = frozenset(
@@ -52,7 +53,7 @@ class Beginning:
 
     def __init__(self, mark: str) -> None:
         """Looks for a mark."""
-        self._mark = mark.encode()
+        self._mark = re.compile(mark.encode() + rb" (\d+)\n")
         self._seen = b""
         self.process_id: int | None = None
 
@@ -66,11 +67,11 @@ class Beginning:
         if self.process_id is not None:
             return data
         self._seen += data
-        before, mark, after = self._seen.partition(self._mark + b" ")
-        number, newline, rest = after.partition(b"\n")
-        if not mark or not newline:
-            self._seen = self._seen if mark else self._seen[-_NOISE_KEPT:]
+        found = self._mark.search(self._seen)
+        if found is None:
+            self._seen = self._seen[-_NOISE_KEPT:]
             return b""
-        self._seen = before[-_NOISE_KEPT:]
-        self.process_id = int(number)
+        rest = self._seen[found.end() :]
+        self._seen = self._seen[: found.start()][-_NOISE_KEPT:]
+        self.process_id = int(found[1])
         return rest

@@ -122,11 +122,12 @@ def _target(alias: str, user: str | None, port: int, wish: _Wish, way: tuple[str
     from nni_manager.training.ssh.ssh_config import host_settings
 
     settings = host_settings(alias.strip("[]"))
+    name = machine_name(alias, port) if len(way) == 1 else alias
     if port == DEFAULT_PORT and settings.port is not None:
         port = settings.port
     keys = _key_files(wish.key_file, settings)
     return SshTarget(
-        name=machine_name(alias, port) if len(way) == 1 else alias,
+        name=name,
         host=settings.host,
         user=user or settings.user or getpass.getuser(),
         port=port,

@@ -72,9 +72,13 @@ def _place_by_index(devices: List[Device], entry: str) -> Optional[int]:
 
 
 def _place_by_uuid(devices: List[Device], entry: str, prefix: str) -> Optional[int]:
-    if not entry.startswith(prefix):
+    if not entry.startswith(prefix) or entry == prefix:
         return None
-    places = [place for place, device in enumerate(devices) if device.uuid.startswith(entry)]
-    exact = [place for place in places if devices[place].uuid == entry]
-    fitting = exact or places
+    # As seen on a real GPU: letters may be upper case, and what follows a whole UUID does not count.
+    wanted = entry.lower()
+    uuids = [device.uuid.lower() for device in devices]
+    exact = [place for place, uuid in enumerate(uuids) if uuid and wanted.startswith(uuid)]
+    if exact:
+        return max(exact, key=lambda place: len(uuids[place]))
+    fitting = [place for place, uuid in enumerate(uuids) if uuid.startswith(wanted)]
     return fitting[0] if len(fitting) == 1 else None

@@ -5,15 +5,13 @@ from __future__ import annotations
 import logging
 import os
 import socket
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from nni_manager.origin import code_state
 from nni_manager.code_folder.code_files import code_paths
+from nni_manager.origin import code_state
 from nni_manager.origin.code_state import CodeState, change_warning
 
 names = st.text(
@@ -277,16 +275,3 @@ def test_a_socket_is_passed_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     with socket.socket(socket.AF_UNIX) as listening:
         listening.bind("s")
         assert state(tmp_path).read() == empty
-
-
-def test_nothing_slow_is_imported_without_need(code: Path) -> None:
-    script = (
-        "import sys; from pathlib import Path; from nni_manager.experiments import service\n"
-        "from nni_manager.origin.code_state import CodeState\n"
-        "CodeState(Path(sys.argv[1]), Path('/none')).read()\n"
-        "print({'pathspec', 'importlib.metadata'} & set(sys.modules))"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", script, str(code)], capture_output=True, text=True, check=True
-    )
-    assert "pathspec" not in done.stdout

@@ -24,6 +24,19 @@ class Good(Tuner):
     def receive_trial_result(self, *args, **kwargs): pass
 """
 
+ADVISORS = """
+from nni.algorithms.hpo.bohb_advisor import BOHB
+from nni.algorithms.hpo.hyperband_advisor import Hyperband
+class Base(Hyperband):
+    def handle_trial_end(self, data): super().handle_trial_end(data)
+class Mine(Base):
+    handle = None
+    handle_text = "no method"
+    def _get_one_trial_job(self): pass
+class Good(BOHB):
+    def trial_end(self, parameter_id, success, **kwargs): super().trial_end(parameter_id, success, **kwargs)
+"""
+
 Make = Callable[..., tuple[AlgorithmProcess, "asyncio.Queue[Any]"]]
 
 
@@ -94,6 +107,11 @@ async def make(tmp_path: Path) -> AsyncIterator[Make]:
         ("", {"name": "Nope"}, "tuner 'Nope' is unknown; available are: TPE"),
         ("", {"name": "TPE", "search_space": {"x": 1}}, "search space: x: 1 is not a parameter"),
         ("", {"name": "TPE", "class_args": {"seed": 2**70}}, "does not fit in 64 bits"),
+        (
+            ADVISORS,
+            {"class_name": "mine.Mine"},
+            "mine.Mine has _get_one_trial_job, handle_trial_end, which nobody calls: Hyperband and BOHB",
+        ),
     ],
 )
 async def test_what_cannot_be_made_is_explained(
@@ -108,6 +126,11 @@ async def test_what_cannot_be_made_is_explained(
     assert str(caught.value).startswith(("the tuner cannot be started: ", begin))
     await process.close()
     assert events.empty()
+
+
+async def test_subclasses_of_bohb_are_tuners(make: Make) -> None:
+    process, _ = make(ADVISORS, class_name="mine.Good")
+    await process.start()
 
 
 async def test_a_mistake_of_the_user_has_no_traceback_and_one_of_the_code_has(make: Make) -> None:

@@ -19,6 +19,14 @@ _METHODS = {
     "tuner": ("generate_multiple_parameters", "receive_trial_result", "trial_end", "update_search_space"),
     "assessor": ("assess_trial", "trial_end"),
 }
+_SUCCESSIVE_HALVING = "nni_manager.algorithms.successive_halving.tuner"
+_ADVISOR_METHODS = {
+    "_get_one_trial_job",
+    "_handle_trial_end",
+    "_request_one_trial_job",
+    "generate_new_bracket",
+    "process_command",
+}
 
 
 def make_algorithm(request: algorithm_pb2.InitializeAlgorithm) -> Any:
@@ -48,6 +56,12 @@ def _checked(algorithm: Any, kind: str, class_name: str) -> Any:
         if kind == "tuner":
             return algorithm
         raise CannotMakeError(f"{class_name} is an advisor, which is set as tuner or advisor, not as {kind}")
+    unheard = _methods_of_an_advisor(algorithm)
+    if unheard:
+        raise CannotMakeError(
+            f"{class_name} has {', '.join(unheard)}, which nobody calls: Hyperband and BOHB are tuners "
+            "here, no advisors as in NNI; override generate_parameters, receive_trial_result and trial_end"
+        )
     missing = [name for name in _METHODS[kind] if not callable(getattr(algorithm, name, None))]
     if missing:
         base = f"nni.{kind}.{kind.capitalize()}"
@@ -55,6 +69,15 @@ def _checked(algorithm: Any, kind: str, class_name: str) -> Any:
             f"{class_name} is no {kind}: it has no method {missing[0]}; it should subclass {base}"
         )
     return algorithm
+
+
+def _methods_of_an_advisor(algorithm: Any) -> list[str]:
+    """Returns which methods of NNI's advisors of these names a subclass of Hyperband or BOHB has."""
+    line = type(algorithm).__mro__
+    if not any(it.__module__ == _SUCCESSIVE_HALVING for it in line):
+        return []
+    own = {name for it in line for name, value in vars(it).items() if callable(value)}
+    return sorted(name for name in own if name.startswith("handle_") or name in _ADVISOR_METHODS)
 
 
 def _make_built_in(kind: str, request: algorithm_pb2.InitializeAlgorithm, class_args: dict[str, Any]) -> Any:

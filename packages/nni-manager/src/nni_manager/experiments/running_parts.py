@@ -14,6 +14,8 @@ from nni_manager.experiments.algorithm_history import assessor_history, tuner_hi
 from nni_manager.experiments.algorithm_keeper import KeptAlgorithm
 from nni_manager.experiments.algorithm_settings import algorithm_settings
 from nni_manager.experiments.arranged_notes import Outline
+from nni_manager.experiments.checkpoint_keeper import CheckpointKeeper
+from nni_manager.experiments.checkpoint_settings import retention_of
 from nni_manager.experiments.code_directory import code_copies, code_directory_of, in_code_directory
 from nni_manager.experiments.folder import ExperimentFolder
 from nni_manager.experiments.origin_keeper import OriginKeeper
@@ -50,6 +52,7 @@ class RunningParts:
         self._tuner: KeptAlgorithm | None = None
         self._assessor: KeptAlgorithm | None = None
         self._keeper: OriginKeeper | None = None
+        self._checkpoints: CheckpointKeeper | None = None
 
     @property
     def tuner(self) -> Algorithm | None:
@@ -95,6 +98,8 @@ class RunningParts:
 
     async def close(self) -> None:
         """Ends the parts. Running trials go on."""
+        if self._checkpoints is not None:  # before a storage that its trials share is unmounted
+            await self._checkpoints.close()
         parts = [part for part in (self._tuner, self._assessor, self._training) if part is not None]
         results = await asyncio.gather(*(part.close() for part in parts), return_exceptions=True)
         for result in results:
@@ -102,7 +107,6 @@ class RunningParts:
                 _LOG.error("a part of the experiment did not close", exc_info=result)
         if self._keeper is not None:
             await self._keeper.close()
-
     async def _open(self, config: ExperimentConfig, new_code: bool, outline: Outline | None) -> Performer:
         record = self._runner.record
         running = await self._with_copy(config, new_code) if config.snapshot_code else config
@@ -130,6 +134,12 @@ class RunningParts:
             *([self._start("assessor", assessor, assessor_history)] if assessor is not None else []),
         )
         crash_points.after("rebuild")
+        retention = retention_of(config, record, self._folder)
+        if retention is not None:
+            self._checkpoints = CheckpointKeeper(
+                retention, self._storage, self._runner.next_change, training.output_directory
+            )
+            self._checkpoints.begin()
         environment = partial(self._parts.trial_environment, record.experiment_id)
         return Performer(training, tuner, assessor, environment, keeper.trial_submitted)
 

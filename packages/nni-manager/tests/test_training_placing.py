@@ -19,6 +19,7 @@ from nni_manager.engine.events import (
 from nni_manager.testing.fake_hosts import gpus
 from nni_manager.testing.placing_scene import ONE_GPU, Scene, placing_scene, turn
 from nni_manager.training.host import HostRules
+from nni_manager.training.placement import HostState
 from nni_manager.training.placing import waiting
 
 
@@ -232,6 +233,30 @@ async def test_reasons_are_told_to_many_in_turns(scene: Scene, monkeypatch: pyte
         await scene.until(partial(lambda told: len(scene.events) >= told + 3, told))
     await scene.until(lambda: all("reason 7" in scene.reason(name) for name in names))
     assert {len(scene.of(TrialWaits, name)) > 2 for name in names} == {True}
+
+
+async def test_thousands_that_wait_make_nothing_slow(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All wait for the same thing, so what is looked at does not grow with their number."""
+    monkeypatch.setattr(waiting, "MOST_TOLD", 0)
+    machine = scene.add("a", ONE_GPU, gpus(0, 0))
+    await scene.start()
+    looked_at = 0
+    has_room = HostState.has_room
+
+    def counting(state: HostState) -> bool:
+        nonlocal looked_at
+        looked_at += 1
+        return has_room(state)
+
+    monkeypatch.setattr(HostState, "has_room", counting)
+    names = [f"t{number}" for number in range(10_000)]
+    scene.submit(*names)
+    assert looked_at == 3
+    for name in names[:100]:
+        machine.end(name)
+    assert looked_at == 3 + 100 * 2
+    assert machine.launched[-1] == ("t101", 0)
+    assert len(scene.of(TrialWaits)) == 10_000 - 2
 
 
 # Processes that wait for more trials

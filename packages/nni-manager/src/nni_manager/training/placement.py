@@ -61,6 +61,8 @@ class HostState:
     out: str = ""
     trials: int = 0
     shares: Counter[int] = field(default_factory=Counter)
+    _usable: list[Gpu] = field(default_factory=list)
+    _free: list[Gpu] | None = None
 
     @property
     def needed(self) -> int:
@@ -81,18 +83,31 @@ class HostState:
         """Whether a GPU is left alone because others work on it."""
         return gpu.used_by_others > 0 and not self.rules.use_active_gpus and not self.shares[gpu.index]
 
+    def take_report(self, report: HostReport | None) -> None:
+        """Takes note of the GPUs, None when they are not known now."""
+        self.report = report
+        gpus = () if report is None else report.gpus
+        self._usable = [gpu for gpu in gpus if not gpu.problem and self.is_allowed(gpu)]
+        self._free = None
+
+    def take_shares(self, gpus: Iterable[ReservedGpu], change: int) -> None:
+        """Takes note that an attempt got a place with these GPUs (1) or gave it up (-1)."""
+        self.trials += change
+        for gpu in gpus:
+            self.shares[gpu.index] += change
+        self._free = None
+
     def usable_gpus(self) -> list[Gpu]:
         """Returns the GPUs that trials may have, now or when they become free."""
-        gpus = () if self.report is None else self.report.gpus
-        return [gpu for gpu in gpus if not gpu.problem and self.is_allowed(gpu)]
+        return self._usable
 
     def free_gpus(self) -> list[Gpu]:
         """Returns the GPUs that have a share left, those with the fewest trials first."""
-        most = self.rules.trials_per_gpu
-        free = [
-            gpu for gpu in self.usable_gpus() if self.shares[gpu.index] < most and not self.is_active(gpu)
-        ]
-        return sorted(free, key=lambda gpu: (self.shares[gpu.index], gpu.used_by_others, gpu.index))
+        if self._free is None:
+            most = self.rules.trials_per_gpu
+            free = [gpu for gpu in self._usable if self.shares[gpu.index] < most and not self.is_active(gpu)]
+            self._free = sorted(free, key=lambda gpu: (self.shares[gpu.index], gpu.used_by_others, gpu.index))
+        return self._free
 
     def has_room(self) -> bool:
         """Whether a trial can start now, as far as this host is concerned."""
@@ -172,7 +187,7 @@ class Placements:
 
     def take_report(self, name: str, report: HostReport | None) -> None:
         """Takes note of the GPUs of a host; None says that they are not known now."""
-        self.hosts[name].report = report
+        self.hosts[name].take_report(report)
         self.version += 1
 
     def take_reachable(self, name: str, unreachable_since: float | None, reason: str = "") -> None:
@@ -209,9 +224,7 @@ class Placements:
         host = self.hosts.get(placement.host)
         if host is None:
             return
-        host.trials += change
-        for gpu in placement.gpus:
-            host.shares[gpu.index] += change
+        host.take_shares(placement.gpus, change)
 
 
 def _least_loaded(hosts: list[HostState]) -> HostState:

@@ -56,6 +56,7 @@ class FileServer:
             "read": self._read,
             "trials": self._trials,
             "remove": self._remove,
+            "removeTrials": self._remove_trials,
             "removeExperiment": self._remove_experiment,
         }
 
@@ -147,6 +148,10 @@ class FileServer:
             self._files.remove_outputs(request["trial"])
             return {}, b""
         return {"gone": self._files.remove(request["trial"], request["attempts"])}, b""
+
+    def _remove_trials(self, request: Dict[str, Any]) -> Answer:
+        kept = [trial for trial, done in request["trials"].items() if not self._files.remove(trial, done)]
+        return {"kept": kept}, b""
 
     def _remove_experiment(self, request: Dict[str, Any]) -> Answer:
         """Stops what is left of the experiment and removes its folder, or but for the trials all in it."""

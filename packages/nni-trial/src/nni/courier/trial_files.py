@@ -86,11 +86,7 @@ class TrialFiles:
         top = os.path.join(self._directory, "trials")
         with suppress(FileNotFoundError):
             for trial_id in os.listdir(top):
-                attempts: List[int] = []
-                with suppress(FileNotFoundError, NotADirectoryError):
-                    names = os.listdir(os.path.join(top, trial_id, _OWN))
-                    attempts = sorted(int(name) for name in names if name.isdigit())
-                found[trial_id] = attempts
+                found[trial_id] = _attempts(os.path.join(top, trial_id))
         return found
 
     def read(self, trial_id: str, path: str, offset: int, length: int) -> bytes:
@@ -150,7 +146,7 @@ class TrialFiles:
             OSError: It cannot be removed.
         """
         folder = self.folder(trial_id)
-        if set(self.trials().get(trial_id, ())) - set(attempts):
+        if set(_attempts(folder)) - set(attempts):
             return False
         _remove_tree(folder)
         return True
@@ -206,6 +202,14 @@ class TrialFiles:
                 unreadable.append((path, f"nested more than {MAX_DEPTH} folders deep"))
             else:
                 yield from self._walk(top, f"{path}/", unreadable)
+
+
+def _attempts(folder: str) -> List[int]:
+    try:
+        names = os.listdir(os.path.join(folder, _OWN))
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    return sorted(int(name) for name in names if name.isdigit())
 
 
 def _remove_tree(path: str) -> None:

@@ -11,6 +11,8 @@ from nni_manager.training.ssh.remote_files import RemoteFiles
 
 logger = logging.getLogger(__name__)
 
+_AT_ONCE = 1000
+
 
 async def remove_trial(
     host_name: str, files: RemoteFiles, trial_id: str, attempt: int, *, outputs_only: bool
@@ -59,9 +61,15 @@ async def remove_experiment(
     if unknown:
         logger.info("%s: %d trials may run on; %s stays there", host_name, len(unknown), directory)
         return
-    for trial_id, attempts in trials.items():
-        if all(finished.is_complete(trial_id, attempt) for attempt in attempts):
-            await files.ask("remove", trial=trial_id, attempts=attempts)
+    removable = {
+        trial_id: attempts
+        for trial_id, attempts in trials.items()
+        if all(finished.is_complete(trial_id, attempt) for attempt in attempts)
+    }
+    names = list(removable)
+    for start in range(0, len(names), _AT_ONCE):
+        part = {name: removable[name] for name in names[start : start + _AT_ONCE]}
+        await files.ask("removeTrials", trials=part)
     gone, _ = await files.ask("removeExperiment")
     if not gone.get("gone"):
         logger.info("%s: files of trials stay in %s/trials", host_name, directory)

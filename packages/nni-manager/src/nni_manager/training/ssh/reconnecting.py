@@ -141,6 +141,9 @@ class ReconnectingLink:
                 if str(error) != self.reason:
                     logger.warning("%s cannot be reached again yet: %s", self._name, error)
                 self.reason = str(error)
+            except Exception as error:  # trials go on there: the way to them is not given up
+                logger.exception("%s: a try to reach it failed", self._name)
+                self.reason = repr(error)
             pause = min(2 * pause, LONGEST_PAUSE)
 
     def _lose(self, reason: str) -> None:

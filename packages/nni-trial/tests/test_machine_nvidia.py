@@ -237,7 +237,7 @@ MIG_LOG = textwrap.dedent(f"""\
         <processes>
           <process_info><gpu_instance_id>10</gpu_instance_id><compute_instance_id>0</compute_instance_id>
             <pid>1</pid><type>C</type><process_name>python</process_name></process_info>
-          <process_info><gpu_instance_id>N/A</gpu_instance_id><compute_instance_id>N/A</compute_instance_id>
+          <process_info><gpu_instance_id>9</gpu_instance_id><compute_instance_id>0</compute_instance_id>
             <pid>77</pid><type>G</type></process_info>
         </processes>
       </gpu>

@@ -123,7 +123,7 @@ def test_code_that_cannot_be_copied_is_one_clear_error(stage):
             print("ERROR", error)
         """
     )
-    assert "ERROR" in output and f"the link {stage.folder}/up" in output and ".nniignore" in output
+    assert "ERROR" in output and f"the link '{stage.folder}/up'" in output and ".nniignore" in output
     assert "Traceback" not in output
     assert stage.is_quiet(), stage.processes()
 

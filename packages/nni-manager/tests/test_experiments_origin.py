@@ -192,7 +192,7 @@ async def test_code_that_cannot_be_copied_ends_the_start(bench):
     bench.config.snapshot_code = True
     (bench.code / "up").symlink_to("..")
     await bench.service.create(bench.config.canonical_copy(), "e1", "r1")
-    with pytest.raises(errors.InvalidConfigError, match=r"link .*/code/up .*\.nniignore"):
+    with pytest.raises(errors.InvalidConfigError, match=r"link '.*/code/up' .*\.nniignore"):
         await bench.service.start("e1")
     assert (await bench.service.get("e1")).record.status is ExperimentStatus.ERROR
     assert not (bench.folder / "experiments" / "e1" / "code").exists()

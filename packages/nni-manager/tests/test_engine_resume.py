@@ -149,6 +149,7 @@ def test_a_space_that_was_explored_is_asked_again_after_a_resume():
 def test_a_stopped_experiment_goes_on_and_the_tuner_hears_what_happened_while_it_stopped():
     story = Story()
     story.begin(0)
+    story.begin(1)
     story.tell(events.StopRequested(True, "Ctrl-C", story.now))
     story.report(0, 0.5, final=True)
     told = len(story.done(ToTuner))
@@ -169,6 +170,8 @@ def test_trials_that_had_no_slot_when_the_experiment_ended_run_after_a_resume(en
     story = Story()
     story.tell(events.TrialRequested({"x": 7}, "request", story.now))
     assert [trial.submitted for trial in story.trials] == [True, True, False]
+    story.begin(0)
+    story.begin(1)
     if ending == "stop":
         story.tell(events.StopRequested(True, "Ctrl-C", story.now))
     else:
@@ -184,6 +187,36 @@ def test_trials_that_had_no_slot_when_the_experiment_ended_run_after_a_resume(en
     story.restart()
     assert [run.trial_id for run in story.done(SubmitTrial)].count(own.trial_id) == 1
     assert story.trials[2].parameters == {"x": 7} and story.trials[2].submitted
+
+
+@pytest.mark.parametrize("ending", ["stop", "failure"])
+def test_trials_that_were_submitted_and_had_not_started_run_after_a_resume(ending):
+    story = Story(trial_concurrency=3)
+    story.begin(0)
+    story.tell(events.CancelRequested(story.trial(2).trial_id, story.now))
+    noted = len(story.kinds())
+    if ending == "stop":
+        story.tell(events.StopRequested(True, "Ctrl-C", story.now))
+    else:
+        story.tell(events.AlgorithmFailed("tuner", "it raised", "", story.now))
+    for number in range(3):
+        story.end(number, signal=2)
+    assert story.status is (ExperimentStatus.STOPPED if ending == "stop" else ExperimentStatus.ERROR)
+    canceled = TrialStatus.USER_CANCELED if ending == "stop" else TrialStatus.SYS_CANCELED
+    statuses = [trial.status for trial in story.trials]
+    assert statuses == [canceled, TrialStatus.WAITING, TrialStatus.USER_CANCELED]
+    waits = story.trial(1)
+    assert (waits.attempt, waits.submitted, waits.cancel_reason) == (1, False, None)
+    assert waits.waiting_reason == (
+        "the experiment ended before it started; it runs when the experiment is resumed"
+    )
+    assert story.kinds()[noted:] == ["TRIAL_END", "TRIAL_END"], "those of the two others"
+    story.restart()
+    runs = [run for run in story.done(SubmitTrial) if run.trial_id == waits.trial_id]
+    assert [run.attempt for run in runs][-1] == 1
+    story.begin(1)
+    story.end(1)
+    assert story.trial(1).status is TrialStatus.SUCCEEDED
 
 
 def test_requests_that_a_stop_left_open_are_withdrawn_and_never_asked_under_the_same_id_again():

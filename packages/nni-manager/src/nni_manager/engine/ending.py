@@ -37,11 +37,11 @@ def begin_end(
 ) -> None:
     """Stops the trials of an experiment, which then ends with this status. The first cause stays.
 
-    Those that wait for a slot go on waiting, until the experiment is resumed.
+    Those that have not started go on waiting, until the experiment is resumed.
     """
     if state.end_status is not None:
         return
-    state.end_status = status
+    state.end_status, state.end_trial_reason = status, trial_reason
     step.set_status(ExperimentStatus.STOPPING, reason)
     for trial_id in list(state.waiting):
         set_aside(state, step, state.active[trial_id])

@@ -58,6 +58,7 @@ class State:
         trials_of_requests: The trials that people's requests created lately, by request.
         time_limit_reached: Whether max_experiment_seconds was reached and acted on.
         end_status: What the experiment ends as once its trials have ended, None while it goes on.
+        end_trial_reason: Why its trials are stopped then, None while it goes on.
     """
 
     experiment: ExperimentRecord
@@ -77,6 +78,7 @@ class State:
     trials_of_requests: dict[str, str] = field(default_factory=dict)
     time_limit_reached: bool = False
     end_status: ExperimentStatus | None = None
+    end_trial_reason: EndReason | None = None
 
     @property
     def is_open(self) -> bool:

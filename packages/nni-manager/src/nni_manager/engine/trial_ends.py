@@ -9,9 +9,9 @@ from nni_manager.engine.active_trial import ActiveTrial, ended_record, failure
 from nni_manager.engine.effects import TellFinalResult, TellTrialEnd
 from nni_manager.engine.events import TrialEnded
 from nni_manager.engine.objective import result_of_failure
-from nni_manager.engine.records import TrialRecord
+from nni_manager.engine.records import EndReason, TrialRecord
 from nni_manager.engine.state import State, Step
-from nni_manager.engine.statuses import TrialStatus
+from nni_manager.engine.statuses import Actor, TrialStatus
 
 
 def close_trial(state: State, step: Step, trial: ActiveTrial, event: TrialEnded) -> TrialRecord:
@@ -79,12 +79,22 @@ def tell_final_result(step: Step, record: TrialRecord, value: Any, *, stands_in:
     )
 
 
+def never_started_before_the_end(state: State, trial: ActiveTrial) -> bool:
+    """Whether a trial that has ended never started, and was stopped for the experiment's end alone."""
+    wanted = trial.cancel_reason
+    return (
+        wanted is not None and wanted == state.end_trial_reason and trial.record.status is TrialStatus.WAITING
+    )
+
+
 def set_aside(state: State, step: Step, trial: ActiveTrial) -> None:
     """Lets a trial wait for a resume of the experiment, which is ending; the algorithms hear nothing."""
     _give_up_place(state, trial)
     del state.active[trial.record.trial_id]
     reason = "the experiment ended before it started; it runs when the experiment is resumed"
-    step.save_trial(trial.change(waiting_reason=reason))
+    if trial.submitted:  # what was submitted once is not submitted again as the same attempt
+        trial.begin_attempt(trial.cancel_reason or EndReason(Actor.MANAGER, reason), reason)
+    step.save_trial(trial.change(waiting_reason=reason, cancel_reason=None))
 
 
 def _give_up_place(state: State, trial: ActiveTrial) -> None:

@@ -17,7 +17,14 @@ from nni_manager.engine.objective import with_result
 from nni_manager.engine.records import MetricRecord
 from nni_manager.engine.state import State, Step
 from nni_manager.engine.statuses import MetricKind, TrialStatus
-from nni_manager.engine.trial_ends import close_trial, may_retry, retry, tell_final_result
+from nni_manager.engine.trial_ends import (
+    close_trial,
+    may_retry,
+    never_started_before_the_end,
+    retry,
+    set_aside,
+    tell_final_result,
+)
 
 
 def trial_started(state: State, step: Step, event: events.TrialStarted) -> None:
@@ -71,6 +78,9 @@ def trial_ended(state: State, step: Step, event: events.TrialEnded) -> None:
     """Ends a trial, or has it run again."""
     trial = _trial_of(state, event)
     if trial is None:
+        return
+    if never_started_before_the_end(state, trial):
+        set_aside(state, step, trial)
         return
     if may_retry(state, trial, event):
         retry(state, step, trial, event)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from nni_manager.testing.ssh_place import SshPlace
-from nni_manager.testing.ssh_server import SshServer, ssh_server, wait_until_gone
+from nni_manager.testing.ssh_server import SshServer, ssh_server
 from nni_manager.testing.training_service import TrainingServiceContract
 
 
@@ -21,5 +21,5 @@ class TestSshHost(TrainingServiceContract):
     def place(self, tmp_path: Path, server: SshServer) -> Iterator[SshPlace]:
         place = SshPlace(tmp_path, server)
         yield place
-        assert wait_until_gone(place.remote) == []
+        assert place.left() == []
         shutil.rmtree(place.remote, ignore_errors=True)  # left if a trial had no end yet

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from nni_manager.engine.events import TrialEnded, TrialReported, TrialStarted
 from nni_manager.testing.ssh_place import MIRROR_SECONDS, SshPlace
-from nni_manager.testing.ssh_server import SshServer, processes_in, ssh_server, wait_until_gone
+from nni_manager.testing.ssh_server import SshServer, ssh_server
 from nni_manager.testing.training_service import PATIENCE, PYTHON, REPORTER, Listener, started, trial
 from nni_manager.training.interface import TrainingServiceError
 from nni_manager.training.ssh.endings import OutputRules
@@ -25,7 +25,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SshServer]:
 def place(tmp_path: Path, server: SshServer) -> Iterator[SshPlace]:
     place = SshPlace(tmp_path, server)
     yield place
-    assert wait_until_gone(place.remote) == []
+    assert place.left() == []
     shutil.rmtree(server.home() / "nni-experiments", ignore_errors=True)
 
 
@@ -209,7 +209,7 @@ async def test_remote_files_are_kept_if_that_is_wanted(place: SshPlace, listener
     await run_one(place, listener, "echo out; echo x > $NNI_OUTPUT_DIR/x", outputs=rules(keep_remote=True))
     assert (place.remote / "trials/abcde/x").read_text() == "x\n"
     assert place.read("abcde", "x") == b"x\n"
-    assert processes_in(place.remote) == []
+    assert place.processes() == []
 
 
 async def test_nothing_is_fetched_from_a_folder_that_is_seen_from_here(

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from nni_manager.engine.events import TrialEnded, TrialReported, TrialStarted
 from nni_manager.testing.ssh_place import SshPlace
-from nni_manager.testing.ssh_server import SshServer, ssh_server, wait_until_gone
+from nni_manager.testing.ssh_server import SshServer, ssh_server
 from nni_manager.testing.training_service import PATIENCE, PYTHON, REPORTER, Listener, started, trial
 from nni_manager.training.host import HostChanged, HostEvent
 from nni_manager.training.ssh import reconnecting
@@ -69,7 +69,7 @@ def place(tmp_path: Path, server: SshServer, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(reconnecting, "LONGEST_PAUSE", 0.5)
     place = SshPlace(tmp_path, server)
     yield place
-    assert wait_until_gone(place.remote) == []
+    assert place.left() == []
 
 
 @pytest.fixture

@@ -141,7 +141,6 @@ def test_removing_stops_what_runs_still(experiment: Path) -> None:
         subprocess.Popen(["sleep", "1000"], env={**os.environ, **tags, "NNI_EXP_ID": "exp2"}) as other,
         serving(experiment) as files,
     ):
-        assert files.ask("trials")[0]["processes"] == [ours.pid]
         assert files.ask("removeExperiment")[0]["gone"] is False
         assert ours.wait(30) == -signal.SIGKILL
         assert other.poll() is None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import time
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 from nni_config.processes import process_start_time
 
 from nni_manager.testing.ssh_server import SshServer
-from nni_manager.testing.training_service import GRACE_SECONDS
+from nni_manager.testing.training_service import GRACE_SECONDS, PATIENCE
 from nni_manager.training.host import HostEmit
 from nni_manager.training.shipping.code import pack_code
 from nni_manager.training.shipping.ship import Shipped, ship
@@ -101,6 +102,17 @@ class SshPlace:
     def is_alive(self, pid: int) -> bool:
         """Returns whether a process runs."""
         return process_start_time(pid) is not None
+
+    def processes(self) -> list[int]:
+        """Returns the processes on the machine that have to do with the experiment's folder."""
+        return self._server.processes(f"nni-experiments/{self._experiment_id}")
+
+    def left(self) -> list[int]:
+        """Waits until there are none, and returns those that there are in the end."""
+        deadline = time.monotonic() + PATIENCE
+        while (left := self.processes()) and time.monotonic() < deadline:
+            time.sleep(0.02)
+        return left
 
     def _note_code_folders(self) -> None:
         sent = [path for path in (self.remote / "code").glob("*") if path.is_dir()]

@@ -79,6 +79,7 @@ class SshServer:
             self.port = int(probe.getsockname()[1])
         (folder / "sshd_config").write_text(_SETTINGS.format(port=self.port, folder=folder))
         self._process: subprocess.Popen[bytes] | None = None
+        self._namespaces: set[str] = set()
         self.start()
 
     def home(self, user: str = "worker") -> Path:
@@ -113,6 +114,29 @@ class SshServer:
             assert line, f"the SSH server ended: {said.decode()}"
             said += line
         self._process = process
+        self._namespaces.add(_namespace(process.pid))
+
+    def processes(self, words: str) -> list[int]:
+        """Returns the processes on the machine that have some words in their command or current folder."""
+        found = []
+        for pid in self._all():
+            with suppress(OSError):
+                path = Path(f"/proc/{pid}")
+                command = (path / "cmdline").read_bytes().replace(b"\0", b" ").decode("utf-8", "replace")
+                if words in command or words in str((path / "cwd").readlink()):
+                    found.append(pid)
+        return found
+
+    def end_all(self) -> None:
+        """Ends it with all that runs because of it."""
+        self.stop()
+        while pids := self._all():
+            _signal_all(pids, signal.SIGKILL)
+            time.sleep(0.01)
+
+    def _all(self) -> list[int]:
+        pids = [int(path.name) for path in Path("/proc").glob("[0-9]*")]
+        return [pid for pid in pids if _namespace(pid) in self._namespaces]
 
     def stop(self) -> None:
         """Ends it, and every connection. What runs because of it goes on."""
@@ -164,39 +188,21 @@ def ssh_server(folder: Path) -> Iterator[SshServer]:
     try:
         yield server
     finally:
-        server.stop()
-
-
-def processes_in(folder: Path) -> list[str]:
-    """Returns the command lines of the processes that work in a folder or run something of it.
-
-    Args:
-        folder: The folder, as it is seen from outside.
-    """
-    found = []
-    inner = str(folder)
-    inside = "/home/" + inner.rpartition("/home/")[2]
-    for path in Path("/proc").glob("[0-9]*"):
-        with suppress(OSError):
-            command = (path / "cmdline").read_bytes().replace(b"\0", b" ").decode("utf-8", "replace")
-            directory = str((path / "cwd").readlink())
-            if inside in command or directory.startswith((inside, inner)):
-                found.append(command)
-    return found
-
-
-def wait_until_gone(folder: Path, seconds: float = 20.0) -> list[str]:
-    """Waits until no process works in a folder, and returns those that do in the end."""
-    deadline = time.monotonic() + seconds
-    while (left := processes_in(folder)) and time.monotonic() < deadline:
-        time.sleep(0.02)
-    return left
+        server.end_all()
 
 
 def _signal_all(pids: list[int], number: signal.Signals) -> None:
     for pid in pids:
         with suppress(ProcessLookupError):
             os.kill(pid, number)
+
+
+def _namespace(pid: int) -> str:
+    """Returns what names the file systems that a process sees, "" for one that has ended."""
+    try:
+        return os.readlink(f"/proc/{pid}/ns/mnt")  # noqa: PTH115
+    except OSError:
+        return ""
 
 
 def _name(pid: int) -> str:

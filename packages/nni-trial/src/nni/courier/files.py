@@ -141,7 +141,7 @@ class FileServer:
         return {}, self._files.read(request["trial"], request["path"], int(request["offset"]), length)
 
     def _trials(self, request: Dict[str, Any]) -> Answer:
-        return {"trials": self._files.trials(), "processes": sorted(self._living())}, b""
+        return {"trials": self._files.trials()}, b""
 
     def _remove(self, request: Dict[str, Any]) -> Answer:
         if request.get("outputsOnly"):
@@ -159,13 +159,14 @@ class FileServer:
         self._kill_all()
         remove_socket_folder(self._run_directory)
         whole = not self._files.trials()
-        for name in os.listdir(self._directory):
-            if whole or name != "trials":
-                _remove(os.path.join(self._directory, name))
-        if whole:
-            os.rmdir(self._directory)
-            with suppress(OSError):  # other experiments are in it
-                os.rmdir(os.path.dirname(self._directory))
+        with suppress(FileNotFoundError):  # another machine that shares the folder removes it too
+            for name in os.listdir(self._directory):
+                if whole or name != "trials":
+                    _remove(os.path.join(self._directory, name))
+            if whole:
+                os.rmdir(self._directory)
+                with suppress(OSError):  # other experiments are in it
+                    os.rmdir(os.path.dirname(self._directory))
         return {"gone": whole}, b""
 
     def _kill_all(self) -> None:

@@ -148,6 +148,10 @@ class Endings:
                 folder,
                 error,
             )
+        except Exception:  # whatever it is, the end of the trial is told
+            logger.exception(
+                "trial %s: what it left stays on %s in %s", end.trial_id, self._machine.name, folder
+            )
         if self._in_use:
             if len(self._latest) == _STILL_FOLLOWED:
                 self._mirror.forget(self._latest[0])

@@ -34,6 +34,9 @@ UNREACHABLE_LIMIT = 3600.0
 CANCEL_PATIENCE = 60.0
 """How many seconds the machine of a canceled trial has to come back."""
 
+CLEANING_SECONDS = 300.0
+"""How long it may take to remove what is ours on a machine."""
+
 _LONGEST_LOOK = 1.0
 
 Key = tuple[str, int]
@@ -148,6 +151,8 @@ class SshHost:
             await self._connection.open()
         except BaseException:
             self._machine.wait_no_longer()
+            if self._machine.code_directory:
+                await self._clean()
             await self._machine.close()
             raise
         if self._endings is not None:
@@ -225,16 +230,20 @@ class SshHost:
             await self._connection.close()
         if self._endings is not None:
             await self._endings.close()
-            await self._clean()
+        await self._clean()
         await self._machine.close()
 
     async def _clean(self) -> None:
         if self._open or self._outputs is None or self._outputs.keep_remote:
             return
+        directory = self._machine.directory
+        removing = remove_experiment(self.name, self._machine.files, self._finished, directory)
         try:
-            await remove_experiment(self.name, self._machine.files, self._finished, self._machine.directory)
+            await asyncio.wait_for(removing, CLEANING_SECONDS)
+        except asyncio.TimeoutError:
+            logger.warning("%s: %s is not removed within %.0f s", self.name, directory, CLEANING_SECONDS)
         except TrainingServiceError as error:
-            logger.warning("%s: %s stays there: %s", self.name, self._machine.directory, error)
+            logger.warning("%s: %s stays there: %s", self.name, directory, error)
 
     async def _open_courier(self) -> RemoteProcess:
         return await self._machine.start_courier(self._grace_seconds, self._reuse_mode)

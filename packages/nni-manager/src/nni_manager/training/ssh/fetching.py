@@ -104,7 +104,7 @@ class Fetcher:
                 folder.link(path, target)
             except (OSError, ValueError):
                 left.append(f"{path}: a link that leads out of its folder, to {target}")
-        await asyncio.to_thread(self._tell, folder, attempt, remote_folder, left)
+        self._tell(folder, attempt, remote_folder, left)
         return complete
 
     async def _fetch_files(

@@ -82,13 +82,16 @@ class Scene:
 
     async def until(self, condition: Callable[[], object]) -> None:
         """Waits until something happens that makes a condition true."""
-        while not condition():
-            self.arrived.clear()
-            await asyncio.wait_for(self.arrived.wait(), PATIENCE)
+        await asyncio.wait_for(self._until(condition), PATIENCE)
 
     def record(self) -> list[dict[str, Any]]:
         """Returns what is on record of places."""
         return [json.loads(line) for line in (self.folder / FILE_NAME).read_text().splitlines()]
+
+    async def _until(self, condition: Callable[[], object]) -> None:
+        while not condition():
+            self.arrived.clear()
+            await self.arrived.wait()
 
     def _emit(self, event: TrainingEvent) -> None:
         self.events.append(event)

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import AsyncIterator
 from functools import partial
 from pathlib import Path
+from random import Random
 
 import pytest
 from nni_manager.engine.events import (
@@ -137,6 +138,33 @@ async def test_a_gpu_is_free_again_whatever_became_of_its_trial(scene: Scene, du
     await scene.until(lambda: ("last", 0) in machine.runs)
     assert machine.visible("last") == "GPU-0"
     assert len(scene.of(TrialEnded)) == 4
+
+
+async def test_two_hundred_trials_that_end_in_every_way(scene: Scene) -> None:
+    """Two of four GPUs each: two run all the time, on different GPUs, and each of the others has a reason."""
+    machine = scene.add("a", HostRules(gpus_per_trial=2), gpus(0, 0, 0, 0))
+    made = await scene.start()
+    names = [f"t{number}" for number in range(200)]
+    scene.submit(*names)
+    dice = Random(1)
+    canceled: list[str] = []
+    while machine.runs:
+        gone = {attempt[0] for attempt in machine.launched} | set(canceled)
+        waiting_now = [name for name in names if name not in gone]
+        assert len(machine.runs) == 2 or not waiting_now
+        used = [gpu for attempt in machine.runs for gpu in (machine.visible(*attempt) or "").split(",")]
+        assert len(set(used)) == len(used) == 2 * len(machine.runs)
+        assert all(scene.reason(name) for name in waiting_now[:3])
+        if waiting_now and dice.random() < 0.2:
+            canceled.append(dice.choice(waiting_now))
+            made.cancel(canceled[-1], 0)
+        (trial_id, _) = dice.choice(sorted(machine.runs))
+        if dice.random() < 0.5:
+            machine.begin(trial_id)
+        machine.end(trial_id, 0, *dice.choice([(0, None), (1, None), (None, 9), (None, None)]))
+    assert sorted(event.trial_id for event in scene.of(TrialEnded)) == sorted(names)
+    assert len(machine.launched) == 200 - len(canceled)
+    assert canceled
 
 
 async def test_a_host_that_does_not_take_a_trial_ends_it(

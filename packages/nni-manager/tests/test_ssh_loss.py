@@ -28,7 +28,7 @@ def target(server: Any) -> SshTarget:
 @pytest.fixture
 async def connection(start_ssh_server: Any, own_home: Path) -> AsyncIterator[tuple[SshConnection, Any]]:
     server = start_ssh_server()
-    connection = await SshConnection.open(replace(target(server), keepalive=0.2))
+    connection = await SshConnection.open(replace(target(server), keepalive=0.5))
     await connection.run("true")  # its session is set up then
     yield connection, server
     await connection.close()
@@ -68,10 +68,10 @@ async def test_machine_that_falls_silent(connection: tuple[SshConnection, Any]) 
     process = await ours.start("exec cat")
     with stopped(server.sessions()):
         process.write(b"x" * (32 << 20))
-        assert await ours.wait_closed() == "no sign of life for 0.6 s"
+        assert await ours.wait_closed() == "no sign of life for 1.5 s"
         assert not ours.is_open
         assert await process.read() == b""
-        with pytest.raises(SshError, match=r"the connection was lost: no sign of life for 0\.6 s"):
+        with pytest.raises(SshError, match=r"the connection was lost: no sign of life for 1\.5 s"):
             await ours.run("true")
         await ours.close()
 
@@ -79,7 +79,7 @@ async def test_machine_that_falls_silent(connection: tuple[SshConnection, Any]) 
 async def test_machine_that_has_nothing_to_say_stays(connection: tuple[SshConnection, Any]) -> None:
     ours, _ = connection
     process = await ours.start("exec cat")
-    await ours.run("sleep 1.5")
+    await ours.run("sleep 3")
     assert ours.is_open
     process.write(b"x")
     assert await process.read() == b"x"

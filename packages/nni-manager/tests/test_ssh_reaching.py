@@ -10,6 +10,7 @@ from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 from nni_manager.training.ssh.connection import SshConnection
 from nni_manager.training.ssh.errors import Phase, SshError
@@ -61,8 +62,9 @@ def test_unroutable_address() -> None:
     )
 
 
-async def test_no_answer() -> None:
-    """A queue that is full answers as a firewall does: not at all."""
+@pytest.fixture
+def mute_port() -> Iterator[int]:
+    """A port whose queue is full: connections are answered as by a firewall, not at all."""
     with ExitStack() as sockets:
         server = sockets.enter_context(socket.socket())
         server.bind(("127.0.0.1", 0))
@@ -72,9 +74,35 @@ async def test_no_answer() -> None:
             filler = sockets.enter_context(socket.socket())
             filler.settimeout(0.3)
             full = filler.connect_ex(server.getsockname()) != 0
-        port = server.getsockname()[1]
-        reason = await refusal("127.0.0.1", port, connect_timeout=0.3)
-    assert reason == f"unreachable at 127.0.0.1:{port}: no answer within 0.3 s"
+        yield server.getsockname()[1]
+
+
+async def test_no_answer(mute_port: int) -> None:
+    reason = await refusal("127.0.0.1", mute_port, connect_timeout=0.3)
+    assert reason == f"unreachable at 127.0.0.1:{mute_port}: no answer within 0.3 s"
+
+
+async def test_an_attempt_to_connect_can_be_given_up(mute_port: int) -> None:
+    target = ssh_target("127.0.0.1", "worker", port=mute_port, password="x", connect_timeout=60)
+    before = syn_sent()
+    opening = asyncio.create_task(SshConnection.open(target))
+    while syn_sent() == before:
+        await asyncio.sleep(0)
+    opening.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await opening
+    await asyncio.to_thread(wait_until_gone, "ssh 127.0.0.1")
+
+
+def syn_sent() -> int:
+    return sum(each.status == "SYN_SENT" for each in psutil.Process().net_connections("tcp"))
+
+
+def wait_until_gone(thread: str) -> None:
+    for each in threading.enumerate():
+        if each.name.startswith(thread):
+            each.join(10)
+            assert not each.is_alive()
 
 
 async def test_closed_port() -> None:

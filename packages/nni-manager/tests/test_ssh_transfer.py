@@ -50,7 +50,7 @@ async def test_what_follows(connection: SshConnection, ssh_server: Any, tmp_path
     size = await connection.download("~/log", here)
     with there.open("ab") as file:
         file.write(b"second\n")
-    here.write_bytes(here.read_bytes() + b"cut off")
+    here.write_bytes(here.read_bytes() + b"cut off, and more")
     assert await connection.download("~/log", here, size) == 13
     assert here.read_bytes() == b"first\nsecond\n"
     assert await connection.download("~/log", here, 13) == 13
@@ -113,7 +113,7 @@ async def test_half_a_file_never_gets_its_name(start_ssh_server: Any, tmp_path: 
     assert caught.value.phase is Phase.LOST
     await connection.close()
     again = await SshConnection.open(ssh_target("127.0.0.1", "worker", port=server.port, key_file=server.key))
-    while (await again.run("pgrep -x cat")).stdout:
+    while (await again.run("pgrep -f '[p]art='")).stdout:
         pass
     assert (await again.run("ls ~")).stdout == b""
     await again.close()

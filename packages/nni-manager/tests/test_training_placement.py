@@ -110,6 +110,20 @@ def test_gpu_indices_and_shares_of_two_hosts() -> None:
     assert used == {("a", 1): 3, ("a", 3): 3, ("b", 0): 3}
 
 
+def test_each_instance_of_a_gpu_in_mig_mode_carries_its_own_trials() -> None:
+    """They share the number of their GPU; CUDA lets a process see one of them only."""
+    instances = tuple(Gpu(0, f"MIG-{letter}") for letter in "ab")
+    told = HostReport((*instances, Gpu(1, "1")), "", 0.0)
+    board = placements({"a": (HostRules(gpus_per_trial=1), told)})
+    assert [place.gpus[0].identifier for place in fill(board)] == ["MIG-a", "MIG-b", "1"]
+    board = placements({"a": (HostRules(gpus_per_trial=2), told)})
+    assert fill(board) == []
+    assert never_reason(board) == (
+        "a trial needs 2 GPUs; a has 3, of which 1 can be used "
+        "(2 unusable: a MIG instance, of which a trial can have one only)"
+    )
+
+
 @pytest.mark.parametrize(("use_active", "expected"), [(False, [[1], [1]]), (True, [[1], [0], [1], [0]])])
 def test_gpus_of_others(use_active: bool, expected: list[list[int]]) -> None:
     """They are left alone unless that is asked for, and then those that nobody uses come first."""
@@ -384,7 +398,7 @@ class Machines(RuleBasedStateMachine):
         for name, host in self.board.hosts.items():
             here = [place for place in self.running.values() if place.host == name]
             assert host.trials == len(here)
-            assert +host.shares == Counter(gpu.index for place in here for gpu in place.gpus)
+            assert +host.shares == Counter(gpu.identifier for place in here for gpu in place.gpus)
         if not self.running:
             assert not self.board.uses_gpus
 

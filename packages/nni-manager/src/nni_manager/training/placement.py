@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from nni_manager.training.host import Gpu, HostReport, HostRules
 
@@ -50,7 +50,7 @@ class HostState:
         unreachable_reason: Why it is unreachable.
         out: Why it is not used any more, "" when it is.
         trials: How many attempts have a place on it.
-        shares: How many of them each GPU carries, by its number.
+        shares: How many of them each GPU carries, by its identifier: instances of one have its number.
     """
 
     name: str
@@ -60,7 +60,7 @@ class HostState:
     unreachable_reason: str = ""
     out: str = ""
     trials: int = 0
-    shares: Counter[int] = field(default_factory=Counter)
+    shares: Counter[str] = field(default_factory=Counter)
     _usable: list[Gpu] = field(default_factory=list)
     _free: list[Gpu] | None = None
 
@@ -81,20 +81,26 @@ class HostState:
 
     def is_active(self, gpu: Gpu) -> bool:
         """Whether a GPU is left alone because others work on it."""
-        return gpu.used_by_others > 0 and not self.rules.use_active_gpus and not self.shares[gpu.index]
+        return gpu.used_by_others > 0 and not self.rules.use_active_gpus and not self.shares[gpu.identifier]
 
     def take_report(self, report: HostReport | None) -> None:
         """Takes note of the GPUs, None when they are not known now."""
-        self.report = report
-        gpus = () if report is None else report.gpus
+        gpus = () if report is None else tuple(map(self._judged, report.gpus))
+        self.report = None if report is None else replace(report, gpus=gpus)
         self._usable = [gpu for gpu in gpus if not gpu.problem and self.is_allowed(gpu)]
         self._free = None
+
+    def _judged(self, gpu: Gpu) -> Gpu:
+        """Returns a GPU as trials here can use it: CUDA sees one instance of GPUs in MIG mode, not more."""
+        if self.needed > 1 and gpu.identifier.startswith("MIG-") and not gpu.problem:
+            return replace(gpu, problem="a MIG instance, of which a trial can have one only")
+        return gpu
 
     def take_shares(self, gpus: Iterable[ReservedGpu], change: int) -> None:
         """Takes note that an attempt got a place with these GPUs (1) or gave it up (-1)."""
         self.trials += change
         for gpu in gpus:
-            self.shares[gpu.index] += change
+            self.shares[gpu.identifier] += change
         self._free = None
 
     def usable_gpus(self) -> list[Gpu]:
@@ -105,8 +111,12 @@ class HostState:
         """Returns the GPUs that have a share left, those with the fewest trials first."""
         if self._free is None:
             most = self.rules.trials_per_gpu
-            free = [gpu for gpu in self._usable if self.shares[gpu.index] < most and not self.is_active(gpu)]
-            self._free = sorted(free, key=lambda gpu: (self.shares[gpu.index], gpu.used_by_others, gpu.index))
+            free = [
+                gpu for gpu in self._usable if self.shares[gpu.identifier] < most and not self.is_active(gpu)
+            ]
+            self._free = sorted(
+                free, key=lambda gpu: (self.shares[gpu.identifier], gpu.used_by_others, gpu.index)
+            )
         return self._free
 
     def has_room(self) -> bool:

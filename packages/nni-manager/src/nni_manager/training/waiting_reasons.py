@@ -127,7 +127,7 @@ def _details(host: HostState) -> str:
     most = host.rules.trials_per_gpu
     usable = host.usable_gpus()
     active = sum(1 for gpu in usable if host.is_active(gpu))
-    taken = sum(1 for gpu in usable if host.shares[gpu.index] >= most)
+    taken = sum(1 for gpu in usable if host.shares[gpu.identifier] >= most)
     users = [f"{active} used by others"] if active else []
     if taken:
         verb = "" if active else "used "

@@ -303,7 +303,8 @@ class PlacingService:
         environment = run.environment
         if self._placements.hosts[placement.host].rules.gpus_per_trial is not None:
             visible = ",".join(gpu.identifier for gpu in placement.gpus)
-            environment = {**environment, "CUDA_VISIBLE_DEVICES": visible}
+            # Numbers are the driver's; CUDA's own begin with the fastest GPU where models differ.
+            environment = {**environment, "CUDA_VISIBLE_DEVICES": visible, "CUDA_DEVICE_ORDER": "PCI_BUS_ID"}
         try:
             self._hosts[placement.host].submit(replace(run, environment=environment))
         except Exception as error:

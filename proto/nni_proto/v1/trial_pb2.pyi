@@ -139,7 +139,9 @@ class Trial(google.protobuf.message.Message):
     intermediate_count: builtins.int
     """How many intermediate results are stored."""
     output_directory: builtins.str
-    """The folder with the trial's output, as the machine it ran on names it."""
+    """The folder with the trial's output on the manager's machine. What a trial on another machine
+    writes is fetched to it.
+    """
     waiting_reason: builtins.str
     """Why a waiting trial waits. Empty otherwise."""
     revision: builtins.int

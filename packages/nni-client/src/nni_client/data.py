@@ -71,7 +71,7 @@ class TrialJob:
         trialJobId: Its id.
         status: WAITING, RUNNING, SUCCEEDED, FAILED, USER_CANCELED, SYS_CANCELED, EARLY_STOPPED or UNKNOWN.
         hyperParameters: Its parameters, one element.
-        logPath: The folder of its output, as the machine it ran on names it.
+        logPath: The folder of its output here; that of another machine is fetched to it.
         startTime: When it started, in milliseconds since 1970; for a trial that waits, when it was created.
         endTime: When it ended, -1 while it has not.
         finalMetricData: Its final result, at most one element.

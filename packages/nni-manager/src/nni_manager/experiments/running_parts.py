@@ -91,9 +91,7 @@ class RunningParts:
             self._keeper.record()
 
     def output_directory(self, trial_id: str) -> str:
-        """Returns the folder of a trial's output."""
-        if self._training is not None:
-            return self._training.output_directory(trial_id)
+        """Returns the folder of a trial's output here; that of another machine is fetched to it."""
         return str(self._folder.trials_directory / trial_id)
 
     async def close(self) -> None:

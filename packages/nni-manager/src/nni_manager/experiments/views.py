@@ -16,7 +16,7 @@ class TrialView:
 
     Attributes:
         stored: The trial with what the storage knows of it.
-        output_directory: The folder of its output, as the machine it runs on names it.
+        output_directory: The folder of its output here; what is on another machine is fetched to it.
     """
 
     stored: StoredTrial

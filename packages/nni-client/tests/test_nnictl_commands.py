@@ -131,7 +131,7 @@ def test_trial_ls_prints_nnis_json(nnictl, trials):
     }
     (metric,) = first["finalMetricData"]
     assert metric["data"] == '"3"' and metric["type"] == "FINAL"
-    assert len(first["startTime"]) == len("2023/11/14 22:13:21")
+    assert len(first["startTime"]) == len("2023-11-14 22:13:21+00:00")
     assert failed["message"] == "exit code 3" and failed["exitCode"] == 3
     assert failed["stderrTail"].endswith("no GPU\n") and failed["stderrPath"].endswith("/ccccc/stderr")
     assert "finalMetricData" not in failed and "endTime" not in last

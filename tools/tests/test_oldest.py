@@ -12,6 +12,12 @@ def test_what_is_allowed_at_least_is_what_is_installed() -> None:
         assert f"{package}=={lowest}" in oldest_versions(ENVIRONMENTS["oldest"])
 
 
+def test_what_the_others_of_ours_need_is_there_too() -> None:
+    names = [version.partition("==")[0] for version in oldest_versions(ENVIRONMENTS["oldest"])]
+    assert {"typing-extensions", "pydantic", "ruamel.yaml", "typer", "cloudpickle", "protobuf"} <= set(names)
+    assert len(names) == len(set(names)) and "pandas" not in names
+
+
 def test_packages_that_do_not_go_together_are_apart() -> None:
     oldest, with_smac = (oldest_versions(environment) for environment in ENVIRONMENTS.values())
     assert not any(version.startswith(("smac", "nni")) for version in oldest)

@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-from workspace.environments import EDITABLE, ROOT, interpreter, prepare
+from workspace.environments import DISTRIBUTIONS, EDITABLE, ROOT, interpreter, prepare
 from workspace.steps import Runner
 
 
@@ -93,10 +93,14 @@ def run_with_oldest(steps: Runner, python: str, arguments: Sequence[str]) -> lis
 
 
 def oldest_versions(environment: Environment) -> list[str]:
-    """Returns "name==version" for what the manager and its extras need, the oldest that is allowed."""
-    text = (ROOT / "packages" / "nni-manager" / "pyproject.toml").read_text(encoding="utf-8")
-    project = text.partition("[project]")[2].partition("[tool.")[0]
-    allowed = dict(re.findall(r'"([A-Za-z0-9_-]+)>=([0-9.]+)[^"]*"', project))
+    """Returns "name==version" for what ours and the manager's extras need, the oldest that is allowed."""
+    allowed: dict[str, str] = {}
+    for folder in DISTRIBUTIONS:
+        text = (ROOT / folder / "pyproject.toml").read_text(encoding="utf-8")
+        project = text.partition("[project]")[2].partition("[tool.")[0]
+        if not folder.endswith("nni-manager"):
+            project = project.partition("[project.optional-dependencies]")[0]
+        allowed.update(re.findall(r'"([A-Za-z0-9_.-]+)>=([0-9.]+)[^"]*"', project))
     oldest = {**allowed, **environment.raised}
     left_out = [name for name in oldest if name.startswith("nni-") or name in environment.without]
     return [f"{name}=={version}" for name, version in oldest.items() if name not in left_out]

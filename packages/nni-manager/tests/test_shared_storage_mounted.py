@@ -302,6 +302,18 @@ async def test_a_storage_that_this_machine_cannot_write_to_is_named(places, make
     assert "squashes root" in str(raised.value)
 
 
+async def test_who_may_write_is_said_only_of_a_refusal(places, make, monkeypatch) -> None:
+    def fail(self: MountedFiles, name: str, data: bytes) -> None:
+        raise SharedStorageError("x cannot be written: Input/output error") from OSError(
+            5, "Input/output error"
+        )
+
+    monkeypatch.setattr(MountedFiles, "write", fail)
+    with pytest.raises(SharedStorageError, match=r"^x cannot be written: Input/output error$"):
+        await make().open()
+    assert not is_mounted(places[1])
+
+
 async def test_what_a_machine_writes_has_to_arrive(places, make, monkeypatch) -> None:
     monkeypatch.setattr(probe_module, "VISIBLE_SECONDS", 0.2)
     copy = places[2] / "nni"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import os
 import secrets
 import shlex
@@ -25,6 +26,7 @@ VISIBLE_SECONDS = 15.0
 """How long what one side wrote may take until the other sees it: mounts remember what they have seen."""
 
 _PAUSE = 0.5
+_REFUSALS = (errno.EACCES, errno.EPERM, errno.EROFS)
 
 
 class Probe:
@@ -35,7 +37,7 @@ class Probe:
 
         Args:
             files: The experiment's files.
-            describe: Returns what else may be said when this machine cannot write.
+            describe: Returns what else is said when this machine may not write.
         """
         self._files = files
         self._describe = describe
@@ -52,6 +54,8 @@ class Probe:
             await asyncio.to_thread(self._files.write, self.name, self.content.encode())
             found = await asyncio.to_thread(self._files.read, self.name)
         except SharedStorageError as error:
+            if getattr(error.__cause__, "errno", None) not in _REFUSALS:
+                raise
             raise SharedStorageError(f"{error}{await asyncio.to_thread(self._describe)}") from error
         if found != self.content.encode():
             raise SharedStorageError(

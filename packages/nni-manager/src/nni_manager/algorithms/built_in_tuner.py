@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from nni_manager.algorithms.results import OptimizeMode, loss_of
 from nni_manager.algorithms.tuner import Tuner
-from nni_manager.algorithms.typehint import Parameters, TrialRecord
+from nni_manager.algorithms.typehint import Parameters, TrialMetric, TrialRecord
 
 _logger = logging.getLogger(__name__)
 
@@ -66,6 +67,20 @@ class BuiltInTuner(Tuner):
             self._seed = int(np.random.SeedSequence().generate_state(1)[0])
             _logger.info("The seed is %s.", self._seed)
         return np.random.default_rng(np.random.SeedSequence((self._seed, *numbers)))
+
+    def _loss(self, what: str, value: TrialMetric, mode: OptimizeMode) -> float | None:
+        """Returns a result as a loss (see `loss_of`), None for one without a number, which is ignored.
+
+        Args:
+            what: What the result is called in the log.
+            value: The result.
+            mode: Which way the result is better.
+        """
+        try:
+            return loss_of(value, mode)
+        except RuntimeError as error:
+            self._ignore(what, error)
+            return None
 
     def _ignore(self, what: str, why: object) -> None:
         """Logs and counts something that is ignored."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from nni_manager.algorithms.built_in_tuner import BuiltInTuner, result_name
-from nni_manager.algorithms.results import OptimizeMode, loss_of
+from nni_manager.algorithms.results import OptimizeMode
 from nni_manager.algorithms.typehint import Parameters, TrialMetric
 
 
@@ -25,10 +25,8 @@ class LearningTuner(BuiltInTuner):
         self, parameter_id: int | None, parameters: Parameters, value: TrialMetric, **kwargs: Any
     ) -> None:
         """Learns a trial's result, also one of parameters that a user chose (`customized`)."""
-        try:
-            loss = loss_of(value, self._mode)
-        except RuntimeError as error:
-            self._ignore(result_name(parameter_id), error)
+        loss = self._loss(result_name(parameter_id), value, self._mode)
+        if loss is None:
             return
         # The trial may have run with others than were proposed, so its parameters are those of the result.
         was_running = parameter_id is not None and self._forget(parameter_id)

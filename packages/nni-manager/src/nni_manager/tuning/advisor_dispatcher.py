@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from nni_proto import values
@@ -15,7 +16,6 @@ from nni_proto.v1.algorithm_pb2 import (
     TellFinalResult,
     TellImportedTrials,
     TellIntermediateResult,
-    TellSearchSpace,
     TellTrialEnd,
 )
 from nni_proto.v1.trial_pb2 import Trial
@@ -25,7 +25,12 @@ from nni_manager.algorithms.advisor.command_channel import TunerCommandChannel
 from nni_manager.algorithms.advisor.command_type import CommandType
 from nni_manager.tuning import responses
 from nni_manager.tuning.advisor_trials import AdvisorTrials, sent_trial
-from nni_manager.tuning.tuner_dispatcher import imported_records, parameter_id_of, record_of
+from nni_manager.tuning.tuner_dispatcher import (
+    change_search_space,
+    imported_records,
+    parameter_id_of,
+    record_of,
+)
 
 _logger = logging.getLogger(__name__)
 
@@ -72,7 +77,8 @@ class AdvisorDispatcher:
         elif kind == "trial_end":
             self._tell_end(request.trial_end)
         elif kind == "search_space":
-            self._change_search_space(request.number, request.search_space)
+            tell = partial(self._advisor.process_command, CommandType.UpdateSearchSpace)
+            change_search_space(request, tell, self._name, self.send)
         elif kind == "imported_trials":
             self._import(request.imported_trials)
         else:
@@ -140,14 +146,6 @@ class AdvisorDispatcher:
         self._advisor.process_command(CommandType.TrialEnd, end)
         if parameter_id is not None:
             self._trials.end(parameter_id)
-
-    def _change_search_space(self, number: int, request: TellSearchSpace) -> None:
-        try:
-            space = values.from_message(request.search_space)
-            self._advisor.process_command(CommandType.UpdateSearchSpace, space)
-        except Exception as error:
-            _logger.exception("%s refuses the new search space.", self._name)
-            self.send(responses.refused(number, f"{type(error).__name__}: {error}"))
 
     def _import(self, request: TellImportedTrials) -> None:
         self._tell_if_it_hears(CommandType.ImportData, "handle_import_data", imported_records(request))

@@ -17,7 +17,6 @@ from nni_proto.v1.algorithm_pb2 import (
     TellFinalResult,
     TellImportedTrials,
     TellIntermediateResult,
-    TellSearchSpace,
     TellTrialEnd,
 )
 from nni_proto.v1.trial_pb2 import Trial
@@ -67,7 +66,7 @@ class TunerDispatcher:
         elif kind == "trial_end":
             self._take_end(request.trial_end)
         elif kind == "search_space":
-            self._change_search_space(request.number, request.search_space)
+            change_search_space(request, self._tuner.update_search_space, "The tuner", self.send)
         elif kind == "imported_trials":
             self._tuner.import_data(imported_records(request.imported_trials))
         else:
@@ -187,13 +186,6 @@ class TunerDispatcher:
             return
         self._tuner.trial_end(parameter_id, request.status == Trial.STATUS_SUCCEEDED)
 
-    def _change_search_space(self, number: int, request: TellSearchSpace) -> None:
-        try:
-            self._tuner.update_search_space(values.from_message(request.search_space))
-        except Exception as error:
-            _logger.exception("The tuner refuses the new search space.")
-            self.send(responses.refused(number, f"{type(error).__name__}: {error}"))
-
     @property
     def _accepts_customized(self) -> bool:
         return bool(getattr(self._tuner, "_accept_customized", False))
@@ -207,6 +199,27 @@ class _Callback:
 
     def __call__(self, parameter_id: int, parameters: Any) -> None:
         self._propose(parameter_id, parameters)
+
+
+def change_search_space(
+    request: AlgorithmRequest,
+    change: Callable[[Any], None],
+    name: str,
+    send: Callable[[AlgorithmResponse], None],
+) -> None:
+    """Lets an algorithm change its search space; an exception is its refusal.
+
+    Args:
+        request: The request, which has the search space.
+        change: Tells the algorithm.
+        name: What it is called in the log.
+        send: Sends the refusal.
+    """
+    try:
+        change(values.from_message(request.search_space.search_space))
+    except Exception as error:
+        _logger.exception("%s refuses the new search space.", name)
+        send(responses.refused(request.number, f"{type(error).__name__}: {error}"))
 
 
 def record_of(request: TellFinalResult) -> dict[str, Any]:

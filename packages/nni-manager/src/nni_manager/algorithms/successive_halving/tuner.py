@@ -20,7 +20,7 @@ from nni_manager.algorithms.hpo_utils.parameter_spec import (
     ParameterSpec,
     format_search_space,
 )
-from nni_manager.algorithms.results import OptimizeMode, loss_of
+from nni_manager.algorithms.results import OptimizeMode
 from nni_manager.algorithms.successive_halving.bracket import Bracket, Run
 from nni_manager.algorithms.successive_halving.checks import BUDGET
 from nni_manager.algorithms.successive_halving.plan import BracketPlan
@@ -151,12 +151,9 @@ class SuccessiveHalvingTuner(BuiltInTuner):
         run = None if parameter_id is None else self._runs.get(parameter_id)
         if run is None or 0 < index <= run.latest_index:
             return
-        try:
-            run.latest_loss = loss_of(value, self._mode)
-        except RuntimeError as error:
-            self._ignore(f"an intermediate result of trial {trial_job_id}", error)
-            return
-        run.latest_index = index
+        loss = self._loss(f"an intermediate result of trial {trial_job_id}", value, self._mode)
+        if loss is not None:
+            run.latest_loss, run.latest_index = loss, index
 
     def receive_trial_result(
         self, parameter_id: int | None, parameters: Parameters, value: TrialMetric, **kwargs: Any
@@ -164,10 +161,8 @@ class SuccessiveHalvingTuner(BuiltInTuner):
         """Takes a trial's final result, also one of parameters that a user chose (`customized`)."""
         run = None if parameter_id is None else self._runs.get(parameter_id)
         name = result_name(parameter_id)
-        try:
-            loss = loss_of(value, self._mode)
-        except RuntimeError as error:
-            self._ignore(name, error)
+        loss = self._loss(name, value, self._mode)
+        if loss is None:
             return
         if run is not None and run.final_loss is None:
             run.final_loss = loss

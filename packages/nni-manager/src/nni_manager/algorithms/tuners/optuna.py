@@ -12,7 +12,7 @@ from nni_manager.algorithms.hpo_utils.parameter_spec import FormattedParameters
 from nni_manager.algorithms.optuna_bridge.dimensions import Dimensions
 from nni_manager.algorithms.optuna_bridge.samplers import SAMPLERS, make_sampler, sampler_problems
 from nni_manager.algorithms.optuna_bridge.trials import Draft, Trials
-from nni_manager.algorithms.results import OptimizeMode, loss_of
+from nni_manager.algorithms.results import OptimizeMode
 from nni_manager.algorithms.typehint import Parameters, SearchSpace, TrialMetric
 
 _LARGEST = 1e300
@@ -98,11 +98,10 @@ class OptunaTuner(BuiltInTuner):
         self, parameter_id: int | None, parameters: Parameters, value: TrialMetric, **kwargs: Any
     ) -> None:
         """Learns a trial's result, also one of parameters that a user chose (`customized`)."""
-        try:
-            loss = _bounded(loss_of(value, self._mode))
-        except RuntimeError as error:
-            self._ignore(result_name(parameter_id), error)
+        loss = self._loss(result_name(parameter_id), value, self._mode)
+        if loss is None:
             return
+        loss = _bounded(loss)
         number = None if parameter_id is None else self._pending.pop(parameter_id, None)
         if number is not None:
             # The trial may have run with others than were proposed.

@@ -27,7 +27,7 @@ from nni_manager.algorithms.population.checkpoints import (
 from nni_manager.algorithms.population.generation import Generation, Member, winners_and_losers
 from nni_manager.algorithms.population.imported import last_whole_generation
 from nni_manager.algorithms.population.perturbation import completed, perturbed
-from nni_manager.algorithms.results import OptimizeMode, loss_of
+from nni_manager.algorithms.results import OptimizeMode
 from nni_manager.algorithms.typehint import Parameters, SearchSpace, TrialMetric, TrialRecord
 
 _logger = logging.getLogger(__name__)
@@ -186,11 +186,10 @@ class PBTTuner(BuiltInTuner):
         if member.loss is not None:
             self._ignore(result_name(parameter_id), "there was one before")
             return
-        try:
-            member.loss = loss_of(value, self._mode)
-        except RuntimeError as error:
-            self._ignore(result_name(parameter_id), error)
+        loss = self._loss(result_name(parameter_id), value, self._mode)
+        if loss is None:
             return
+        member.loss = loss
         if isinstance(parameters, dict):
             # The trial may have run with others than were proposed.
             member.parameters = without_checkpoints(parameters)

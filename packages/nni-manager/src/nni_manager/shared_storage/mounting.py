@@ -235,7 +235,8 @@ def _failure(program: MountProgram, source: str, where: str, code: int, said: st
     for secret in program.secrets.values():
         said = said.replace(secret, "******")
     advice = next((text for part, text in program.advice.items() if part in said), "")
-    reason = "; ".join(line.strip() for line in said.splitlines() if line.strip()) or "it said nothing"
+    lines = [line.strip().rstrip(".") for line in said.splitlines() if line.strip()]
+    reason = "; ".join(line for line in lines if "dmesg" not in line) or "it said nothing"
     return f"mount of {source} {where} failed: {reason} (exit code {code})" + (
         f"; {advice}" if advice else ""
     )

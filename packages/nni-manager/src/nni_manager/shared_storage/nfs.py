@@ -15,6 +15,7 @@ _INSTALL = (
 _ADVICE = {
     "helper program": _INSTALL,
     "bad option": _INSTALL,
+    "unknown filesystem type": "the kernel there has no NFS, or the programs for it are missing (nfs-common)",
     "No such device": "the kernel there has no NFS",
     "a password is required": "mount it yourself, or let the user run mount by sudo without a password",
     "access denied": "the server does not export that folder to this machine",

@@ -21,7 +21,7 @@ logger = logging.getLogger(__name__)
 BEGIN_SECONDS = 60.0
 """How long a user's shell may take to get to a command."""
 
-_CHUNK = 1 << 18
+_CHUNK = 1 << 20
 _LAST_LINES = 5
 _KILL_SECONDS = 5.0
 _LAST_WORDS_SECONDS = 2.0

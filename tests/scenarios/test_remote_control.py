@@ -165,6 +165,40 @@ def test_a_script_that_is_interrupted_leaves_nothing_there(remote_stage, lab, no
     nothing_is_left()
 
 
+def test_what_runs_on_a_machine_that_was_away_at_the_stop_is_stopped_by_a_resume(
+    remote_stage, lab, facts_in, nothing_is_left
+) -> None:
+    remote_stage.write(
+        "trial.py",
+        """\
+        import time, nni
+        nni.get_next_parameter()
+        nni.report_intermediate_result(1)
+        time.sleep(600)
+        """,
+    )
+    with remote_stage.start(
+        """
+        experiment = remote("gpu-b", "gpu-a", trials=2, id="mine")
+        experiment.start(0)
+        while len(experiment.get_job_metrics()) < 2:
+            time.sleep(0.1)
+        print("RUNS", flush=True)
+        sys.stdin.read()
+        experiment.stop()
+        tell(Experiment.view("mine", non_blocking=True))
+        """,
+        stdin=-1,
+    ) as script:
+        _read_until(script, "RUNS")
+        with lab.hosts["gpu-b"].cut_off():
+            output, _ = script.communicate(timeout=200)
+    assert [trial["status"] for trial in facts_in(output)] == ["USER_CANCELED"] * 2
+    assert _trials_on(lab.hosts["gpu-b"]) and not lab.hosts["gpu-a"].processes()
+    remote_stage.nnictl("resume", "mine", "--foreground", "--port", "0")
+    nothing_is_left()
+
+
 def test_a_machine_behind_another(stage, remote_stage, tmp_path, facts_in) -> None:
     folder = tmp_path / "hosts"
     folder.mkdir()

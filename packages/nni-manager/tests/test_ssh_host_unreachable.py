@@ -287,7 +287,7 @@ async def test_a_trial_is_canceled_while_its_machine_is_away(
     assert not place.remote.parent.exists()
 
 
-async def test_closing_without_the_machine_takes_no_time_and_the_next_manager_cleans_up(
+async def test_closing_without_the_machine_leaves_the_rest_to_the_next_manager(
     place: SshPlace, server: SshServer, listener: HostListener
 ) -> None:
     again = HostListener()
@@ -301,4 +301,19 @@ async def test_closing_without_the_machine_takes_no_time_and_the_next_manager_cl
     async with again.serve(place, "false"):
         again.host.adopt("abcde", 0, 0)
         assert (await again.next("abcde", TrialEnded)).exit_code == 3
+    assert not place.remote.parent.exists()
+
+
+async def test_a_machine_that_is_just_back_is_cleaned_up(
+    place: SshPlace, server: SshServer, listener: HostListener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The next try may be a minute away when its host is let go."""
+    monkeypatch.setattr(reconnecting, "FIRST_PAUSE", 1000.0)
+    async with listener.serve(place, "exit 3"):
+        listener.host.submit(trial())
+        await listener.next("abcde", TrialEnded)
+        server.stop()
+        await listener.changed(1)
+        server.start()
+    assert listener.changes() == [False, True]
     assert not place.remote.parent.exists()

@@ -133,7 +133,7 @@ def test_the_next_one_replaces_the_one_before(experiment: Path) -> None:
             assert first.process.wait(30) == -signal.SIGTERM
 
 
-def test_removing_stops_what_runs_still(experiment: Path) -> None:
+def test_what_runs_still_is_stopped(experiment: Path) -> None:
     status = experiment.stat()
     tags = {"NNI_EXP_ID": "exp", "NNI_FOLDER_ID": f"{status.st_dev}-{status.st_ino}"}
     with (
@@ -141,10 +141,11 @@ def test_removing_stops_what_runs_still(experiment: Path) -> None:
         subprocess.Popen(["sleep", "1000"], env={**os.environ, **tags, "NNI_EXP_ID": "exp2"}) as other,
         serving(experiment) as files,
     ):
-        assert files.ask("removeExperiment")[0]["gone"] is False
+        files.ask("stop")
         assert ours.wait(30) == -signal.SIGKILL
         assert other.poll() is None
         other.kill()
+        assert files.ask("removeExperiment")[0]["gone"] is False
     assert [path.name for path in experiment.iterdir()] == ["trials"]
 
 

@@ -57,6 +57,7 @@ class FileServer:
             "trials": self._trials,
             "remove": self._remove,
             "removeTrials": self._remove_trials,
+            "stop": self._stop,
             "removeExperiment": self._remove_experiment,
         }
 
@@ -153,10 +154,14 @@ class FileServer:
         kept = [trial for trial, done in request["trials"].items() if not self._files.remove(trial, done)]
         return {"kept": kept}, b""
 
-    def _remove_experiment(self, request: Dict[str, Any]) -> Answer:
-        """Stops what is left of the experiment and removes its folder, or but for the trials all in it."""
+    def _stop(self, request: Dict[str, Any]) -> Answer:
+        """Ends the courier and whatever runs of the experiment."""
         end_noted(os.path.join(self._run_directory, COURIER_NOTE))
         self._kill_all()
+        return {}, b""
+
+    def _remove_experiment(self, request: Dict[str, Any]) -> Answer:
+        """Removes the experiment's folder, or all in it but the trials if there are any."""
         remove_socket_folder(self._run_directory)
         whole = not self._files.trials()
         with suppress(FileNotFoundError):  # another machine that shares the folder removes it too

@@ -61,6 +61,7 @@ async def remove_experiment(
     if unknown:
         logger.info("%s: %d trials may run on; %s stays there", host_name, len(unknown), directory)
         return
+    await files.ask("stop")  # what runs still was given up
     removable = {
         trial_id: attempts
         for trial_id, attempts in trials.items()

@@ -34,6 +34,9 @@ UNREACHABLE_LIMIT = 3600.0
 CANCEL_PATIENCE = 60.0
 """How many seconds the machine of a canceled trial has to come back."""
 
+CLOSING_PATIENCE = 10.0
+"""How long a machine that is away is waited for when its host is let go: it may be back since a moment."""
+
 CLEANING_SECONDS = 300.0
 """How long it may take to remove what is ours on a machine."""
 
@@ -220,6 +223,7 @@ class SshHost:
 
     async def close(self) -> None:
         """Lets the machine go. Running trials go on; of those that have ended nothing is left there."""
+        await self._machine.try_now(CLOSING_PATIENCE)
         self._machine.wait_no_longer()
         for task in (*self._tasks, *filter(None, [self._watch])):
             await cancelled(task)

@@ -146,6 +146,14 @@ class RemoteMachine:
             raise
         return RemoteProcess(process)
 
+    async def try_now(self, patience: float) -> None:
+        """Tries at once to reach a machine that is away.
+
+        Args:
+            patience: The seconds after which it returns in any case.
+        """
+        await self._link.try_now(patience)
+
     def wait_no_longer(self) -> None:
         """Says that nobody is to wait until the machine can be reached."""
         self._link.wait_no_longer()

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Protocol
 
 from nni_manager.training.courier_connection import cancelled
@@ -62,6 +63,8 @@ class ReconnectingLink:
         self._connection: SshConnection | None = None
         self._changed = asyncio.Event()
         self._closing = False
+        self._hurry = asyncio.Event()
+        self._tried = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
@@ -94,6 +97,19 @@ class ReconnectingLink:
                 await asyncio.wait_for(self._changed.wait(), left)
             except asyncio.TimeoutError:
                 raise HostUnreachableError(f"{self._name} is unreachable: {self.reason}") from None
+
+    async def try_now(self, patience: float) -> None:
+        """Tries to reach a machine that is away without a further pause, and returns when that was tried.
+
+        Args:
+            patience: The seconds after which it returns in any case.
+        """
+        if self.lost_at is None:
+            return
+        self._tried.clear()
+        self._hurry.set()
+        with suppress(asyncio.TimeoutError):
+            await asyncio.wait_for(self._tried.wait(), patience)
 
     def wait_no_longer(self) -> None:
         """Says that nobody is to wait for a connection any more: there is one now, or there is none."""
@@ -134,7 +150,9 @@ class ReconnectingLink:
     async def _reconnect(self) -> SshConnection:
         pause = FIRST_PAUSE
         while True:
-            await asyncio.sleep(pause)
+            with suppress(asyncio.TimeoutError):
+                await asyncio.wait_for(self._hurry.wait(), pause)
+            self._hurry.clear()
             try:
                 return await self._connect()
             except (OSError, TrainingServiceError) as error:
@@ -144,6 +162,7 @@ class ReconnectingLink:
             except Exception as error:  # trials go on there: the way to them is not given up
                 logger.exception("%s: a try to reach it failed", self._name)
                 self.reason = repr(error)
+            self._tried.set()
             pause = min(2 * pause, LONGEST_PAUSE)
 
     def _lose(self, reason: str) -> None:
@@ -156,4 +175,5 @@ class ReconnectingLink:
         logger.info("%s is reachable again after %.0f s", self._name, time.monotonic() - self.lost_at)
         self.lost_at, self.reason = None, ""
         self._changed.set()
+        self._tried.set()
         self._tell(HostChanged(self._name, True, time.time()))

@@ -8,7 +8,6 @@ import struct
 from pathlib import Path
 
 import paramiko
-from cryptography.exceptions import UnsupportedAlgorithm
 
 _KINDS: tuple[type[paramiko.PKey], ...] = (paramiko.Ed25519Key, paramiko.ECDSAKey, paramiko.RSAKey)
 
@@ -67,6 +66,6 @@ def _parsed(path: Path, passphrase: str | None) -> tuple[paramiko.PKey | None, b
             return kind.from_private_key_file(str(path), passphrase), False
         except paramiko.PasswordRequiredException:
             locked = True
-        except (paramiko.SSHException, UnsupportedAlgorithm, ValueError, IndexError, struct.error):
+        except (paramiko.SSHException, ValueError, TypeError, IndexError, struct.error):
             continue
     return None, locked

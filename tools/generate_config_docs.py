@@ -74,11 +74,13 @@ _MEMORY_SIZE = FieldType(
 )
 _GPUS = FieldType("GPUs", "indices", 'whole numbers from 0, each once: 0, "0,1" or [0, 1]')
 _FAILED_TRIAL_RESULT = FieldType("number or choice", rule='"ignore", "worst" or a number')
+_TEXTS = FieldType("list of texts", rule="texts that are not blank, or a single one")
 _BY_SCHEMA = (
     (schema_values.DURATION, _DURATION),
     (schema_values.MEMORY_SIZE, _MEMORY_SIZE),
     (schema_values.GPU_INDICES, _GPUS),
     (schema_values.FAILED_TRIAL_RESULT, _FAILED_TRIAL_RESULT),
+    (schema_values.TEXTS, _TEXTS),
 )
 _SECRET = FieldType("secret", rule="text, never shown")
 _PATH = FieldType("path", rule="a path")

@@ -97,6 +97,7 @@ _BY_VALIDATOR: dict[Any, Schema] = {
     fields._failed_trial_result: values.FAILED_TRIAL_RESULT,
     fields._path: values.PATH,
     fields._memory_size: values.MEMORY_SIZE,
+    fields._texts: values.TEXTS,
     fields._gpu_indices: values.GPU_INDICES,
     fields._object: {"type": "object"},
     fields._objects: {"type": "array", "items": {"type": "object"}},

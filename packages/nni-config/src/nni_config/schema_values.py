@@ -55,6 +55,10 @@ MEMORY_SIZE: Schema = {
 
 FAILED_TRIAL_RESULT: Schema = {"anyOf": [{"type": "number"}, {"enum": ["ignore", "worst"]}]}
 
+_TEXT: Schema = {"type": "string", "pattern": r"\S"}
+
+TEXTS: Schema = {"anyOf": [_TEXT, {"type": "array", "items": _TEXT}]}
+
 _GPU: Schema = {"type": "integer", "minimum": 0, "maximum": INT32_MAX}
 
 GPU_INDICES: Schema = {

@@ -41,8 +41,8 @@ class SharedStorageConfig(ConfigBase):
         storage_sas_token: A shared access signature of the container or the account, instead of the key.
             Rule: not blank; only for AzureBlob; not beside storage_account_key.
         storage_account_url: Where the account is reached. None is
-            https://<storage_account_name>.blob.core.windows.net. Rule: a URL with http or https; only for
-            AzureBlob.
+            https://<storage_account_name>.blob.core.windows.net. Rule: a URL with http or https; not
+            blank; only for AzureBlob.
         container_name: The container in the account. Rule: not blank; needed for AzureBlob, only there.
         nfs_server: The NFS server. Rule: the name or address of a machine; not blank; needed for NFS, only
             there.

@@ -312,9 +312,11 @@ async def test_creating_checks_everything_first_and_can_be_retried(make_bench, t
 
 async def test_a_setting_that_nothing_obeys_is_refused(make_bench):
     bench = make_bench()
-    config = make_config(trial_gpu_number=1)
-    config.training_service.use_active_gpu = True
-    with pytest.raises(errors.InvalidConfigError, match="trial_gpu_number"):
+    storage = {"storageType": "NFS", "nfsServer": "a", "exportedDirectory": "/b", "remoteMountPoint": "/c"}
+    config = make_config(
+        shared_storage={**storage, "localMountPoint": str(Path.cwd()), "localMounted": "usermount"}
+    )
+    with pytest.raises(errors.InvalidConfigError, match=r"shared_storage.*leave it out"):
         await bench.service.create(config, "e1", "r1")
 
 

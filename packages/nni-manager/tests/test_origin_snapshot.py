@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from nni_manager.origin import snapshot
 from nni_manager.code_folder.links import link_text_inside
+from nni_manager.origin import snapshot
 from nni_manager.origin.snapshot import SnapshotError, take_snapshot
 
 

@@ -105,6 +105,7 @@ class RunningParts:
                 _LOG.error("a part of the experiment did not close", exc_info=result)
         if self._keeper is not None:
             await self._keeper.close()
+
     async def _open(self, config: ExperimentConfig, new_code: bool, outline: Outline | None) -> Performer:
         record = self._runner.record
         running = await self._with_copy(config, new_code) if config.snapshot_code else config

@@ -119,6 +119,7 @@ def test_passwords_are_asked_for_again_after_a_crash(
     names = [
         f"NNI_SECRET_TRAINING_SERVICE_MACHINE_LIST_{rest}" for rest in ("0_PASSWORD", "1_SSH_PASSPHRASE")
     ]
+    assert all(name in refused.stderr for name in names), refused
     remote_stage.environment[names[0]] = lab.credentials.password
     remote_stage.environment[names[1]] = lab.credentials.passphrase
     remote_stage.nnictl("resume", "mine", "--foreground", "--port", "0")

@@ -547,7 +547,12 @@ def test_a_key_that_nobody_named_need_not_be_there(
 ) -> None:
     """An agent, or ~/.ssh/config, may have one; a key that is named has to exist."""
     monkeypatch.setenv("HOME", str(code_directory))
+    monkeypatch.delenv("SSH_AUTH_SOCK", raising=False)
     service = changed(SERVICES["remote"], "machineList.0.password", ...)
+    (found,) = problems_of_service(code_directory, service).items()
+    assert found[0] == "training_service.machine_list[0].ssh_key_file"
+    assert found[1].startswith("there is neither a password nor ~/.ssh/id_rsa, nor an SSH agent")
+    monkeypatch.setenv("SSH_AUTH_SOCK", "/run/agent")
     canonical = experiment(code_directory, service).canonical_copy()
     assert canonical.training_service.machine_list[0].ssh_key_file is None
     named = changed(service, "machineList.0.sshKeyFile", "~/.ssh/mine")

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from nni_config import ExperimentConfig
 from nni_config.experiment_folders import remember_experiments_directory
-from nni_config.secret_fields import missing_secrets, take_secrets_from_environment
+from nni_config.secret_fields import missing_secrets, secret_fields, take_secrets_from_environment
 from nni_config.wire import config_from_message, config_to_message
 from nni_proto.resource_names import experiment_name
 from nni_proto.v1.experiment_pb2 import Experiment
@@ -49,6 +49,8 @@ from nni_client.slow_call import told_while_it_takes_long
 _MISSING_SECRETS = (
     "From Python: experiment.load_checkpoint(), set them in experiment.config, then experiment.resume()."
 )
+
+_MOST_NAMES = 4
 
 
 @dataclass(frozen=True)
@@ -154,7 +156,7 @@ def resume_experiment(
             recorded = config_from_message(before.config)
             if take_secrets_from_environment(recorded):
                 request.config.CopyFrom(config_to_message(recorded))
-            hint = f"\n{_MISSING_SECRETS}" if missing_secrets(recorded) else ""
+            hint = _secrets_hint(recorded)
         files.write()
         try:
             with told_while_it_takes_long(_how_it_is_resumed(command.experiment_id, before, limit)):
@@ -224,6 +226,18 @@ def _start(
         manager.end()
         raise
     return StartedExperiment(manager, connection, code.url, before)
+
+
+def _secrets_hint(recorded: ExperimentConfig) -> str:
+    """Returns how to give secrets that a recorded configuration lacks, or may lack; "" if it lacks none."""
+    if missing_secrets(recorded):
+        return f"\n{_MISSING_SECRETS}"
+    unset = [field for field in secret_fields(recorded) if field.may_be_missed and not field.is_set]
+    if not unset:
+        return ""
+    names = ", ".join(field.environment_variable for field in unset[:_MOST_NAMES])
+    more = f" and {len(unset) - _MOST_NAMES} more" if len(unset) > _MOST_NAMES else ""
+    return f"\nNo record has secrets. If one is needed, give it in {names}{more}. {_MISSING_SECRETS}"
 
 
 def _how_it_is_started(experiment_id: str, places: str, limit: float) -> Callable[[float], str]:

@@ -72,6 +72,12 @@ class RemoteMachineConfig(ConfigBase):
         check_host(self, "host", report)
         check_not_blank(self, report, "user", "password", "python_path")
         if self.ssh_key_file is None:
+            if self.password is None and not _may_have_a_key():
+                message = (
+                    f"there is neither a password nor {_DEFAULT_KEY}, nor an SSH agent, another usual key or "
+                    "~/.ssh/config; allowed is a private key, or a password instead"
+                )
+                report.add(message, "ssh_key_file")
             return
         if str(self.ssh_key_file).endswith(".pub"):
             message = f'"{self.ssh_key_file}" is a public key; allowed is the private key beside it'
@@ -139,3 +145,10 @@ def _is_missing_default(key_file: str | os.PathLike[str] | None) -> bool:
         key_file == _DEFAULT_KEY or Path(key_file) in (default, default.resolve())
     )
     return named and not default.is_file()
+
+
+def _may_have_a_key() -> bool:
+    """Returns whether there is anything that could bring a key which nobody named."""
+    folder = Path.home() / ".ssh"
+    known = (folder / name for name in ("config", "id_ed25519", "id_ecdsa", "id_rsa"))
+    return bool(os.environ.get("SSH_AUTH_SOCK")) or any(path.is_file() for path in known)

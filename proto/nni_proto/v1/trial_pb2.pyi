@@ -147,7 +147,7 @@ class Trial(google.protobuf.message.Message):
     revision: builtins.int
     """The experiment's revision at which this trial last changed."""
     host: builtins.str
-    """The machine that the trial runs or ran on. Empty before it does, and where there is one place only."""
+    """The machine that the trial runs or ran on. Empty before it does, and where all run on this machine."""
     @property
     def parameters(self) -> nni_proto.v1.value_pb2.Value:
         """The parameters, as the trial gets them."""

@@ -78,7 +78,7 @@ class TrialJob:
         stderrPath: The file with its error output when it failed, else "".
         sequenceId: Its number in the experiment, from 0.
         message: Why it ended, or why it waits; "--" when there is nothing to say.
-        host: The machine it runs or ran on; "" before it does, and where there is one place only.
+        host: The machine it runs or ran on; "" before it does, and where all run on this machine.
         gpus: The GPUs that were given to it, as CUDA_VISIBLE_DEVICES names them.
     """
 

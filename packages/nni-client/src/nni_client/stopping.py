@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from functools import partial
+
+from nni_proto.resource_names import parse_experiment_name
 from nni_proto.v1.experiment_pb2 import Experiment
 from nni_proto.v1.experiment_service_pb2 import StopExperimentRequest
 
@@ -10,6 +13,7 @@ from nni_client.errors import ManagerUnreachableError
 from nni_client.experiment_log import LOGGER
 from nni_client.methods import STOP_EXPERIMENT
 from nni_client.settings import STOP_TIMEOUT
+from nni_client.slow_call import told_while_it_takes_long
 
 _GONE_SECONDS = 60.0
 
@@ -31,7 +35,8 @@ def stop_experiment(manager: AttachedManager, name: str) -> Experiment | None:
     try:
         request = StopExperimentRequest(name=name)
         limit = max(STOP_TIMEOUT, manager.connection.timeout)
-        experiment = manager.connection.call(STOP_EXPERIMENT, request, limit).experiment
+        with told_while_it_takes_long(partial(_how_it_is_stopped, name)):
+            experiment = manager.connection.call(STOP_EXPERIMENT, request, limit).experiment
     except ManagerUnreachableError:
         # It had gone, or is going and its answer was lost: the record has what became of the experiment.
         if not manager.ends_within(_GONE_SECONDS):
@@ -42,3 +47,8 @@ def stop_experiment(manager: AttachedManager, name: str) -> Experiment | None:
         if manager.process is not None:
             manager.process.end()
     return experiment
+
+
+def _how_it_is_stopped(name: str, seconds: float) -> str:
+    what = f"Stopping experiment {parse_experiment_name(name)}: its trials have time to save what they have"
+    return f"{what}, and machines that are away to come back, {seconds:.0f} s so far"

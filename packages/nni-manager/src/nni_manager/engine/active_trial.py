@@ -124,7 +124,12 @@ def ended_record(trial: ActiveTrial, event: TrialEnded) -> TrialRecord:
     """
     if trial.cancel_reason is not None:
         status = _STATUS_WHEN_CANCELED_BY[trial.cancel_reason.actor]
-        reason = replace(trial.cancel_reason, exit_code=event.exit_code, signal=event.signal)
+        said = (
+            f"{trial.cancel_reason.message}; {event.problem}"
+            if event.problem
+            else trial.cancel_reason.message
+        )
+        reason = replace(trial.cancel_reason, message=said, exit_code=event.exit_code, signal=event.signal)
     elif event.exit_code == 0:
         status = TrialStatus.SUCCEEDED
         found = "finished" if trial.record.has_final_result else "finished without a final result"

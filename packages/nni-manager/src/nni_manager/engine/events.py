@@ -31,7 +31,7 @@ class TrialStarted:
         trial_id: The trial.
         attempt: Which run of it.
         at: When it started.
-        host: The machine it runs on, "" where there is one place only.
+        host: The machine it runs on, "" where all run on this one.
         gpus: The GPUs that were given to it, as CUDA_VISIBLE_DEVICES names them.
     """
 

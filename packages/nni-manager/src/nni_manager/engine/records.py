@@ -59,7 +59,7 @@ class TrialRecord:
             `end_reason` says the same.
         earlier_ends: How the attempts before this one ended, the first one first.
         create_request_id: The request that created a customized trial, "" for others.
-        host: The machine that this attempt runs on, "" before it does and where there is one place only.
+        host: The machine that this attempt runs on, "" before it does and where all run on this machine.
         gpus: The GPUs that were given to it, as CUDA_VISIBLE_DEVICES names them.
     """
 

@@ -73,6 +73,9 @@ class HostChanged:
     reason: str = ""
 
 
+THIS_MACHINE = "this machine"
+"""The name of the host that needs none."""
+
 HostEvent = TrainingEvent | HostChanged
 HostEmit = Callable[[HostEvent], None]
 

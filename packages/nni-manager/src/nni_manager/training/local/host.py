@@ -11,7 +11,7 @@ import time
 from contextlib import suppress
 
 from nni_manager.training.gpu_report import PROGRAM_SECONDS, parse_machine_report, program_arguments
-from nni_manager.training.host import HostReport
+from nni_manager.training.host import THIS_MACHINE, HostReport
 from nni_manager.training.interface import TrainingServiceError
 from nni_manager.training.local.service import LocalTrainingService
 
@@ -23,7 +23,7 @@ _DYING_SECONDS = 1.0
 class LocalHost(LocalTrainingService):
     """Runs trials on this machine, and lists its GPUs."""
 
-    name = "this machine"
+    name = THIS_MACHINE
     report_seconds = PROGRAM_SECONDS
     """How long a report may take."""
 

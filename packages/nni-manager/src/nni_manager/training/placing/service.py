@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 
 from nni_manager.engine.events import TrainingServiceFailed, TrialEnded, TrialReported, TrialStarted
-from nni_manager.training.host import Host, HostChanged, HostEmit, HostEvent, HostRules
+from nni_manager.training.host import THIS_MACHINE, Host, HostChanged, HostEmit, HostEvent, HostRules
 from nni_manager.training.interface import Emit, TrainingEvent, TrainingServiceError, TrialRun
 from nni_manager.training.placement import Attempt, Placement, Placements
 from nni_manager.training.placing.launches import Launches
@@ -236,7 +236,7 @@ class PlacingService:
     def _with_place(self, event: TrialStarted, name: str) -> TrialStarted:
         placement = self._placements.place_of((event.trial_id, event.attempt)) or Placement(name)
         gpus = tuple(gpu.identifier for gpu in placement.gpus)
-        return replace(event, host=name if len(self._hosts) > 1 else "", gpus=gpus)
+        return replace(event, host="" if self._names == [THIS_MACHINE] else name, gpus=gpus)
 
     def _host_changed(self, name: str, event: HostChanged) -> None:
         since = self._placements.hosts[name].unreachable_since

@@ -138,4 +138,6 @@ def test_nothing_is_left_between_calls(service, connection):
     for _ in range(5):
         get(connection)
     ours = [thread.name for thread in threading.enumerate() if "ThreadPoolExecutor" not in thread.name]
-    assert [name for name in ours if name != "MainThread" and "serve" not in name] == []
+    # The poller is gRPC's own, once for a process, if another test has used its asynchronous side.
+    known = ("MainThread", "serve", "_poll_wrapper")
+    assert [name for name in ours if not any(word in name for word in known)] == []

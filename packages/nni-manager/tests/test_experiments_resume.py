@@ -617,7 +617,9 @@ async def test_a_lost_trial_is_run_again_with_its_parameters(life):
     (trial,) = await life.until_running(1)
     life.training.report(trial.trial_id, 1, 2, final=False)
     life.training.end(trial.trial_id, None)
-    (again,) = await life.until(lambda _, trials: trials[0].attempt == 1 and trials[0].started_at)
+    (again,) = await life.until(
+        lambda _, trials: 0 in trials and trials[0].attempt == 1 and trials[0].started_at
+    )
     assert (again.trial_id, again.parameters) == (trial.trial_id, trial.parameters)
     assert [end.message for end in again.earlier_ends] == ["runner lost"]
     await life.crash()

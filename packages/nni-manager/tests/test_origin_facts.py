@@ -113,6 +113,5 @@ def test_seeds() -> None:
     for arguments in (None, {}, {"seed": None}):
         drawn = {tuner_seed(AlgorithmConfig(name="Random", class_args=arguments)) for _ in range(3)}
         assert len(drawn) == 3 and all(seed is not None and 0 <= seed < 2**31 for seed in drawn)
-    assert tuner_seed(AlgorithmConfig(name="Batch")) is None
     for arguments, seed in ((None, None), ({"seed": 4}, 4), ({"seed": True}, None), ({"seed": "x"}, None)):
         assert tuner_seed(CustomAlgorithmConfig(class_name="a.B", class_args=arguments)) == seed

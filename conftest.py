@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from unittest import mock
 
-import grpc
 import pytest
 from hypothesis import settings
 
@@ -21,8 +20,11 @@ settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
 
 # Some tests fork. Once gRPC is at work in this process its fork handlers would break such children, so it
-# starts here, without them; processes that tests start are not to inherit that.
+# starts here, without them, which it decides when it is imported; processes that tests start are not to
+# inherit that.
 with mock.patch.dict(os.environ, {"GRPC_ENABLE_FORK_SUPPORT": "0"}):
+    import grpc
+
     grpc.insecure_channel("127.0.0.1:1").close()
 
 

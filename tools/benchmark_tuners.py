@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+import tempfile
 
 from workspace.tuner_benchmark.cost import print_cost
 from workspace.tuner_benchmark.quality import print_quality
@@ -32,10 +33,12 @@ def main() -> int:
     arguments = parser.parse_args()
     be_quiet()
     names = [*arguments.tuners.split(","), OPTUNA]
-    if arguments.cost:
-        print_cost(names, [int(size) for size in arguments.sizes.split(",")])
-    else:
-        print_quality(names, arguments.seeds, arguments.trials, arguments.parallel, arguments.processes)
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ.setdefault("NNI_CHECKPOINT_DIRECTORY", folder)  # PBT wants one
+        if arguments.cost:
+            print_cost(names, [int(size) for size in arguments.sizes.split(",")])
+        else:
+            print_quality(names, arguments.seeds, arguments.trials, arguments.parallel, arguments.processes)
     return 0
 
 

@@ -1,4 +1,4 @@
-"""Installs what tests need of the system itself: SSH servers, shells and what makes a laboratory of hosts."""
+"""Installs what tests need of the system: SSH servers, shells, NFS and what makes a laboratory of hosts."""
 
 from __future__ import annotations
 
@@ -24,6 +24,11 @@ PROGRAMS: Mapping[str, str] = {
     "/usr/bin/fish": "fish",
     "/usr/bin/tcsh": "tcsh",
     "/usr/bin/python3": "python3",
+    "fusermount3": "fuse3",
+    "mount.nfs": "nfs-common",
+    "ganesha.nfsd": "nfs-ganesha-vfs",
+    "linux.uml": "user-mode-linux",
+    "modprobe": "kmod",
 }
 """What has to be there, by name on PATH or by path, and the package of Debian and Ubuntu that has it."""
 

@@ -19,6 +19,7 @@ _ADVICE = {
     "No such device": "the kernel there has no NFS",
     "a password is required": "mount it yourself, or let the user run mount by sudo without a password",
     "access denied": "the server does not export that folder to this machine",
+    "reason given by server: No such file or directory": "the server exports no such folder",
     "Operation not permitted": "a container may not mount; mount it outside and use usermount",
 }
 

@@ -20,12 +20,14 @@ report("final", x)
 """
 
 LOOPING = """
+ended = 0
 while (parameters := begin()) is not None:
     x = parameters["x"]
     report("intermediate", x / 2)
-    while not (notes / "go").exists() and len(list(notes.glob("wait-*"))) and not stopping:
+    while ended and not (notes / "go").exists() and not stopping:
         time.sleep(0.02)
     report("final", x)
+    ended += 1
 """
 
 
@@ -61,8 +63,7 @@ def test_a_looping_script_of_a_killed_manager_gets_its_next_trials_from_the_next
         search.config.training_service.reuse_mode = True
         search.config.max_trial_number = 8
         manager = search.run()
-        search.until_reported("final", 2)
-        (search.folder / "wait-1").touch()
+        search.until_started(4)
         manager.kill()
         pids = {pid for _, _, pid in search.notes("started")}
         (search.folder / "go").touch()

@@ -17,11 +17,19 @@ from workspace.progress import table
 
 @dataclass
 class Step:
-    """One step that has ended: its name, how long it took, and what went wrong (empty if nothing)."""
+    """One step that has ended.
+
+    Attributes:
+        name: Its name.
+        seconds: How long it took.
+        problem: What went wrong; empty if nothing did.
+        remark: What is shown of one that went well.
+    """
 
     name: str
     seconds: float
     problem: str = ""
+    remark: str = "ok"
 
 
 class Runner:
@@ -76,10 +84,18 @@ class Runner:
         code = process.returncode
         return self._end(name, started, f"exit code {code}" if code else "")
 
+    def pardon(self, name: str, remark: str) -> None:
+        """Takes a failed step for one that went well, with a remark that says in how far."""
+        step = next(step for step in self.steps if step.name == name)
+        step.problem, step.remark = "", remark
+
     def finish(self) -> int:
         """Prints the table of steps and what failed; returns the exit code of the whole."""
         print(
-            "\n" + table([(step.name, f"{step.seconds:.1f} s", step.problem or "ok") for step in self.steps])
+            "\n"
+            + table(
+                [(step.name, f"{step.seconds:.1f} s", step.problem or step.remark) for step in self.steps]
+            )
         )
         failed = [step.name for step in self.steps if step.problem]
         print(f"failed: {', '.join(failed)}" if failed else "all steps passed")

@@ -78,9 +78,9 @@ class SshServer:
         """Returns the process ids of all that serves connections, or was started by it."""
         found = [self.process.pid]
         for process in found:
-            children = Path(f"/proc/{process}/task/{process}/children")
-            if children.exists():
-                found += [int(child) for child in children.read_text().split()]
+            with contextlib.suppress(OSError):  # it has ended meanwhile
+                children = Path(f"/proc/{process}/task/{process}/children").read_text()
+                found += [int(child) for child in children.split()]
         return found[2:]  # without the namespace's first process, and the server itself
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -9,10 +11,12 @@ from pathlib import Path
 import grpc
 import pytest
 from nni_config.algorithm import CustomAlgorithmConfig
+from nni_config.wire import config_to_message
 from nni_manager.experiments import crash_points
 from nni_manager.testing.manager_process import StartedManager
 from nni_manager.testing.noting_trials import NotedSearch, noted_search, until
 from nni_proto import values
+from nni_proto.v1 import experiment_service_pb2 as pb
 from nni_proto.v1 import metric_pb2, trial_pb2
 from nni_proto.v1 import trial_runtime_service_pb2 as runtime_pb
 from nni_proto.v1.trial_runtime_service_pb2_grpc import TrialRuntimeServiceStub
@@ -59,6 +63,20 @@ HASTE = "import nni_manager.engine.clock as clock; clock.HEARTBEAT_SECONDS = 0.1
 """Lets a manager say often that it lives."""
 
 
+KILLED_WHILE_STOPPING = """
+from nni_manager.engine import engine
+from nni_manager.experiments import crash_points
+
+def stop(state, step, event, stop=engine._HANDLERS[engine.events.StopRequested]):
+    crash_points._counts.clear()
+    crash_points._point, crash_points._count = {point!r}, 1
+    stop(state, step, event)
+
+engine._HANDLERS[engine.events.StopRequested] = stop
+"""
+"""Lets a manager be killed at the first time that it comes to a point after it was told to stop."""
+
+
 @pytest.fixture
 def search(tmp_path: Path) -> Iterator[NotedSearch]:
     with noted_search(tmp_path, TRIAL) as search:
@@ -98,6 +116,47 @@ def test_a_kill_at(search: NotedSearch, point: str) -> None:
     assert statuses == ["STATUS_EARLY_STOPPED", *["STATUS_SUCCEEDED"] * (TRIALS - 1)]
     parameters = [values.from_message(trial.parameters)["x"] for trial in manager.trials()]
     assert sorted(parameters) == [0.1, 0.2, 0.3, 0.4, 0.5, 0.9]
+    manager.stop()
+    until(lambda: not search.processes(), 10)
+
+
+@pytest.mark.parametrize("point", ["after-commit", "before-cancel-trial", "after-cancel-trial"])
+def test_a_kill_while_it_stops(search: NotedSearch, point: str) -> None:
+    """A trial that was handed on and had not started is no trial that was stopped: it runs after a resume."""
+    search.config.search_space = {"x": {"_type": "choice", "_value": [0.9, 0.1, 0.2]}}
+    search.config.assessor = None
+    search.config.trial_concurrency, search.config.max_trial_number = 1, 3
+    manager = search.starter.start("--experiment-id=mine", before=KILLED_WHILE_STOPPING.format(point=point))
+    manager.create_and_start(search.config.canonical_copy())
+    search.until_started(1)
+    forked = [pid for pid, command in search.processes().items() if "-m nni.courier" in command]
+    (courier,) = [pid for pid in forked if Path(f"/proc/{pid}/comm").read_text() != "nni-runner\n"]
+    os.kill(courier, signal.SIGSTOP)
+    search.config.trial_concurrency = 2
+    manager.call(
+        "UpdateExperiment",
+        pb.UpdateExperimentRequest(
+            name=manager.name,
+            config=config_to_message(search.config.canonical_copy()),
+            update_mask={"paths": ["trial_concurrency"]},
+        ),
+    )
+    until(lambda: len(manager.trials()) == 2)
+    with pytest.raises(grpc.RpcError):
+        manager.call("StopExperiment", pb.StopExperimentRequest(name=manager.name))
+    assert manager.process.wait(60) == -9
+    os.kill(courier, signal.SIGKILL)
+    manager = search.resume()
+    assert manager.until("DONE", "ERROR") == "DONE"
+    found = {
+        values.from_message(trial.parameters)["x"]: trial_pb2.Trial.Status.Name(trial.status)
+        for trial in manager.trials()
+    }
+    assert found.pop(0.9) == "STATUS_USER_CANCELED"
+    assert found == {0.1: "STATUS_SUCCEEDED", 0.2: "STATUS_SUCCEEDED"}
+    started = [trial_id for trial_id, _, _ in search.notes("started")]
+    assert len(started) == len(set(started)) == 3
+    search.check_results(manager)
     manager.stop()
     until(lambda: not search.processes(), 10)
 

@@ -219,6 +219,72 @@ def test_trials_that_were_submitted_and_had_not_started_run_after_a_resume(endin
     assert story.trial(1).status is TrialStatus.SUCCEEDED
 
 
+@pytest.mark.parametrize("ending", ["stop", "failure"])
+@pytest.mark.parametrize("resumes", [1, 2])
+def test_a_trial_that_had_not_started_when_a_crash_cut_a_stop_short_runs_after_the_resume(ending, resumes):
+    story = Story(trial_concurrency=3)
+    story.begin(0)
+    story.tell(events.CancelRequested(story.trial(2).trial_id, story.now))
+    if ending == "stop":
+        story.tell(events.StopRequested(True, "Ctrl-C", story.now))
+    else:
+        story.tell(events.AlgorithmFailed("tuner", "it raised", "", story.now))
+    assert story.status is ExperimentStatus.STOPPING
+    for _ in range(resumes):
+        story.restart()
+    waits = story.trial(1)
+    assert story.done(SubmitTrial) == []
+    assert CancelTrial(waits.trial_id, 0) in story.actions, "it may have started after all"
+    for number in (1, 0, 2):
+        story.end(number, problem="it was never started")
+    canceled = TrialStatus.USER_CANCELED if ending == "stop" else TrialStatus.SYS_CANCELED
+    statuses = [trial.status for trial in story.trials[:3]]
+    assert statuses == [canceled, TrialStatus.WAITING, TrialStatus.USER_CANCELED]
+    assert (story.trial(1).attempt, story.trial(1).cancel_reason) == (1, None)
+    assert [run.attempt for run in story.done(SubmitTrial) if run.trial_id == waits.trial_id] == [1]
+    story.begin(1)
+    story.end(1)
+    assert story.trial(1).status is TrialStatus.SUCCEEDED
+
+
+def test_an_attempt_that_was_stopped_before_it_started_is_no_retry():
+    story = Story(trial_concurrency=1, max_trial_retries=1)
+    story.tell(events.StopRequested(True, "Ctrl-C", story.now))
+    story.end(0, problem="it was never started")
+    story.restart()
+    for _ in range(2):
+        story.begin(0)
+        story.end(0, signal=9)
+    assert (story.trial(0).status, story.trial(0).attempt) == (TrialStatus.FAILED, 2)
+
+
+def test_a_trial_that_had_started_unseen_when_a_crash_cut_a_stop_short_stays_canceled():
+    story = Story(trial_concurrency=1)
+    story.tell(events.StopRequested(True, "Ctrl-C", story.now))
+    story.restart()
+    story.begin(0)
+    story.end(0, signal=2)
+    assert story.trial(0).status is TrialStatus.USER_CANCELED
+    assert story.trial(0).end_reason.message == "stopped with the experiment, which was resumed"
+
+
+@pytest.mark.parametrize("by", ["the user", "another stop"])
+def test_a_trial_of_a_stop_that_a_resume_called_off_can_be_stopped_again(by):
+    story = Story(trial_concurrency=1)
+    story.tell(events.StopRequested(True, "Ctrl-C", story.now))
+    story.restart()
+    if by == "the user":
+        story.tell(events.CancelRequested(story.trial(0).trial_id, story.now))
+    else:
+        story.tell(events.StopRequested(True, "Ctrl-C again", story.now))
+    story.end(0, problem="it was never started")
+    if by == "the user":
+        assert story.trial(0).status is TrialStatus.USER_CANCELED
+    else:
+        assert story.status is ExperimentStatus.STOPPED
+        assert (story.trial(0).status, story.trial(0).attempt) == (TrialStatus.WAITING, 1)
+
+
 def test_requests_that_a_stop_left_open_are_withdrawn_and_never_asked_under_the_same_id_again():
     story = Story(tuner_is_asleep=True)
     story.tell(events.StopRequested(True, "Ctrl-C", story.now))

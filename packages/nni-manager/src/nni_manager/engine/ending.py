@@ -11,12 +11,17 @@ from nni_manager.engine.initial import give_back_initial
 from nni_manager.engine.records import EndReason, TunerNote
 from nni_manager.engine.state import State, Step
 from nni_manager.engine.statuses import Actor, ExperimentStatus, TrialStatus, TunerNoteKind
-from nni_manager.engine.trial_ends import close_trial, set_aside
+from nni_manager.engine.trial_ends import (
+    close_trial,
+    set_aside,
+    stop_with_earlier_end,
+    stops_with_earlier_end,
+)
 
 
 def cancel_trial(state: State, step: Step, trial: ActiveTrial, reason: EndReason, at: float) -> None:
     """Stops a trial. The first reason stays; a trial without a process ends at once."""
-    if trial.cancel_reason is not None:
+    if trial.cancel_reason is not None and not stops_with_earlier_end(trial):
         return
     record = trial.change(cancel_reason=reason)
     if trial.submitted:
@@ -51,8 +56,27 @@ def begin_end(
 def fail(state: State, step: Step, reason: EndReason, error: str, at: float) -> None:
     """Ends an experiment as ERROR: its trials are stopped, its record can be resumed."""
     step.change_experiment(errors=(*state.experiment.errors, error))
-    trial_reason = EndReason(Actor.MANAGER, f"the experiment failed: {reason.message}")
-    begin_end(state, step, ExperimentStatus.ERROR, reason, at, trial_reason)
+    begin_end(state, step, ExperimentStatus.ERROR, reason, at, _trial_reason_of_failure(reason))
+
+
+def _trial_reason_of_failure(reason: EndReason) -> EndReason:
+    return EndReason(Actor.MANAGER, f"the experiment failed: {reason.message}")
+
+
+def call_off_end(state: State, step: Step) -> None:
+    """Calls off the end of an experiment that an earlier manager was killed in; it is resumed instead.
+
+    What it stopped goes on being stopped. Of that, trials that never started are run anew once they are known
+    to be gone, as after an end that was completed.
+    """
+    reason = state.experiment.end_reason
+    if state.experiment.status is not ExperimentStatus.STOPPING or reason is None:
+        return
+    for trial in state.active.values():
+        wanted = trial.cancel_reason
+        was_for_the_end = wanted in (reason, _trial_reason_of_failure(reason))
+        if was_for_the_end and trial.submitted and trial.record.status is TrialStatus.WAITING:
+            stop_with_earlier_end(step, trial)
 
 
 def fail_at_once(state: State, step: Step, reason: EndReason, at: float) -> None:

@@ -11,6 +11,7 @@ from nni_manager.engine.changing import take_config
 from nni_manager.engine.clock import set_deadlines
 from nni_manager.engine.customized import remember_request
 from nni_manager.engine.effects import AdoptTrial, CancelTrial
+from nni_manager.engine.ending import call_off_end
 from nni_manager.engine.pausing import explain_waiting
 from nni_manager.engine.records import ExperimentRecord, TrialRecord, TunerNote
 from nni_manager.engine.state import State, Step
@@ -164,6 +165,7 @@ def resume(state: State, step: Step, alive_until: float, at: float, config: dict
         take_config(state, step, config)
     if experiment.status is ExperimentStatus.ERROR and state.early_failures is not None:
         state.early_failures = 0  # whoever resumes it has seen to the cause
+    call_off_end(state, step)
     step.change_experiment(
         status=ExperimentStatus.RUNNING,
         started_at=at if experiment.started_at is None else experiment.started_at,

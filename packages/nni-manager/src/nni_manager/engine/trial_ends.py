@@ -13,6 +13,8 @@ from nni_manager.engine.records import EndReason, TrialRecord
 from nni_manager.engine.state import State, Step
 from nni_manager.engine.statuses import Actor, TrialStatus
 
+_CALLED_OFF = "stopped with the experiment, which was resumed"
+
 
 def close_trial(state: State, step: Step, trial: ActiveTrial, event: TrialEnded) -> TrialRecord:
     """Ends a trial and tells the algorithms; returns the trial as it has ended."""
@@ -33,10 +35,15 @@ def may_retry(state: State, trial: ActiveTrial, event: TrialEnded) -> bool:
         event.exit_code is None
         and trial.cancel_reason is None
         and not trial.record.has_final_result
-        and trial.record.attempt < state.limits.max_trial_retries
+        and _retries(trial.record) < state.limits.max_trial_retries
         and state.is_open
         and not state.time_is_up(event.at)
     )
+
+
+def _retries(record: TrialRecord) -> int:
+    """Returns how often a trial was run again: attempts that were stopped before they started are none."""
+    return sum(end.actor in (Actor.TRIAL, Actor.PLATFORM) for end in record.earlier_ends)
 
 
 def retry(state: State, step: Step, trial: ActiveTrial, event: TrialEnded) -> None:
@@ -80,11 +87,31 @@ def tell_final_result(step: Step, record: TrialRecord, value: Any, *, stands_in:
 
 
 def never_started_before_the_end(state: State, trial: ActiveTrial) -> bool:
-    """Whether a trial that has ended never started, and was stopped for the experiment's end alone."""
+    """Whether a trial that has ended never started, and was stopped for an end of the experiment alone."""
     wanted = trial.cancel_reason
-    return (
-        wanted is not None and wanted == state.end_trial_reason and trial.record.status is TrialStatus.WAITING
-    )
+    if wanted is None or trial.record.status is not TrialStatus.WAITING:
+        return False
+    return wanted == state.end_trial_reason or stops_with_earlier_end(trial)
+
+
+def stops_with_earlier_end(trial: ActiveTrial) -> bool:
+    """Whether a trial is being stopped for an end of the experiment that a resume has called off."""
+    return trial.cancel_reason is not None and trial.cancel_reason.message == _CALLED_OFF
+
+
+def stop_with_earlier_end(step: Step, trial: ActiveTrial) -> None:
+    """Notes that of a trial. One that never started is to run then."""
+    if trial.cancel_reason is not None:
+        step.save_trial(trial.change(cancel_reason=replace(trial.cancel_reason, message=_CALLED_OFF)))
+
+
+def run_after_all(state: State, step: Step, trial: ActiveTrial) -> None:
+    """Queues a trial that never started before the experiment's end, which a resume has called off."""
+    _give_up_place(state, trial)
+    reason = "the experiment ended before it started"
+    trial.begin_attempt(trial.cancel_reason or EndReason(Actor.MANAGER, reason), reason)
+    step.save_trial(trial.change(cancel_reason=None))
+    state.waiting.appendleft(trial.record.trial_id)
 
 
 def set_aside(state: State, step: Step, trial: ActiveTrial) -> None:

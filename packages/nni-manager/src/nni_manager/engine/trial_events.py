@@ -22,6 +22,7 @@ from nni_manager.engine.trial_ends import (
     may_retry,
     never_started_before_the_end,
     retry,
+    run_after_all,
     set_aside,
     tell_final_result,
 )
@@ -80,7 +81,10 @@ def trial_ended(state: State, step: Step, event: events.TrialEnded) -> None:
     if trial is None:
         return
     if never_started_before_the_end(state, trial):
-        set_aside(state, step, trial)
+        if state.end_status is None:
+            run_after_all(state, step, trial)
+        else:
+            set_aside(state, step, trial)
         return
     if may_retry(state, trial, event):
         retry(state, step, trial, event)

@@ -26,90 +26,94 @@ from google.protobuf import field_mask_pb2 as google_dot_protobuf_dot_field__mas
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from nni_proto.v1 import experiment_pb2 as nni__proto_dot_v1_dot_experiment__pb2
 from nni_proto.v1 import experiment_config_pb2 as nni__proto_dot_v1_dot_experiment__config__pb2
+from nni_proto.v1 import experiment_file_pb2 as nni__proto_dot_v1_dot_experiment__file__pb2
+from nni_proto.v1 import experiment_summary_pb2 as nni__proto_dot_v1_dot_experiment__summary__pb2
 from nni_proto.v1 import metric_pb2 as nni__proto_dot_v1_dot_metric__pb2
+from nni_proto.v1 import tensor_board_pb2 as nni__proto_dot_v1_dot_tensor__board__pb2
 from nni_proto.v1 import trial_pb2 as nni__proto_dot_v1_dot_trial__pb2
+from nni_proto.v1 import trial_table_pb2 as nni__proto_dot_v1_dot_trial__table__pb2
 from nni_proto.v1 import value_pb2 as nni__proto_dot_v1_dot_value__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%nni_proto/v1/experiment_service.proto\x12\x0cnni_proto.v1\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1dnni_proto/v1/experiment.proto\x1a$nni_proto/v1/experiment_config.proto\x1a\x19nni_proto/v1/metric.proto\x1a\x18nni_proto/v1/trial.proto\x1a\x18nni_proto/v1/value.proto\"t\n\x17\x43reateExperimentRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x15\n\rexperiment_id\x18\x02 \x01(\t\x12.\n\x06\x63onfig\x18\x03 \x01(\x0b\x32\x1e.nni_proto.v1.ExperimentConfig\"H\n\x18\x43reateExperimentResponse\x12,\n\nexperiment\x18\x01 \x01(\x0b\x32\x18.nni_proto.v1.Experiment\"$\n\x14GetExperimentRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"E\n\x15GetExperimentResponse\x12,\n\nexperiment\x18\x01 \x01(\x0b\x32\x18.nni_proto.v1.Experiment\"\x88\x01\n\x17UpdateExperimentRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12.\n\x06\x63onfig\x18\x02 \x01(\x0b\x32\x1e.nni_proto.v1.ExperimentConfig\x12/\n\x0bupdate_mask\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.FieldMask\"H\n\x18UpdateExperimentResponse\x12,\n\nexperiment\x18\x01 \x01(\x0b\x32\x18.nni_proto.v1.Experiment\"&\n\x16StartExperimentRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"G\n\x17StartExperimentResponse\x12,\n\nexperiment\x18\x01 \x01(\x0b\x32\x18.nni_proto.v1.Experiment\"W\n\x17ResumeExperimentRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12.\n\x06\x63onfig\x18\x02 \x01(\x0b\x32\x1e.nni_proto.v1.ExperimentConfig\"H\n\x18ResumeExperimentResponse\x12,\n\nexperiment\x18\x01 \x01(\x0b\x32\x18.nni_proto.v1.Experiment\"&\n\x16PauseExperimentRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"G\n\x17PauseExperimentResponse\x12,\n\nexperiment\x18\x01 \x01(\x0b\x32\x18.nni_proto.v1.Experiment\"(\n\x18UnpauseExperimentRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"I\n\x19UnpauseExperimentResponse\x12,\n\nexperiment\x18\x01 \x01(\x0b\x32\x18.nni_proto.v1.Experiment\"%\n\x15StopExperimentRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"F\n\x16StopExperimentResponse\x12,\n\nexperiment\x18\x01 \x01(\x0b\x32\x18.nni_proto.v1.Experiment\"W\n\x16WatchExperimentRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x16\n\x0e\x61\x66ter_revision\x18\x02 \x01(\x03\x12\x17\n\x0finclude_metrics\x18\x03 \x01(\x08\"\xa5\x01\n\x17WatchExperimentResponse\x12\x10\n\x08revision\x18\x01 \x01(\x03\x12,\n\nexperiment\x18\x02 \x01(\x0b\x32\x18.nni_proto.v1.Experiment\x12#\n\x06trials\x18\x03 \x03(\x0b\x32\x13.nni_proto.v1.Trial\x12%\n\x07metrics\x18\x04 \x03(\x0b\x32\x14.nni_proto.v1.Metric\"\x1f\n\x0fGetTrialRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"6\n\x10GetTrialResponse\x12\"\n\x05trial\x18\x01 \x01(\x0b\x32\x13.nni_proto.v1.Trial\"x\n\x11ListTrialsRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\x12,\n\x08statuses\x18\x04 \x03(\x0e\x32\x1a.nni_proto.v1.Trial.Status\"R\n\x12ListTrialsResponse\x12#\n\x06trials\x18\x01 \x03(\x0b\x32\x13.nni_proto.v1.Trial\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"a\n\x12\x43reateTrialRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x12\n\nrequest_id\x18\x02 \x01(\t\x12\'\n\nparameters\x18\x03 \x01(\x0b\x32\x13.nni_proto.v1.Value\"9\n\x13\x43reateTrialResponse\x12\"\n\x05trial\x18\x01 \x01(\x0b\x32\x13.nni_proto.v1.Trial\"\"\n\x12\x43\x61ncelTrialRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"9\n\x13\x43\x61ncelTrialResponse\x12\"\n\x05trial\x18\x01 \x01(\x0b\x32\x13.nni_proto.v1.Trial\"s\n\x12ListMetricsRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\x12&\n\x04kind\x18\x04 \x01(\x0e\x32\x18.nni_proto.v1.MetricKind\"U\n\x13ListMetricsResponse\x12%\n\x07metrics\x18\x01 \x03(\x0b\x32\x14.nni_proto.v1.Metric\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"L\n\x13\x45xportTrialsRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"\xde\x01\n\x14\x45xportTrialsResponse\x12@\n\x06trials\x18\x01 \x03(\x0b\x32\x30.nni_proto.v1.ExportTrialsResponse.ExportedTrial\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x1ak\n\rExportedTrial\x12\r\n\x05trial\x18\x01 \x01(\t\x12\'\n\nparameters\x18\x02 \x01(\x0b\x32\x13.nni_proto.v1.Value\x12\"\n\x05value\x18\x03 \x01(\x0b\x32\x13.nni_proto.v1.Value\"\xd8\x01\n\x13ImportTrialsRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x12\n\nrequest_id\x18\x02 \x01(\t\x12?\n\x06trials\x18\x03 \x03(\x0b\x32/.nni_proto.v1.ImportTrialsRequest.ImportedTrial\x1a\\\n\rImportedTrial\x12\'\n\nparameters\x18\x01 \x01(\x0b\x32\x13.nni_proto.v1.Value\x12\"\n\x05value\x18\x02 \x01(\x0b\x32\x13.nni_proto.v1.Value\".\n\x14ImportTrialsResponse\x12\x16\n\x0eimported_count\x18\x01 \x01(\x05\":\n\x17\x43reateSignInCodeRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x11\n\tview_only\x18\x02 \x01(\x08\"f\n\x18\x43reateSignInCodeResponse\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12\x0b\n\x03url\x18\x02 \x01(\t\x12/\n\x0b\x65xpire_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp2\xa4\x0c\n\x11\x45xperimentService\x12\x61\n\x10\x43reateExperiment\x12%.nni_proto.v1.CreateExperimentRequest\x1a&.nni_proto.v1.CreateExperimentResponse\x12X\n\rGetExperiment\x12\".nni_proto.v1.GetExperimentRequest\x1a#.nni_proto.v1.GetExperimentResponse\x12\x61\n\x10UpdateExperiment\x12%.nni_proto.v1.UpdateExperimentRequest\x1a&.nni_proto.v1.UpdateExperimentResponse\x12^\n\x0fStartExperiment\x12$.nni_proto.v1.StartExperimentRequest\x1a%.nni_proto.v1.StartExperimentResponse\x12\x61\n\x10ResumeExperiment\x12%.nni_proto.v1.ResumeExperimentRequest\x1a&.nni_proto.v1.ResumeExperimentResponse\x12^\n\x0fPauseExperiment\x12$.nni_proto.v1.PauseExperimentRequest\x1a%.nni_proto.v1.PauseExperimentResponse\x12\x64\n\x11UnpauseExperiment\x12&.nni_proto.v1.UnpauseExperimentRequest\x1a\'.nni_proto.v1.UnpauseExperimentResponse\x12[\n\x0eStopExperiment\x12#.nni_proto.v1.StopExperimentRequest\x1a$.nni_proto.v1.StopExperimentResponse\x12`\n\x0fWatchExperiment\x12$.nni_proto.v1.WatchExperimentRequest\x1a%.nni_proto.v1.WatchExperimentResponse0\x01\x12I\n\x08GetTrial\x12\x1d.nni_proto.v1.GetTrialRequest\x1a\x1e.nni_proto.v1.GetTrialResponse\x12O\n\nListTrials\x12\x1f.nni_proto.v1.ListTrialsRequest\x1a .nni_proto.v1.ListTrialsResponse\x12R\n\x0b\x43reateTrial\x12 .nni_proto.v1.CreateTrialRequest\x1a!.nni_proto.v1.CreateTrialResponse\x12R\n\x0b\x43\x61ncelTrial\x12 .nni_proto.v1.CancelTrialRequest\x1a!.nni_proto.v1.CancelTrialResponse\x12R\n\x0bListMetrics\x12 .nni_proto.v1.ListMetricsRequest\x1a!.nni_proto.v1.ListMetricsResponse\x12U\n\x0c\x45xportTrials\x12!.nni_proto.v1.ExportTrialsRequest\x1a\".nni_proto.v1.ExportTrialsResponse\x12U\n\x0cImportTrials\x12!.nni_proto.v1.ImportTrialsRequest\x1a\".nni_proto.v1.ImportTrialsResponse\x12\x61\n\x10\x43reateSignInCode\x12%.nni_proto.v1.CreateSignInCodeRequest\x1a&.nni_proto.v1.CreateSignInCodeResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%nni_proto/v1/experiment_service.proto\x12\x0cnni_proto.v1\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1dnni_proto/v1/experiment.proto\x1a$nni_proto/v1/experiment_config.proto\x1a\"nni_proto/v1/experiment_file.proto\x1a%nni_proto/v1/experiment_summary.proto\x1a\x19nni_proto/v1/metric.proto\x1a\x1fnni_proto/v1/tensor_board.proto\x1a\x18nni_proto/v1/trial.proto\x1a\x1enni_proto/v1/trial_table.proto\x1a\x18nni_proto/v1/value.proto\"t\n\x17\x43reateExperimentRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x15\n\rexperiment_id\x18\x02 \x01(\t\x12.\n\x06\x63onfig\x18\x03 \x01(\x0b\x32\x1e.nni_proto.v1.ExperimentConfig\"H\n\x18\x43reateExperimentResponse\x12,\n\nexperiment\x18\x01 \x01(\x0b\x32\x18.nni_proto.v1.Experiment\"$\n\x14GetExperimentRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"E\n\x15GetExperimentResponse\x12,\n\nexperiment\x18\x01 \x01(\x0b\x32\x18.nni_proto.v1.Experiment\"\x88\x01\n\x17UpdateExperimentRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12.\n\x06\x63onfig\x18\x02 \x01(\x0b\x32\x1e.nni_proto.v1.ExperimentConfig\x12/\n\x0bupdate_mask\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.FieldMask\"H\n\x18UpdateExperimentResponse\x12,\n\nexperiment\x18\x01 \x01(\x0b\x32\x18.nni_proto.v1.Experiment\"&\n\x16StartExperimentRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"G\n\x17StartExperimentResponse\x12,\n\nexperiment\x18\x01 \x01(\x0b\x32\x18.nni_proto.v1.Experiment\"W\n\x17ResumeExperimentRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12.\n\x06\x63onfig\x18\x02 \x01(\x0b\x32\x1e.nni_proto.v1.ExperimentConfig\"H\n\x18ResumeExperimentResponse\x12,\n\nexperiment\x18\x01 \x01(\x0b\x32\x18.nni_proto.v1.Experiment\"&\n\x16PauseExperimentRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"G\n\x17PauseExperimentResponse\x12,\n\nexperiment\x18\x01 \x01(\x0b\x32\x18.nni_proto.v1.Experiment\"(\n\x18UnpauseExperimentRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"I\n\x19UnpauseExperimentResponse\x12,\n\nexperiment\x18\x01 \x01(\x0b\x32\x18.nni_proto.v1.Experiment\"%\n\x15StopExperimentRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"F\n\x16StopExperimentResponse\x12,\n\nexperiment\x18\x01 \x01(\x0b\x32\x18.nni_proto.v1.Experiment\"W\n\x16WatchExperimentRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x16\n\x0e\x61\x66ter_revision\x18\x02 \x01(\x03\x12\x17\n\x0finclude_metrics\x18\x03 \x01(\x08\"\xa5\x01\n\x17WatchExperimentResponse\x12\x10\n\x08revision\x18\x01 \x01(\x03\x12,\n\nexperiment\x18\x02 \x01(\x0b\x32\x18.nni_proto.v1.Experiment\x12#\n\x06trials\x18\x03 \x03(\x0b\x32\x13.nni_proto.v1.Trial\x12%\n\x07metrics\x18\x04 \x03(\x0b\x32\x14.nni_proto.v1.Metric\"\x1f\n\x0fGetTrialRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"6\n\x10GetTrialResponse\x12\"\n\x05trial\x18\x01 \x01(\x0b\x32\x13.nni_proto.v1.Trial\"\xa8\x01\n\x11ListTrialsRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\x12,\n\x08statuses\x18\x04 \x03(\x0e\x32\x1a.nni_proto.v1.Trial.Status\x12\x0e\n\x06\x66ilter\x18\x05 \x01(\t\x12\x10\n\x08order_by\x18\x06 \x01(\t\x12\x0c\n\x04skip\x18\x07 \x01(\x05\"x\n\x12ListTrialsResponse\x12#\n\x06trials\x18\x01 \x03(\x0b\x32\x13.nni_proto.v1.Trial\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x12\n\ntotal_size\x18\x03 \x01(\x05\x12\x10\n\x08revision\x18\x04 \x01(\x03\"a\n\x12\x43reateTrialRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x12\n\nrequest_id\x18\x02 \x01(\t\x12\'\n\nparameters\x18\x03 \x01(\x0b\x32\x13.nni_proto.v1.Value\"9\n\x13\x43reateTrialResponse\x12\"\n\x05trial\x18\x01 \x01(\x0b\x32\x13.nni_proto.v1.Trial\"\"\n\x12\x43\x61ncelTrialRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"9\n\x13\x43\x61ncelTrialResponse\x12\"\n\x05trial\x18\x01 \x01(\x0b\x32\x13.nni_proto.v1.Trial\"s\n\x12ListMetricsRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\x12&\n\x04kind\x18\x04 \x01(\x0e\x32\x18.nni_proto.v1.MetricKind\"U\n\x13ListMetricsResponse\x12%\n\x07metrics\x18\x01 \x03(\x0b\x32\x14.nni_proto.v1.Metric\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"L\n\x13\x45xportTrialsRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"\xde\x01\n\x14\x45xportTrialsResponse\x12@\n\x06trials\x18\x01 \x03(\x0b\x32\x30.nni_proto.v1.ExportTrialsResponse.ExportedTrial\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x1ak\n\rExportedTrial\x12\r\n\x05trial\x18\x01 \x01(\t\x12\'\n\nparameters\x18\x02 \x01(\x0b\x32\x13.nni_proto.v1.Value\x12\"\n\x05value\x18\x03 \x01(\x0b\x32\x13.nni_proto.v1.Value\"\xd8\x01\n\x13ImportTrialsRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x12\n\nrequest_id\x18\x02 \x01(\t\x12?\n\x06trials\x18\x03 \x03(\x0b\x32/.nni_proto.v1.ImportTrialsRequest.ImportedTrial\x1a\\\n\rImportedTrial\x12\'\n\nparameters\x18\x01 \x01(\x0b\x32\x13.nni_proto.v1.Value\x12\"\n\x05value\x18\x02 \x01(\x0b\x32\x13.nni_proto.v1.Value\".\n\x14ImportTrialsResponse\x12\x16\n\x0eimported_count\x18\x01 \x01(\x05\":\n\x17\x43reateSignInCodeRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x11\n\tview_only\x18\x02 \x01(\x08\"f\n\x18\x43reateSignInCodeResponse\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12\x0b\n\x03url\x18\x02 \x01(\t\x12/\n\x0b\x65xpire_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp2\x9f\x14\n\x11\x45xperimentService\x12\x61\n\x10\x43reateExperiment\x12%.nni_proto.v1.CreateExperimentRequest\x1a&.nni_proto.v1.CreateExperimentResponse\x12X\n\rGetExperiment\x12\".nni_proto.v1.GetExperimentRequest\x1a#.nni_proto.v1.GetExperimentResponse\x12\x61\n\x10UpdateExperiment\x12%.nni_proto.v1.UpdateExperimentRequest\x1a&.nni_proto.v1.UpdateExperimentResponse\x12^\n\x0fStartExperiment\x12$.nni_proto.v1.StartExperimentRequest\x1a%.nni_proto.v1.StartExperimentResponse\x12\x61\n\x10ResumeExperiment\x12%.nni_proto.v1.ResumeExperimentRequest\x1a&.nni_proto.v1.ResumeExperimentResponse\x12^\n\x0fPauseExperiment\x12$.nni_proto.v1.PauseExperimentRequest\x1a%.nni_proto.v1.PauseExperimentResponse\x12\x64\n\x11UnpauseExperiment\x12&.nni_proto.v1.UnpauseExperimentRequest\x1a\'.nni_proto.v1.UnpauseExperimentResponse\x12[\n\x0eStopExperiment\x12#.nni_proto.v1.StopExperimentRequest\x1a$.nni_proto.v1.StopExperimentResponse\x12`\n\x0fWatchExperiment\x12$.nni_proto.v1.WatchExperimentRequest\x1a%.nni_proto.v1.WatchExperimentResponse0\x01\x12I\n\x08GetTrial\x12\x1d.nni_proto.v1.GetTrialRequest\x1a\x1e.nni_proto.v1.GetTrialResponse\x12O\n\nListTrials\x12\x1f.nni_proto.v1.ListTrialsRequest\x1a .nni_proto.v1.ListTrialsResponse\x12R\n\x0b\x43reateTrial\x12 .nni_proto.v1.CreateTrialRequest\x1a!.nni_proto.v1.CreateTrialResponse\x12R\n\x0b\x43\x61ncelTrial\x12 .nni_proto.v1.CancelTrialRequest\x1a!.nni_proto.v1.CancelTrialResponse\x12R\n\x0bListMetrics\x12 .nni_proto.v1.ListMetricsRequest\x1a!.nni_proto.v1.ListMetricsResponse\x12R\n\x0bListColumns\x12 .nni_proto.v1.ListColumnsRequest\x1a!.nni_proto.v1.ListColumnsResponse\x12R\n\x0bReadColumns\x12 .nni_proto.v1.ReadColumnsRequest\x1a!.nni_proto.v1.ReadColumnsResponse\x12O\n\nListCurves\x12\x1f.nni_proto.v1.ListCurvesRequest\x1a .nni_proto.v1.ListCurvesResponse\x12s\n\x16GetParameterImportance\x12+.nni_proto.v1.GetParameterImportanceRequest\x1a,.nni_proto.v1.GetParameterImportanceResponse\x12U\n\x0c\x45xportTrials\x12!.nni_proto.v1.ExportTrialsRequest\x1a\".nni_proto.v1.ExportTrialsResponse\x12U\n\x0cImportTrials\x12!.nni_proto.v1.ImportTrialsRequest\x1a\".nni_proto.v1.ImportTrialsResponse\x12L\n\tListFiles\x12\x1e.nni_proto.v1.ListFilesRequest\x1a\x1f.nni_proto.v1.ListFilesResponse\x12K\n\x08ReadFile\x12\x1d.nni_proto.v1.ReadFileRequest\x1a\x1e.nni_proto.v1.ReadFileResponse0\x01\x12^\n\x0fListExperiments\x12$.nni_proto.v1.ListExperimentsRequest\x1a%.nni_proto.v1.ListExperimentsResponse\x12\x61\n\x10\x44\x65leteExperiment\x12%.nni_proto.v1.DeleteExperimentRequest\x1a&.nni_proto.v1.DeleteExperimentResponse\x12\x64\n\x11\x43reateTensorBoard\x12&.nni_proto.v1.CreateTensorBoardRequest\x1a\'.nni_proto.v1.CreateTensorBoardResponse\x12\x61\n\x10ListTensorBoards\x12%.nni_proto.v1.ListTensorBoardsRequest\x1a&.nni_proto.v1.ListTensorBoardsResponse\x12\x64\n\x11\x44\x65leteTensorBoard\x12&.nni_proto.v1.DeleteTensorBoardRequest\x1a\'.nni_proto.v1.DeleteTensorBoardResponse\x12\x61\n\x10\x43reateSignInCode\x12%.nni_proto.v1.CreateSignInCodeRequest\x1a&.nni_proto.v1.CreateSignInCodeResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'nni_proto.v1.experiment_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_CREATEEXPERIMENTREQUEST']._serialized_start=270
-  _globals['_CREATEEXPERIMENTREQUEST']._serialized_end=386
-  _globals['_CREATEEXPERIMENTRESPONSE']._serialized_start=388
-  _globals['_CREATEEXPERIMENTRESPONSE']._serialized_end=460
-  _globals['_GETEXPERIMENTREQUEST']._serialized_start=462
-  _globals['_GETEXPERIMENTREQUEST']._serialized_end=498
-  _globals['_GETEXPERIMENTRESPONSE']._serialized_start=500
-  _globals['_GETEXPERIMENTRESPONSE']._serialized_end=569
-  _globals['_UPDATEEXPERIMENTREQUEST']._serialized_start=572
-  _globals['_UPDATEEXPERIMENTREQUEST']._serialized_end=708
-  _globals['_UPDATEEXPERIMENTRESPONSE']._serialized_start=710
-  _globals['_UPDATEEXPERIMENTRESPONSE']._serialized_end=782
-  _globals['_STARTEXPERIMENTREQUEST']._serialized_start=784
-  _globals['_STARTEXPERIMENTREQUEST']._serialized_end=822
-  _globals['_STARTEXPERIMENTRESPONSE']._serialized_start=824
-  _globals['_STARTEXPERIMENTRESPONSE']._serialized_end=895
-  _globals['_RESUMEEXPERIMENTREQUEST']._serialized_start=897
-  _globals['_RESUMEEXPERIMENTREQUEST']._serialized_end=984
-  _globals['_RESUMEEXPERIMENTRESPONSE']._serialized_start=986
-  _globals['_RESUMEEXPERIMENTRESPONSE']._serialized_end=1058
-  _globals['_PAUSEEXPERIMENTREQUEST']._serialized_start=1060
-  _globals['_PAUSEEXPERIMENTREQUEST']._serialized_end=1098
-  _globals['_PAUSEEXPERIMENTRESPONSE']._serialized_start=1100
-  _globals['_PAUSEEXPERIMENTRESPONSE']._serialized_end=1171
-  _globals['_UNPAUSEEXPERIMENTREQUEST']._serialized_start=1173
-  _globals['_UNPAUSEEXPERIMENTREQUEST']._serialized_end=1213
-  _globals['_UNPAUSEEXPERIMENTRESPONSE']._serialized_start=1215
-  _globals['_UNPAUSEEXPERIMENTRESPONSE']._serialized_end=1288
-  _globals['_STOPEXPERIMENTREQUEST']._serialized_start=1290
-  _globals['_STOPEXPERIMENTREQUEST']._serialized_end=1327
-  _globals['_STOPEXPERIMENTRESPONSE']._serialized_start=1329
-  _globals['_STOPEXPERIMENTRESPONSE']._serialized_end=1399
-  _globals['_WATCHEXPERIMENTREQUEST']._serialized_start=1401
-  _globals['_WATCHEXPERIMENTREQUEST']._serialized_end=1488
-  _globals['_WATCHEXPERIMENTRESPONSE']._serialized_start=1491
-  _globals['_WATCHEXPERIMENTRESPONSE']._serialized_end=1656
-  _globals['_GETTRIALREQUEST']._serialized_start=1658
-  _globals['_GETTRIALREQUEST']._serialized_end=1689
-  _globals['_GETTRIALRESPONSE']._serialized_start=1691
-  _globals['_GETTRIALRESPONSE']._serialized_end=1745
-  _globals['_LISTTRIALSREQUEST']._serialized_start=1747
-  _globals['_LISTTRIALSREQUEST']._serialized_end=1867
-  _globals['_LISTTRIALSRESPONSE']._serialized_start=1869
-  _globals['_LISTTRIALSRESPONSE']._serialized_end=1951
-  _globals['_CREATETRIALREQUEST']._serialized_start=1953
-  _globals['_CREATETRIALREQUEST']._serialized_end=2050
-  _globals['_CREATETRIALRESPONSE']._serialized_start=2052
-  _globals['_CREATETRIALRESPONSE']._serialized_end=2109
-  _globals['_CANCELTRIALREQUEST']._serialized_start=2111
-  _globals['_CANCELTRIALREQUEST']._serialized_end=2145
-  _globals['_CANCELTRIALRESPONSE']._serialized_start=2147
-  _globals['_CANCELTRIALRESPONSE']._serialized_end=2204
-  _globals['_LISTMETRICSREQUEST']._serialized_start=2206
-  _globals['_LISTMETRICSREQUEST']._serialized_end=2321
-  _globals['_LISTMETRICSRESPONSE']._serialized_start=2323
-  _globals['_LISTMETRICSRESPONSE']._serialized_end=2408
-  _globals['_EXPORTTRIALSREQUEST']._serialized_start=2410
-  _globals['_EXPORTTRIALSREQUEST']._serialized_end=2486
-  _globals['_EXPORTTRIALSRESPONSE']._serialized_start=2489
-  _globals['_EXPORTTRIALSRESPONSE']._serialized_end=2711
-  _globals['_EXPORTTRIALSRESPONSE_EXPORTEDTRIAL']._serialized_start=2604
-  _globals['_EXPORTTRIALSRESPONSE_EXPORTEDTRIAL']._serialized_end=2711
-  _globals['_IMPORTTRIALSREQUEST']._serialized_start=2714
-  _globals['_IMPORTTRIALSREQUEST']._serialized_end=2930
-  _globals['_IMPORTTRIALSREQUEST_IMPORTEDTRIAL']._serialized_start=2838
-  _globals['_IMPORTTRIALSREQUEST_IMPORTEDTRIAL']._serialized_end=2930
-  _globals['_IMPORTTRIALSRESPONSE']._serialized_start=2932
-  _globals['_IMPORTTRIALSRESPONSE']._serialized_end=2978
-  _globals['_CREATESIGNINCODEREQUEST']._serialized_start=2980
-  _globals['_CREATESIGNINCODEREQUEST']._serialized_end=3038
-  _globals['_CREATESIGNINCODERESPONSE']._serialized_start=3040
-  _globals['_CREATESIGNINCODERESPONSE']._serialized_end=3142
-  _globals['_EXPERIMENTSERVICE']._serialized_start=3145
-  _globals['_EXPERIMENTSERVICE']._serialized_end=4717
+  _globals['_CREATEEXPERIMENTREQUEST']._serialized_start=410
+  _globals['_CREATEEXPERIMENTREQUEST']._serialized_end=526
+  _globals['_CREATEEXPERIMENTRESPONSE']._serialized_start=528
+  _globals['_CREATEEXPERIMENTRESPONSE']._serialized_end=600
+  _globals['_GETEXPERIMENTREQUEST']._serialized_start=602
+  _globals['_GETEXPERIMENTREQUEST']._serialized_end=638
+  _globals['_GETEXPERIMENTRESPONSE']._serialized_start=640
+  _globals['_GETEXPERIMENTRESPONSE']._serialized_end=709
+  _globals['_UPDATEEXPERIMENTREQUEST']._serialized_start=712
+  _globals['_UPDATEEXPERIMENTREQUEST']._serialized_end=848
+  _globals['_UPDATEEXPERIMENTRESPONSE']._serialized_start=850
+  _globals['_UPDATEEXPERIMENTRESPONSE']._serialized_end=922
+  _globals['_STARTEXPERIMENTREQUEST']._serialized_start=924
+  _globals['_STARTEXPERIMENTREQUEST']._serialized_end=962
+  _globals['_STARTEXPERIMENTRESPONSE']._serialized_start=964
+  _globals['_STARTEXPERIMENTRESPONSE']._serialized_end=1035
+  _globals['_RESUMEEXPERIMENTREQUEST']._serialized_start=1037
+  _globals['_RESUMEEXPERIMENTREQUEST']._serialized_end=1124
+  _globals['_RESUMEEXPERIMENTRESPONSE']._serialized_start=1126
+  _globals['_RESUMEEXPERIMENTRESPONSE']._serialized_end=1198
+  _globals['_PAUSEEXPERIMENTREQUEST']._serialized_start=1200
+  _globals['_PAUSEEXPERIMENTREQUEST']._serialized_end=1238
+  _globals['_PAUSEEXPERIMENTRESPONSE']._serialized_start=1240
+  _globals['_PAUSEEXPERIMENTRESPONSE']._serialized_end=1311
+  _globals['_UNPAUSEEXPERIMENTREQUEST']._serialized_start=1313
+  _globals['_UNPAUSEEXPERIMENTREQUEST']._serialized_end=1353
+  _globals['_UNPAUSEEXPERIMENTRESPONSE']._serialized_start=1355
+  _globals['_UNPAUSEEXPERIMENTRESPONSE']._serialized_end=1428
+  _globals['_STOPEXPERIMENTREQUEST']._serialized_start=1430
+  _globals['_STOPEXPERIMENTREQUEST']._serialized_end=1467
+  _globals['_STOPEXPERIMENTRESPONSE']._serialized_start=1469
+  _globals['_STOPEXPERIMENTRESPONSE']._serialized_end=1539
+  _globals['_WATCHEXPERIMENTREQUEST']._serialized_start=1541
+  _globals['_WATCHEXPERIMENTREQUEST']._serialized_end=1628
+  _globals['_WATCHEXPERIMENTRESPONSE']._serialized_start=1631
+  _globals['_WATCHEXPERIMENTRESPONSE']._serialized_end=1796
+  _globals['_GETTRIALREQUEST']._serialized_start=1798
+  _globals['_GETTRIALREQUEST']._serialized_end=1829
+  _globals['_GETTRIALRESPONSE']._serialized_start=1831
+  _globals['_GETTRIALRESPONSE']._serialized_end=1885
+  _globals['_LISTTRIALSREQUEST']._serialized_start=1888
+  _globals['_LISTTRIALSREQUEST']._serialized_end=2056
+  _globals['_LISTTRIALSRESPONSE']._serialized_start=2058
+  _globals['_LISTTRIALSRESPONSE']._serialized_end=2178
+  _globals['_CREATETRIALREQUEST']._serialized_start=2180
+  _globals['_CREATETRIALREQUEST']._serialized_end=2277
+  _globals['_CREATETRIALRESPONSE']._serialized_start=2279
+  _globals['_CREATETRIALRESPONSE']._serialized_end=2336
+  _globals['_CANCELTRIALREQUEST']._serialized_start=2338
+  _globals['_CANCELTRIALREQUEST']._serialized_end=2372
+  _globals['_CANCELTRIALRESPONSE']._serialized_start=2374
+  _globals['_CANCELTRIALRESPONSE']._serialized_end=2431
+  _globals['_LISTMETRICSREQUEST']._serialized_start=2433
+  _globals['_LISTMETRICSREQUEST']._serialized_end=2548
+  _globals['_LISTMETRICSRESPONSE']._serialized_start=2550
+  _globals['_LISTMETRICSRESPONSE']._serialized_end=2635
+  _globals['_EXPORTTRIALSREQUEST']._serialized_start=2637
+  _globals['_EXPORTTRIALSREQUEST']._serialized_end=2713
+  _globals['_EXPORTTRIALSRESPONSE']._serialized_start=2716
+  _globals['_EXPORTTRIALSRESPONSE']._serialized_end=2938
+  _globals['_EXPORTTRIALSRESPONSE_EXPORTEDTRIAL']._serialized_start=2831
+  _globals['_EXPORTTRIALSRESPONSE_EXPORTEDTRIAL']._serialized_end=2938
+  _globals['_IMPORTTRIALSREQUEST']._serialized_start=2941
+  _globals['_IMPORTTRIALSREQUEST']._serialized_end=3157
+  _globals['_IMPORTTRIALSREQUEST_IMPORTEDTRIAL']._serialized_start=3065
+  _globals['_IMPORTTRIALSREQUEST_IMPORTEDTRIAL']._serialized_end=3157
+  _globals['_IMPORTTRIALSRESPONSE']._serialized_start=3159
+  _globals['_IMPORTTRIALSRESPONSE']._serialized_end=3205
+  _globals['_CREATESIGNINCODEREQUEST']._serialized_start=3207
+  _globals['_CREATESIGNINCODEREQUEST']._serialized_end=3265
+  _globals['_CREATESIGNINCODERESPONSE']._serialized_start=3267
+  _globals['_CREATESIGNINCODERESPONSE']._serialized_end=3369
+  _globals['_EXPERIMENTSERVICE']._serialized_start=3372
+  _globals['_EXPERIMENTSERVICE']._serialized_end=5963
 # @@protoc_insertion_point(module_scope)

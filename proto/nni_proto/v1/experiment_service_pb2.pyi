@@ -476,12 +476,25 @@ class ListTrialsRequest(google.protobuf.message.Message):
     PAGE_SIZE_FIELD_NUMBER: builtins.int
     PAGE_TOKEN_FIELD_NUMBER: builtins.int
     STATUSES_FIELD_NUMBER: builtins.int
+    FILTER_FIELD_NUMBER: builtins.int
+    ORDER_BY_FIELD_NUMBER: builtins.int
+    SKIP_FIELD_NUMBER: builtins.int
     parent: builtins.str
     """The experiment."""
     page_size: builtins.int
     """At most this many; 0 means 1000, more than 10000 means 10000, below 0 is an error."""
     page_token: builtins.str
     """The next_page_token of the page before. Empty for the first page."""
+    filter: builtins.str
+    """Only trials that this holds for, such as `status = FAILED and lr > 1e-3 and layer0._name in (Conv)`. The
+    names are those of ListColumns.
+    """
+    order_by: builtins.str
+    """The columns to sort by, such as `objective desc, number`. Empty means by number. Trials without a value
+    come last.
+    """
+    skip: builtins.int
+    """How many trials to leave out before the page."""
     @property
     def statuses(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[nni_proto.v1.trial_pb2.Trial.Status.ValueType]:
         """Only trials of these statuses. Empty means every trial."""
@@ -493,8 +506,11 @@ class ListTrialsRequest(google.protobuf.message.Message):
         page_size: builtins.int = ...,
         page_token: builtins.str = ...,
         statuses: collections.abc.Iterable[nni_proto.v1.trial_pb2.Trial.Status.ValueType] | None = ...,
+        filter: builtins.str = ...,
+        order_by: builtins.str = ...,
+        skip: builtins.int = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["page_size", b"page_size", "page_token", b"page_token", "parent", b"parent", "statuses", b"statuses"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["filter", b"filter", "order_by", b"order_by", "page_size", b"page_size", "page_token", b"page_token", "parent", b"parent", "skip", b"skip", "statuses", b"statuses"]) -> None: ...
 
 global___ListTrialsRequest = ListTrialsRequest
 
@@ -506,8 +522,14 @@ class ListTrialsResponse(google.protobuf.message.Message):
 
     TRIALS_FIELD_NUMBER: builtins.int
     NEXT_PAGE_TOKEN_FIELD_NUMBER: builtins.int
+    TOTAL_SIZE_FIELD_NUMBER: builtins.int
+    REVISION_FIELD_NUMBER: builtins.int
     next_page_token: builtins.str
     """Asks for the next page. Empty on the last one."""
+    total_size: builtins.int
+    """How many trials there are on all pages."""
+    revision: builtins.int
+    """The revision that the answer was read at."""
     @property
     def trials(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[nni_proto.v1.trial_pb2.Trial]:
         """The trials of this page."""
@@ -517,8 +539,10 @@ class ListTrialsResponse(google.protobuf.message.Message):
         *,
         trials: collections.abc.Iterable[nni_proto.v1.trial_pb2.Trial] | None = ...,
         next_page_token: builtins.str = ...,
+        total_size: builtins.int = ...,
+        revision: builtins.int = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["next_page_token", b"next_page_token", "trials", b"trials"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["next_page_token", b"next_page_token", "revision", b"revision", "total_size", b"total_size", "trials", b"trials"]) -> None: ...
 
 global___ListTrialsResponse = ListTrialsResponse
 

@@ -3,7 +3,11 @@
 import grpc
 import warnings
 
+from nni_proto.v1 import experiment_file_pb2 as nni__proto_dot_v1_dot_experiment__file__pb2
 from nni_proto.v1 import experiment_service_pb2 as nni__proto_dot_v1_dot_experiment__service__pb2
+from nni_proto.v1 import experiment_summary_pb2 as nni__proto_dot_v1_dot_experiment__summary__pb2
+from nni_proto.v1 import tensor_board_pb2 as nni__proto_dot_v1_dot_tensor__board__pb2
+from nni_proto.v1 import trial_table_pb2 as nni__proto_dot_v1_dot_trial__table__pb2
 
 GRPC_GENERATED_VERSION = '1.71.2'
 GRPC_VERSION = grpc.__version__
@@ -105,6 +109,26 @@ class ExperimentServiceStub(object):
                 request_serializer=nni__proto_dot_v1_dot_experiment__service__pb2.ListMetricsRequest.SerializeToString,
                 response_deserializer=nni__proto_dot_v1_dot_experiment__service__pb2.ListMetricsResponse.FromString,
                 _registered_method=True)
+        self.ListColumns = channel.unary_unary(
+                '/nni_proto.v1.ExperimentService/ListColumns',
+                request_serializer=nni__proto_dot_v1_dot_trial__table__pb2.ListColumnsRequest.SerializeToString,
+                response_deserializer=nni__proto_dot_v1_dot_trial__table__pb2.ListColumnsResponse.FromString,
+                _registered_method=True)
+        self.ReadColumns = channel.unary_unary(
+                '/nni_proto.v1.ExperimentService/ReadColumns',
+                request_serializer=nni__proto_dot_v1_dot_trial__table__pb2.ReadColumnsRequest.SerializeToString,
+                response_deserializer=nni__proto_dot_v1_dot_trial__table__pb2.ReadColumnsResponse.FromString,
+                _registered_method=True)
+        self.ListCurves = channel.unary_unary(
+                '/nni_proto.v1.ExperimentService/ListCurves',
+                request_serializer=nni__proto_dot_v1_dot_trial__table__pb2.ListCurvesRequest.SerializeToString,
+                response_deserializer=nni__proto_dot_v1_dot_trial__table__pb2.ListCurvesResponse.FromString,
+                _registered_method=True)
+        self.GetParameterImportance = channel.unary_unary(
+                '/nni_proto.v1.ExperimentService/GetParameterImportance',
+                request_serializer=nni__proto_dot_v1_dot_trial__table__pb2.GetParameterImportanceRequest.SerializeToString,
+                response_deserializer=nni__proto_dot_v1_dot_trial__table__pb2.GetParameterImportanceResponse.FromString,
+                _registered_method=True)
         self.ExportTrials = channel.unary_unary(
                 '/nni_proto.v1.ExperimentService/ExportTrials',
                 request_serializer=nni__proto_dot_v1_dot_experiment__service__pb2.ExportTrialsRequest.SerializeToString,
@@ -114,6 +138,41 @@ class ExperimentServiceStub(object):
                 '/nni_proto.v1.ExperimentService/ImportTrials',
                 request_serializer=nni__proto_dot_v1_dot_experiment__service__pb2.ImportTrialsRequest.SerializeToString,
                 response_deserializer=nni__proto_dot_v1_dot_experiment__service__pb2.ImportTrialsResponse.FromString,
+                _registered_method=True)
+        self.ListFiles = channel.unary_unary(
+                '/nni_proto.v1.ExperimentService/ListFiles',
+                request_serializer=nni__proto_dot_v1_dot_experiment__file__pb2.ListFilesRequest.SerializeToString,
+                response_deserializer=nni__proto_dot_v1_dot_experiment__file__pb2.ListFilesResponse.FromString,
+                _registered_method=True)
+        self.ReadFile = channel.unary_stream(
+                '/nni_proto.v1.ExperimentService/ReadFile',
+                request_serializer=nni__proto_dot_v1_dot_experiment__file__pb2.ReadFileRequest.SerializeToString,
+                response_deserializer=nni__proto_dot_v1_dot_experiment__file__pb2.ReadFileResponse.FromString,
+                _registered_method=True)
+        self.ListExperiments = channel.unary_unary(
+                '/nni_proto.v1.ExperimentService/ListExperiments',
+                request_serializer=nni__proto_dot_v1_dot_experiment__summary__pb2.ListExperimentsRequest.SerializeToString,
+                response_deserializer=nni__proto_dot_v1_dot_experiment__summary__pb2.ListExperimentsResponse.FromString,
+                _registered_method=True)
+        self.DeleteExperiment = channel.unary_unary(
+                '/nni_proto.v1.ExperimentService/DeleteExperiment',
+                request_serializer=nni__proto_dot_v1_dot_experiment__summary__pb2.DeleteExperimentRequest.SerializeToString,
+                response_deserializer=nni__proto_dot_v1_dot_experiment__summary__pb2.DeleteExperimentResponse.FromString,
+                _registered_method=True)
+        self.CreateTensorBoard = channel.unary_unary(
+                '/nni_proto.v1.ExperimentService/CreateTensorBoard',
+                request_serializer=nni__proto_dot_v1_dot_tensor__board__pb2.CreateTensorBoardRequest.SerializeToString,
+                response_deserializer=nni__proto_dot_v1_dot_tensor__board__pb2.CreateTensorBoardResponse.FromString,
+                _registered_method=True)
+        self.ListTensorBoards = channel.unary_unary(
+                '/nni_proto.v1.ExperimentService/ListTensorBoards',
+                request_serializer=nni__proto_dot_v1_dot_tensor__board__pb2.ListTensorBoardsRequest.SerializeToString,
+                response_deserializer=nni__proto_dot_v1_dot_tensor__board__pb2.ListTensorBoardsResponse.FromString,
+                _registered_method=True)
+        self.DeleteTensorBoard = channel.unary_unary(
+                '/nni_proto.v1.ExperimentService/DeleteTensorBoard',
+                request_serializer=nni__proto_dot_v1_dot_tensor__board__pb2.DeleteTensorBoardRequest.SerializeToString,
+                response_deserializer=nni__proto_dot_v1_dot_tensor__board__pb2.DeleteTensorBoardResponse.FromString,
                 _registered_method=True)
         self.CreateSignInCode = channel.unary_unary(
                 '/nni_proto.v1.ExperimentService/CreateSignInCode',
@@ -200,7 +259,7 @@ class ExperimentServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def ListTrials(self, request, context):
-        """ListTrials returns an experiment's trials in the order of their numbers.
+        """ListTrials returns an experiment's trials in the order of their numbers, or in the order asked for.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -227,6 +286,34 @@ class ExperimentServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListColumns(self, request, context):
+        """ListColumns returns what trials can be listed, filtered and sorted by.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ReadColumns(self, request, context):
+        """ReadColumns returns columns of many trials at once, for charts.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListCurves(self, request, context):
+        """ListCurves returns the intermediate results of many trials, thinned out for charts.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetParameterImportance(self, request, context):
+        """GetParameterImportance returns how much each parameter matters for a result.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ExportTrials(self, request, context):
         """ExportTrials returns the parameters and final result of every trial that has one.
         """
@@ -241,8 +328,58 @@ class ExperimentServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListFiles(self, request, context):
+        """ListFiles returns the files of a trial, or the logs of an experiment.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ReadFile(self, request, context):
+        """ReadFile streams a file of a trial, or a log of an experiment.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListExperiments(self, request, context):
+        """ListExperiments returns the experiments in the folder of this manager's experiment, running and ended.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DeleteExperiment(self, request, context):
+        """DeleteExperiment removes an experiment that no manager runs, with all its files.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CreateTensorBoard(self, request, context):
+        """CreateTensorBoard starts a TensorBoard for the logs of trials.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListTensorBoards(self, request, context):
+        """ListTensorBoards returns the TensorBoards of an experiment.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DeleteTensorBoard(self, request, context):
+        """DeleteTensorBoard ends a TensorBoard. Deleting one that has ended forgets it.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def CreateSignInCode(self, request, context):
-        """CreateSignInCode returns a one-time code that signs a browser in.
+        """CreateSignInCode returns a one-time code that signs a browser in. For another experiment that a manager
+        runs on this machine, the code is that manager's.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -321,6 +458,26 @@ def add_ExperimentServiceServicer_to_server(servicer, server):
                     request_deserializer=nni__proto_dot_v1_dot_experiment__service__pb2.ListMetricsRequest.FromString,
                     response_serializer=nni__proto_dot_v1_dot_experiment__service__pb2.ListMetricsResponse.SerializeToString,
             ),
+            'ListColumns': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListColumns,
+                    request_deserializer=nni__proto_dot_v1_dot_trial__table__pb2.ListColumnsRequest.FromString,
+                    response_serializer=nni__proto_dot_v1_dot_trial__table__pb2.ListColumnsResponse.SerializeToString,
+            ),
+            'ReadColumns': grpc.unary_unary_rpc_method_handler(
+                    servicer.ReadColumns,
+                    request_deserializer=nni__proto_dot_v1_dot_trial__table__pb2.ReadColumnsRequest.FromString,
+                    response_serializer=nni__proto_dot_v1_dot_trial__table__pb2.ReadColumnsResponse.SerializeToString,
+            ),
+            'ListCurves': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListCurves,
+                    request_deserializer=nni__proto_dot_v1_dot_trial__table__pb2.ListCurvesRequest.FromString,
+                    response_serializer=nni__proto_dot_v1_dot_trial__table__pb2.ListCurvesResponse.SerializeToString,
+            ),
+            'GetParameterImportance': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetParameterImportance,
+                    request_deserializer=nni__proto_dot_v1_dot_trial__table__pb2.GetParameterImportanceRequest.FromString,
+                    response_serializer=nni__proto_dot_v1_dot_trial__table__pb2.GetParameterImportanceResponse.SerializeToString,
+            ),
             'ExportTrials': grpc.unary_unary_rpc_method_handler(
                     servicer.ExportTrials,
                     request_deserializer=nni__proto_dot_v1_dot_experiment__service__pb2.ExportTrialsRequest.FromString,
@@ -330,6 +487,41 @@ def add_ExperimentServiceServicer_to_server(servicer, server):
                     servicer.ImportTrials,
                     request_deserializer=nni__proto_dot_v1_dot_experiment__service__pb2.ImportTrialsRequest.FromString,
                     response_serializer=nni__proto_dot_v1_dot_experiment__service__pb2.ImportTrialsResponse.SerializeToString,
+            ),
+            'ListFiles': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListFiles,
+                    request_deserializer=nni__proto_dot_v1_dot_experiment__file__pb2.ListFilesRequest.FromString,
+                    response_serializer=nni__proto_dot_v1_dot_experiment__file__pb2.ListFilesResponse.SerializeToString,
+            ),
+            'ReadFile': grpc.unary_stream_rpc_method_handler(
+                    servicer.ReadFile,
+                    request_deserializer=nni__proto_dot_v1_dot_experiment__file__pb2.ReadFileRequest.FromString,
+                    response_serializer=nni__proto_dot_v1_dot_experiment__file__pb2.ReadFileResponse.SerializeToString,
+            ),
+            'ListExperiments': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListExperiments,
+                    request_deserializer=nni__proto_dot_v1_dot_experiment__summary__pb2.ListExperimentsRequest.FromString,
+                    response_serializer=nni__proto_dot_v1_dot_experiment__summary__pb2.ListExperimentsResponse.SerializeToString,
+            ),
+            'DeleteExperiment': grpc.unary_unary_rpc_method_handler(
+                    servicer.DeleteExperiment,
+                    request_deserializer=nni__proto_dot_v1_dot_experiment__summary__pb2.DeleteExperimentRequest.FromString,
+                    response_serializer=nni__proto_dot_v1_dot_experiment__summary__pb2.DeleteExperimentResponse.SerializeToString,
+            ),
+            'CreateTensorBoard': grpc.unary_unary_rpc_method_handler(
+                    servicer.CreateTensorBoard,
+                    request_deserializer=nni__proto_dot_v1_dot_tensor__board__pb2.CreateTensorBoardRequest.FromString,
+                    response_serializer=nni__proto_dot_v1_dot_tensor__board__pb2.CreateTensorBoardResponse.SerializeToString,
+            ),
+            'ListTensorBoards': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListTensorBoards,
+                    request_deserializer=nni__proto_dot_v1_dot_tensor__board__pb2.ListTensorBoardsRequest.FromString,
+                    response_serializer=nni__proto_dot_v1_dot_tensor__board__pb2.ListTensorBoardsResponse.SerializeToString,
+            ),
+            'DeleteTensorBoard': grpc.unary_unary_rpc_method_handler(
+                    servicer.DeleteTensorBoard,
+                    request_deserializer=nni__proto_dot_v1_dot_tensor__board__pb2.DeleteTensorBoardRequest.FromString,
+                    response_serializer=nni__proto_dot_v1_dot_tensor__board__pb2.DeleteTensorBoardResponse.SerializeToString,
             ),
             'CreateSignInCode': grpc.unary_unary_rpc_method_handler(
                     servicer.CreateSignInCode,
@@ -727,6 +919,114 @@ class ExperimentService(object):
             _registered_method=True)
 
     @staticmethod
+    def ListColumns(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/nni_proto.v1.ExperimentService/ListColumns',
+            nni__proto_dot_v1_dot_trial__table__pb2.ListColumnsRequest.SerializeToString,
+            nni__proto_dot_v1_dot_trial__table__pb2.ListColumnsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ReadColumns(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/nni_proto.v1.ExperimentService/ReadColumns',
+            nni__proto_dot_v1_dot_trial__table__pb2.ReadColumnsRequest.SerializeToString,
+            nni__proto_dot_v1_dot_trial__table__pb2.ReadColumnsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListCurves(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/nni_proto.v1.ExperimentService/ListCurves',
+            nni__proto_dot_v1_dot_trial__table__pb2.ListCurvesRequest.SerializeToString,
+            nni__proto_dot_v1_dot_trial__table__pb2.ListCurvesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetParameterImportance(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/nni_proto.v1.ExperimentService/GetParameterImportance',
+            nni__proto_dot_v1_dot_trial__table__pb2.GetParameterImportanceRequest.SerializeToString,
+            nni__proto_dot_v1_dot_trial__table__pb2.GetParameterImportanceResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
     def ExportTrials(request,
             target,
             options=(),
@@ -770,6 +1070,195 @@ class ExperimentService(object):
             '/nni_proto.v1.ExperimentService/ImportTrials',
             nni__proto_dot_v1_dot_experiment__service__pb2.ImportTrialsRequest.SerializeToString,
             nni__proto_dot_v1_dot_experiment__service__pb2.ImportTrialsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListFiles(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/nni_proto.v1.ExperimentService/ListFiles',
+            nni__proto_dot_v1_dot_experiment__file__pb2.ListFilesRequest.SerializeToString,
+            nni__proto_dot_v1_dot_experiment__file__pb2.ListFilesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ReadFile(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/nni_proto.v1.ExperimentService/ReadFile',
+            nni__proto_dot_v1_dot_experiment__file__pb2.ReadFileRequest.SerializeToString,
+            nni__proto_dot_v1_dot_experiment__file__pb2.ReadFileResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListExperiments(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/nni_proto.v1.ExperimentService/ListExperiments',
+            nni__proto_dot_v1_dot_experiment__summary__pb2.ListExperimentsRequest.SerializeToString,
+            nni__proto_dot_v1_dot_experiment__summary__pb2.ListExperimentsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DeleteExperiment(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/nni_proto.v1.ExperimentService/DeleteExperiment',
+            nni__proto_dot_v1_dot_experiment__summary__pb2.DeleteExperimentRequest.SerializeToString,
+            nni__proto_dot_v1_dot_experiment__summary__pb2.DeleteExperimentResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CreateTensorBoard(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/nni_proto.v1.ExperimentService/CreateTensorBoard',
+            nni__proto_dot_v1_dot_tensor__board__pb2.CreateTensorBoardRequest.SerializeToString,
+            nni__proto_dot_v1_dot_tensor__board__pb2.CreateTensorBoardResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListTensorBoards(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/nni_proto.v1.ExperimentService/ListTensorBoards',
+            nni__proto_dot_v1_dot_tensor__board__pb2.ListTensorBoardsRequest.SerializeToString,
+            nni__proto_dot_v1_dot_tensor__board__pb2.ListTensorBoardsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DeleteTensorBoard(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/nni_proto.v1.ExperimentService/DeleteTensorBoard',
+            nni__proto_dot_v1_dot_tensor__board__pb2.DeleteTensorBoardRequest.SerializeToString,
+            nni__proto_dot_v1_dot_tensor__board__pb2.DeleteTensorBoardResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -7,7 +7,11 @@ import abc
 import collections.abc
 import grpc
 import grpc.aio
+import nni_proto.v1.experiment_file_pb2
 import nni_proto.v1.experiment_service_pb2
+import nni_proto.v1.experiment_summary_pb2
+import nni_proto.v1.tensor_board_pb2
+import nni_proto.v1.trial_table_pb2
 import typing
 
 _T = typing.TypeVar("_T")
@@ -90,7 +94,7 @@ class ExperimentServiceStub:
         nni_proto.v1.experiment_service_pb2.ListTrialsRequest,
         nni_proto.v1.experiment_service_pb2.ListTrialsResponse,
     ]
-    """ListTrials returns an experiment's trials in the order of their numbers."""
+    """ListTrials returns an experiment's trials in the order of their numbers, or in the order asked for."""
 
     CreateTrial: grpc.UnaryUnaryMultiCallable[
         nni_proto.v1.experiment_service_pb2.CreateTrialRequest,
@@ -110,6 +114,30 @@ class ExperimentServiceStub:
     ]
     """ListMetrics returns the results of one trial or of a whole experiment, in the order stored."""
 
+    ListColumns: grpc.UnaryUnaryMultiCallable[
+        nni_proto.v1.trial_table_pb2.ListColumnsRequest,
+        nni_proto.v1.trial_table_pb2.ListColumnsResponse,
+    ]
+    """ListColumns returns what trials can be listed, filtered and sorted by."""
+
+    ReadColumns: grpc.UnaryUnaryMultiCallable[
+        nni_proto.v1.trial_table_pb2.ReadColumnsRequest,
+        nni_proto.v1.trial_table_pb2.ReadColumnsResponse,
+    ]
+    """ReadColumns returns columns of many trials at once, for charts."""
+
+    ListCurves: grpc.UnaryUnaryMultiCallable[
+        nni_proto.v1.trial_table_pb2.ListCurvesRequest,
+        nni_proto.v1.trial_table_pb2.ListCurvesResponse,
+    ]
+    """ListCurves returns the intermediate results of many trials, thinned out for charts."""
+
+    GetParameterImportance: grpc.UnaryUnaryMultiCallable[
+        nni_proto.v1.trial_table_pb2.GetParameterImportanceRequest,
+        nni_proto.v1.trial_table_pb2.GetParameterImportanceResponse,
+    ]
+    """GetParameterImportance returns how much each parameter matters for a result."""
+
     ExportTrials: grpc.UnaryUnaryMultiCallable[
         nni_proto.v1.experiment_service_pb2.ExportTrialsRequest,
         nni_proto.v1.experiment_service_pb2.ExportTrialsResponse,
@@ -122,11 +150,55 @@ class ExperimentServiceStub:
     ]
     """ImportTrials tells the tuner of results that came from somewhere else. They become no trials."""
 
+    ListFiles: grpc.UnaryUnaryMultiCallable[
+        nni_proto.v1.experiment_file_pb2.ListFilesRequest,
+        nni_proto.v1.experiment_file_pb2.ListFilesResponse,
+    ]
+    """ListFiles returns the files of a trial, or the logs of an experiment."""
+
+    ReadFile: grpc.UnaryStreamMultiCallable[
+        nni_proto.v1.experiment_file_pb2.ReadFileRequest,
+        nni_proto.v1.experiment_file_pb2.ReadFileResponse,
+    ]
+    """ReadFile streams a file of a trial, or a log of an experiment."""
+
+    ListExperiments: grpc.UnaryUnaryMultiCallable[
+        nni_proto.v1.experiment_summary_pb2.ListExperimentsRequest,
+        nni_proto.v1.experiment_summary_pb2.ListExperimentsResponse,
+    ]
+    """ListExperiments returns the experiments in the folder of this manager's experiment, running and ended."""
+
+    DeleteExperiment: grpc.UnaryUnaryMultiCallable[
+        nni_proto.v1.experiment_summary_pb2.DeleteExperimentRequest,
+        nni_proto.v1.experiment_summary_pb2.DeleteExperimentResponse,
+    ]
+    """DeleteExperiment removes an experiment that no manager runs, with all its files."""
+
+    CreateTensorBoard: grpc.UnaryUnaryMultiCallable[
+        nni_proto.v1.tensor_board_pb2.CreateTensorBoardRequest,
+        nni_proto.v1.tensor_board_pb2.CreateTensorBoardResponse,
+    ]
+    """CreateTensorBoard starts a TensorBoard for the logs of trials."""
+
+    ListTensorBoards: grpc.UnaryUnaryMultiCallable[
+        nni_proto.v1.tensor_board_pb2.ListTensorBoardsRequest,
+        nni_proto.v1.tensor_board_pb2.ListTensorBoardsResponse,
+    ]
+    """ListTensorBoards returns the TensorBoards of an experiment."""
+
+    DeleteTensorBoard: grpc.UnaryUnaryMultiCallable[
+        nni_proto.v1.tensor_board_pb2.DeleteTensorBoardRequest,
+        nni_proto.v1.tensor_board_pb2.DeleteTensorBoardResponse,
+    ]
+    """DeleteTensorBoard ends a TensorBoard. Deleting one that has ended forgets it."""
+
     CreateSignInCode: grpc.UnaryUnaryMultiCallable[
         nni_proto.v1.experiment_service_pb2.CreateSignInCodeRequest,
         nni_proto.v1.experiment_service_pb2.CreateSignInCodeResponse,
     ]
-    """CreateSignInCode returns a one-time code that signs a browser in."""
+    """CreateSignInCode returns a one-time code that signs a browser in. For another experiment that a manager
+    runs on this machine, the code is that manager's.
+    """
 
 class ExperimentServiceAsyncStub:
     """ExperimentService creates, watches, changes and reads experiments."""
@@ -200,7 +272,7 @@ class ExperimentServiceAsyncStub:
         nni_proto.v1.experiment_service_pb2.ListTrialsRequest,
         nni_proto.v1.experiment_service_pb2.ListTrialsResponse,
     ]
-    """ListTrials returns an experiment's trials in the order of their numbers."""
+    """ListTrials returns an experiment's trials in the order of their numbers, or in the order asked for."""
 
     CreateTrial: grpc.aio.UnaryUnaryMultiCallable[
         nni_proto.v1.experiment_service_pb2.CreateTrialRequest,
@@ -220,6 +292,30 @@ class ExperimentServiceAsyncStub:
     ]
     """ListMetrics returns the results of one trial or of a whole experiment, in the order stored."""
 
+    ListColumns: grpc.aio.UnaryUnaryMultiCallable[
+        nni_proto.v1.trial_table_pb2.ListColumnsRequest,
+        nni_proto.v1.trial_table_pb2.ListColumnsResponse,
+    ]
+    """ListColumns returns what trials can be listed, filtered and sorted by."""
+
+    ReadColumns: grpc.aio.UnaryUnaryMultiCallable[
+        nni_proto.v1.trial_table_pb2.ReadColumnsRequest,
+        nni_proto.v1.trial_table_pb2.ReadColumnsResponse,
+    ]
+    """ReadColumns returns columns of many trials at once, for charts."""
+
+    ListCurves: grpc.aio.UnaryUnaryMultiCallable[
+        nni_proto.v1.trial_table_pb2.ListCurvesRequest,
+        nni_proto.v1.trial_table_pb2.ListCurvesResponse,
+    ]
+    """ListCurves returns the intermediate results of many trials, thinned out for charts."""
+
+    GetParameterImportance: grpc.aio.UnaryUnaryMultiCallable[
+        nni_proto.v1.trial_table_pb2.GetParameterImportanceRequest,
+        nni_proto.v1.trial_table_pb2.GetParameterImportanceResponse,
+    ]
+    """GetParameterImportance returns how much each parameter matters for a result."""
+
     ExportTrials: grpc.aio.UnaryUnaryMultiCallable[
         nni_proto.v1.experiment_service_pb2.ExportTrialsRequest,
         nni_proto.v1.experiment_service_pb2.ExportTrialsResponse,
@@ -232,11 +328,55 @@ class ExperimentServiceAsyncStub:
     ]
     """ImportTrials tells the tuner of results that came from somewhere else. They become no trials."""
 
+    ListFiles: grpc.aio.UnaryUnaryMultiCallable[
+        nni_proto.v1.experiment_file_pb2.ListFilesRequest,
+        nni_proto.v1.experiment_file_pb2.ListFilesResponse,
+    ]
+    """ListFiles returns the files of a trial, or the logs of an experiment."""
+
+    ReadFile: grpc.aio.UnaryStreamMultiCallable[
+        nni_proto.v1.experiment_file_pb2.ReadFileRequest,
+        nni_proto.v1.experiment_file_pb2.ReadFileResponse,
+    ]
+    """ReadFile streams a file of a trial, or a log of an experiment."""
+
+    ListExperiments: grpc.aio.UnaryUnaryMultiCallable[
+        nni_proto.v1.experiment_summary_pb2.ListExperimentsRequest,
+        nni_proto.v1.experiment_summary_pb2.ListExperimentsResponse,
+    ]
+    """ListExperiments returns the experiments in the folder of this manager's experiment, running and ended."""
+
+    DeleteExperiment: grpc.aio.UnaryUnaryMultiCallable[
+        nni_proto.v1.experiment_summary_pb2.DeleteExperimentRequest,
+        nni_proto.v1.experiment_summary_pb2.DeleteExperimentResponse,
+    ]
+    """DeleteExperiment removes an experiment that no manager runs, with all its files."""
+
+    CreateTensorBoard: grpc.aio.UnaryUnaryMultiCallable[
+        nni_proto.v1.tensor_board_pb2.CreateTensorBoardRequest,
+        nni_proto.v1.tensor_board_pb2.CreateTensorBoardResponse,
+    ]
+    """CreateTensorBoard starts a TensorBoard for the logs of trials."""
+
+    ListTensorBoards: grpc.aio.UnaryUnaryMultiCallable[
+        nni_proto.v1.tensor_board_pb2.ListTensorBoardsRequest,
+        nni_proto.v1.tensor_board_pb2.ListTensorBoardsResponse,
+    ]
+    """ListTensorBoards returns the TensorBoards of an experiment."""
+
+    DeleteTensorBoard: grpc.aio.UnaryUnaryMultiCallable[
+        nni_proto.v1.tensor_board_pb2.DeleteTensorBoardRequest,
+        nni_proto.v1.tensor_board_pb2.DeleteTensorBoardResponse,
+    ]
+    """DeleteTensorBoard ends a TensorBoard. Deleting one that has ended forgets it."""
+
     CreateSignInCode: grpc.aio.UnaryUnaryMultiCallable[
         nni_proto.v1.experiment_service_pb2.CreateSignInCodeRequest,
         nni_proto.v1.experiment_service_pb2.CreateSignInCodeResponse,
     ]
-    """CreateSignInCode returns a one-time code that signs a browser in."""
+    """CreateSignInCode returns a one-time code that signs a browser in. For another experiment that a manager
+    runs on this machine, the code is that manager's.
+    """
 
 class ExperimentServiceServicer(metaclass=abc.ABCMeta):
     """ExperimentService creates, watches, changes and reads experiments."""
@@ -332,7 +472,7 @@ class ExperimentServiceServicer(metaclass=abc.ABCMeta):
         request: nni_proto.v1.experiment_service_pb2.ListTrialsRequest,
         context: _ServicerContext,
     ) -> typing.Union[nni_proto.v1.experiment_service_pb2.ListTrialsResponse, collections.abc.Awaitable[nni_proto.v1.experiment_service_pb2.ListTrialsResponse]]:
-        """ListTrials returns an experiment's trials in the order of their numbers."""
+        """ListTrials returns an experiment's trials in the order of their numbers, or in the order asked for."""
 
     @abc.abstractmethod
     def CreateTrial(
@@ -359,6 +499,38 @@ class ExperimentServiceServicer(metaclass=abc.ABCMeta):
         """ListMetrics returns the results of one trial or of a whole experiment, in the order stored."""
 
     @abc.abstractmethod
+    def ListColumns(
+        self,
+        request: nni_proto.v1.trial_table_pb2.ListColumnsRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[nni_proto.v1.trial_table_pb2.ListColumnsResponse, collections.abc.Awaitable[nni_proto.v1.trial_table_pb2.ListColumnsResponse]]:
+        """ListColumns returns what trials can be listed, filtered and sorted by."""
+
+    @abc.abstractmethod
+    def ReadColumns(
+        self,
+        request: nni_proto.v1.trial_table_pb2.ReadColumnsRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[nni_proto.v1.trial_table_pb2.ReadColumnsResponse, collections.abc.Awaitable[nni_proto.v1.trial_table_pb2.ReadColumnsResponse]]:
+        """ReadColumns returns columns of many trials at once, for charts."""
+
+    @abc.abstractmethod
+    def ListCurves(
+        self,
+        request: nni_proto.v1.trial_table_pb2.ListCurvesRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[nni_proto.v1.trial_table_pb2.ListCurvesResponse, collections.abc.Awaitable[nni_proto.v1.trial_table_pb2.ListCurvesResponse]]:
+        """ListCurves returns the intermediate results of many trials, thinned out for charts."""
+
+    @abc.abstractmethod
+    def GetParameterImportance(
+        self,
+        request: nni_proto.v1.trial_table_pb2.GetParameterImportanceRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[nni_proto.v1.trial_table_pb2.GetParameterImportanceResponse, collections.abc.Awaitable[nni_proto.v1.trial_table_pb2.GetParameterImportanceResponse]]:
+        """GetParameterImportance returns how much each parameter matters for a result."""
+
+    @abc.abstractmethod
     def ExportTrials(
         self,
         request: nni_proto.v1.experiment_service_pb2.ExportTrialsRequest,
@@ -375,11 +547,69 @@ class ExperimentServiceServicer(metaclass=abc.ABCMeta):
         """ImportTrials tells the tuner of results that came from somewhere else. They become no trials."""
 
     @abc.abstractmethod
+    def ListFiles(
+        self,
+        request: nni_proto.v1.experiment_file_pb2.ListFilesRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[nni_proto.v1.experiment_file_pb2.ListFilesResponse, collections.abc.Awaitable[nni_proto.v1.experiment_file_pb2.ListFilesResponse]]:
+        """ListFiles returns the files of a trial, or the logs of an experiment."""
+
+    @abc.abstractmethod
+    def ReadFile(
+        self,
+        request: nni_proto.v1.experiment_file_pb2.ReadFileRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[collections.abc.Iterator[nni_proto.v1.experiment_file_pb2.ReadFileResponse], collections.abc.AsyncIterator[nni_proto.v1.experiment_file_pb2.ReadFileResponse]]:
+        """ReadFile streams a file of a trial, or a log of an experiment."""
+
+    @abc.abstractmethod
+    def ListExperiments(
+        self,
+        request: nni_proto.v1.experiment_summary_pb2.ListExperimentsRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[nni_proto.v1.experiment_summary_pb2.ListExperimentsResponse, collections.abc.Awaitable[nni_proto.v1.experiment_summary_pb2.ListExperimentsResponse]]:
+        """ListExperiments returns the experiments in the folder of this manager's experiment, running and ended."""
+
+    @abc.abstractmethod
+    def DeleteExperiment(
+        self,
+        request: nni_proto.v1.experiment_summary_pb2.DeleteExperimentRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[nni_proto.v1.experiment_summary_pb2.DeleteExperimentResponse, collections.abc.Awaitable[nni_proto.v1.experiment_summary_pb2.DeleteExperimentResponse]]:
+        """DeleteExperiment removes an experiment that no manager runs, with all its files."""
+
+    @abc.abstractmethod
+    def CreateTensorBoard(
+        self,
+        request: nni_proto.v1.tensor_board_pb2.CreateTensorBoardRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[nni_proto.v1.tensor_board_pb2.CreateTensorBoardResponse, collections.abc.Awaitable[nni_proto.v1.tensor_board_pb2.CreateTensorBoardResponse]]:
+        """CreateTensorBoard starts a TensorBoard for the logs of trials."""
+
+    @abc.abstractmethod
+    def ListTensorBoards(
+        self,
+        request: nni_proto.v1.tensor_board_pb2.ListTensorBoardsRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[nni_proto.v1.tensor_board_pb2.ListTensorBoardsResponse, collections.abc.Awaitable[nni_proto.v1.tensor_board_pb2.ListTensorBoardsResponse]]:
+        """ListTensorBoards returns the TensorBoards of an experiment."""
+
+    @abc.abstractmethod
+    def DeleteTensorBoard(
+        self,
+        request: nni_proto.v1.tensor_board_pb2.DeleteTensorBoardRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[nni_proto.v1.tensor_board_pb2.DeleteTensorBoardResponse, collections.abc.Awaitable[nni_proto.v1.tensor_board_pb2.DeleteTensorBoardResponse]]:
+        """DeleteTensorBoard ends a TensorBoard. Deleting one that has ended forgets it."""
+
+    @abc.abstractmethod
     def CreateSignInCode(
         self,
         request: nni_proto.v1.experiment_service_pb2.CreateSignInCodeRequest,
         context: _ServicerContext,
     ) -> typing.Union[nni_proto.v1.experiment_service_pb2.CreateSignInCodeResponse, collections.abc.Awaitable[nni_proto.v1.experiment_service_pb2.CreateSignInCodeResponse]]:
-        """CreateSignInCode returns a one-time code that signs a browser in."""
+        """CreateSignInCode returns a one-time code that signs a browser in. For another experiment that a manager
+        runs on this machine, the code is that manager's.
+        """
 
 def add_ExperimentServiceServicer_to_server(servicer: ExperimentServiceServicer, server: typing.Union[grpc.Server, grpc.aio.Server]) -> None: ...

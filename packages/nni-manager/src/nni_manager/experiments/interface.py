@@ -9,6 +9,7 @@ from nni_config import ExperimentConfig
 
 from nni_manager.engine.events import Report
 from nni_manager.engine.statuses import MetricKind, TrialStatus
+from nni_manager.experiments.reading import ExperimentReader
 from nni_manager.experiments.views import Change, ExperimentUpdate, ExperimentView, TrialView
 from nni_manager.storage.interface import StoredMetric
 
@@ -36,6 +37,9 @@ class ExperimentCalls(Protocol):
 
     async def get(self, experiment_id: str) -> ExperimentView:
         """Returns an experiment."""
+
+    async def reader(self, experiment_id: str) -> ExperimentReader:
+        """Returns what reads an experiment's record."""
 
     async def start(self, experiment_id: str) -> ExperimentView:
         """Starts an experiment that was created; starting a running one changes nothing.

@@ -21,7 +21,11 @@ _TRIALS_PER_EXPORT_READ = 1000
 
 
 class ExperimentReader:
-    """Reads one experiment."""
+    """Reads one experiment.
+
+    Attributes:
+        directory: The experiment's folder.
+    """
 
     def __init__(
         self,
@@ -38,8 +42,8 @@ class ExperimentReader:
             committed: Returns the experiment as last stored, and the revision up to which it is that.
             output_directory: Returns the folder of a trial's output.
         """
+        self.directory = directory
         self._storage = storage
-        self._directory = directory
         self._committed = committed
         self._output_directory = output_directory
         self._threads = ThreadPoolExecutor(max_workers=2, thread_name_prefix="read")
@@ -99,6 +103,10 @@ class ExperimentReader:
         """Returns what changed after a revision, or the first part of it when it is much."""
         return await self._in_thread(lambda: self._changes(after_revision, include_metrics))
 
+    async def ask(self, question: Callable[[Storage], _Result]) -> _Result:
+        """Returns the answer to a question about the record, which is asked in a thread."""
+        return await self._in_thread(lambda: question(self._storage))
+
     def close(self) -> None:
         """Waits for reads under way; later ones are refused."""
         self._closed = True
@@ -139,7 +147,7 @@ class ExperimentReader:
             running_seconds=record.running_seconds + (max(0.0, time.time() - since) if since else 0.0),
             trial_counts=self._storage.trial_counts(),
             best_trial=None if best is None else self._view(best),
-            directory=self._directory,
+            directory=self.directory,
             revision=revision,
         )
 

@@ -26,6 +26,7 @@ from nni_manager.experiments.creating import checked_config
 from nni_manager.experiments.customized import checked_import, checked_parameters
 from nni_manager.experiments.open_experiment import OpenExperiment
 from nni_manager.experiments.parts import Parts
+from nni_manager.experiments.reading import ExperimentReader
 from nni_manager.experiments.recording import record_experiment
 from nni_manager.experiments.updating import updated_config
 from nni_manager.experiments.views import UNCHANGED, Change, ExperimentUpdate, ExperimentView, TrialView
@@ -97,6 +98,10 @@ class ExperimentService:
                     f"experiment {experiment_id!r} is {status.value}; only a new one can be started"
                 )
             return await experiment.reader.experiment()
+
+    async def reader(self, experiment_id: str) -> ExperimentReader:
+        """Returns what reads the record."""
+        return self._find(experiment_id).reader
 
     async def get(self, experiment_id: str) -> ExperimentView:
         """Returns an experiment."""

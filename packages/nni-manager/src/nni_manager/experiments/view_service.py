@@ -83,6 +83,10 @@ class ViewService:
         """Refuses."""
         self._refuse()
 
+    async def reader(self, experiment_id: str) -> ExperimentReader:
+        """Returns what reads the record."""
+        return self._find(experiment_id)
+
     async def get(self, experiment_id: str) -> ExperimentView:
         """Returns the experiment."""
         return await self._find(experiment_id).experiment()

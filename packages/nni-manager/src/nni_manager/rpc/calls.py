@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any
@@ -115,19 +115,21 @@ def guarded_calls(
         experiment_id: The experiment that this manager was started for.
     """
     servicers = (ExperimentServicer(calls, codes, experiment_id), TrialRuntimeServicer(calls))
-    methods = [
-        _method(descriptor, servicer)
-        for service, servicer in zip(SERVICES, servicers, strict=True)
-        for descriptor in service.methods
-    ]
+    methods = [_method(descriptor, servicers) for service in SERVICES for descriptor in service.methods]
     return GuardedCalls(methods, authenticator)
 
 
-def _method(descriptor: MethodDescriptor, servicer: object) -> Method:
+def _method(descriptor: MethodDescriptor, servicers: Sequence[object]) -> Method:
+    name = re.sub(r"(?<!^)(?=[A-Z])", "_", descriptor.name).lower()
+    servicer = next((each for each in servicers if hasattr(each, name)), None)
     return Method(
         path=f"/{descriptor.containing_service.full_name}/{descriptor.name}",
         request_class=GetMessageClass(descriptor.input_type),
         response_class=GetMessageClass(descriptor.output_type),
         streams=descriptor.server_streaming,
-        answer=getattr(servicer, re.sub(r"(?<!^)(?=[A-Z])", "_", descriptor.name).lower()),
+        answer=getattr(servicer, name, _not_there_yet),
     )
+
+
+async def _not_there_yet(request: Message) -> Message:
+    raise UnknownMethodError("this call is not there yet")

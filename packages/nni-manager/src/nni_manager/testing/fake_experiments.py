@@ -18,6 +18,7 @@ from nni_manager.experiments.errors import (
     ExperimentNotFoundError,
     TrialNotFoundError,
 )
+from nni_manager.experiments.reading import ExperimentReader
 from nni_manager.experiments.views import UNCHANGED, Change, ExperimentUpdate, ExperimentView, TrialView
 from nni_manager.storage.interface import StoredMetric, StoredTrial
 
@@ -45,6 +46,10 @@ class FakeExperiments:
         self._reporters: dict[tuple[str, int, str], int] = {}
         self._revision = 0
         self._changed = asyncio.Event()
+
+    async def reader(self, experiment_id: str) -> ExperimentReader:
+        """Refuses: nothing is recorded."""
+        raise ExperimentNotFoundError(f"experiment {experiment_id!r} has no record")
 
     async def create(self, config: ExperimentConfig, experiment_id: str, request_id: str) -> ExperimentView:
         """Records an experiment."""

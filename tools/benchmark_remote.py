@@ -26,7 +26,9 @@ def main() -> int:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--quick", action="store_true", help="small numbers, to see that it works")
-    parser.add_argument("--only", choices=("speed", "load", "shipping", "recovery"), action="append")
+    parser.add_argument(
+        "--only", choices=("speed", "looping", "load", "shipping", "recovery"), action="append"
+    )
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="nni-benchmark-") as name:
         folder = Path(name)
@@ -46,10 +48,11 @@ def _measure(
     folder: Path, quick: bool, only: list[str] | None
 ) -> Iterator[tuple[str, list[tuple[str, str]]]]:
     # Here, so that what they import reads the home folder that was set above.
-    from workspace.remote_benchmark import load, recovery, shipping, speed
+    from workspace.remote_benchmark import load, looping, recovery, shipping, speed
 
     measures: dict[str, Callable[[Laboratory, Path], list[tuple[str, str]]]] = {
         "speed": lambda lab, where: speed(lab, where, 20 if quick else 200, 4),
+        "looping": lambda lab, where: looping(lab, where, 100 if quick else 3000, 4),
         "load": lambda lab, where: load(lab, where, 24 if quick else 640, 12 if quick else 64),
         "shipping": lambda lab, where: shipping(lab, where, *((5, 250) if quick else (100, 5000))),
         "recovery": lambda lab, where: recovery(lab, where, 5 if quick else 60),

@@ -2,6 +2,6 @@
 
 from workspace.remote_benchmark.recovery import recovery
 from workspace.remote_benchmark.shipping import shipping
-from workspace.remote_benchmark.speed import load, speed
+from workspace.remote_benchmark.speed import load, looping, speed
 
-__all__ = ["load", "recovery", "shipping", "speed"]
+__all__ = ["load", "looping", "recovery", "shipping", "speed"]

@@ -26,6 +26,13 @@ from workspace.launch import ToolError
 NOOP = "import nni\nnni.report_final_result(nni.get_next_parameter()['x'])\n"
 """A trial that does nothing."""
 
+LOOP = """\
+import nni
+while (parameters := nni.get_next_parameter()) is not None:
+    nni.report_final_result(parameters["x"])
+"""
+"""A script that takes one such trial after another, in reuse mode."""
+
 _LONGEST = 900.0
 
 
@@ -46,15 +53,15 @@ class Ran:
     manager_cpu: float
 
 
-def on(hosts: Sequence[Host]) -> RemoteConfig:
+def on(hosts: Sequence[Host], *, reuse: bool = False) -> RemoteConfig:
     """Returns the training service of some hosts."""
     machines = [RemoteMachineConfig(**host.machine()) for host in hosts]
-    return RemoteConfig(machine_list=machines)
+    return RemoteConfig(machine_list=machines, reuse_mode=reuse)
 
 
-def here() -> LocalConfig:
+def here(*, reuse: bool = False) -> LocalConfig:
     """Returns the training service of this machine."""
-    return LocalConfig()
+    return LocalConfig(reuse_mode=reuse)
 
 
 def configuration(

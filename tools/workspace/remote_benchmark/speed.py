@@ -11,7 +11,7 @@ from pathlib import Path
 
 from workspace.lab import Laboratory
 from workspace.launch import ToolError
-from workspace.remote_benchmark.experiments import NOOP, Ran, configuration, here, on, run
+from workspace.remote_benchmark.experiments import LOOP, NOOP, Ran, configuration, here, on, run
 
 Rows = list[tuple[str, str]]
 
@@ -52,6 +52,29 @@ def speed(lab: Laboratory, folder: Path, trials: int, concurrency: int) -> Rows:
         ("start() to the first trial on this machine", f"{local.to_first:.2f} s"),
         ("SSH connections to the host for all of that", str(logins)),
     ]
+
+
+def looping(lab: Laboratory, folder: Path, trials: int, concurrency: int) -> Rows:
+    """Has scripts that loop take trials that do nothing, on one host and here.
+
+    Args:
+        lab: The hosts.
+        folder: An empty folder.
+        trials: How many.
+        concurrency: How many scripts.
+    """
+    places = {
+        "trials of looping scripts on this machine": here(reuse=True),
+        "trials of looping scripts on one host": on([lab.hosts["gpu-a"]], reuse=True),
+    }
+    rows = []
+    for number, (title, service) in enumerate(places.items()):
+        ran = run(configuration(service, folder / str(number), LOOP, trials, concurrency))
+        rows.append((title, _rate(trials, ran.seconds)))
+        rows.append(
+            ("    processor time of the manager for each", f"{1000 * ran.manager_cpu / trials:.1f} ms")
+        )
+    return rows
 
 
 def load(lab: Laboratory, folder: Path, trials: int, slots: int) -> Rows:

@@ -51,6 +51,8 @@ class FileServer:
         self._files = TrialFiles(experiment_directory)
         self._answers = {
             "hello": lambda request: ({"pid": os.getpid()}, b""),
+            "many": self._many,
+            "finished": lambda request: ({"finished": self._files.finished()}, b""),
             "logs": self._logs,
             "outputs": self._outputs,
             "read": self._read,
@@ -64,16 +66,29 @@ class FileServer:
     def serve(self, source: BinaryIO, target: BinaryIO) -> None:
         """Answers until the source ends."""
         for line in source:
-            try:
-                request = json.loads(line)
-                answer, data = self._answers[request["do"]](request)
-            except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-                answer, data = {"error": str(error) if isinstance(error, OSError) else repr(error)}, b""
+            answer, data = self._answer(line)
             try:
                 target.write(json.dumps({**answer, "size": len(data)}).encode("ascii") + b"\n" + data)
                 target.flush()
             except BrokenPipeError:
                 return
+
+    def _answer(self, asked: Any) -> Answer:
+        try:
+            request = json.loads(asked) if isinstance(asked, bytes) else asked
+            return self._answers[request["do"]](request)
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            return {"error": str(error) if isinstance(error, OSError) else repr(error)}, b""
+
+    def _many(self, request: Dict[str, Any]) -> Answer:
+        """Answers several requests at a time; the bytes of their answers follow each other."""
+        told = []
+        data = bytearray()
+        for each in request["requests"]:
+            answer, piece = self._answer(each)
+            told.append({**answer, "size": len(piece)})
+            data += piece
+        return {"answers": told}, bytes(data)
 
     def _logs(self, request: Dict[str, Any]) -> Answer:
         """Gives what logs of trials have beyond a size; beyond none if the folder has another label."""

@@ -89,6 +89,16 @@ class TrialFiles:
                 found[trial_id] = _attempts(os.path.join(top, trial_id))
         return found
 
+    def finished(self) -> List[Tuple[str, int]]:
+        """Returns the attempts that ended before their process did: those of scripts that loop."""
+        top = os.path.join(self._directory, "trials")
+        return [
+            (trial_id, attempt)
+            for trial_id, attempts in self.trials().items()
+            for attempt in attempts
+            if os.path.exists(os.path.join(top, trial_id, _OWN, str(attempt), "done.json"))
+        ]
+
     def read(self, trial_id: str, path: str, offset: int, length: int) -> bytes:
         """Returns a piece of a regular file, shorter where the file ends.
 

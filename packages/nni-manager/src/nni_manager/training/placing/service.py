@@ -85,6 +85,9 @@ class PlacingService:
         self._placements = Placements(rules.items(), service_limits)
         self._record = PlacementRecord(experiment_directory)
         self._waiting = WaitingTrials(self._placements, emit)
+        uses_gpus = any(each.gpus_per_trial for each in rules.values())
+        # A trial that is given to the only host again is found there, so that its place need not be known.
+        durable = durable and (uses_gpus or len(rules) > 1)
         self._launches = Launches(self._record, durable, self._launch, self._put_back, self._settle)
         with_gpus = [host for host in self._hosts.values() if rules[host.name].gpus_per_trial]
         self._reports = ReportKeeper(with_gpus, self._placements, report_seconds, self._settle)

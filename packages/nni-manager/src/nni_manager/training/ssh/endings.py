@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from pathlib import Path
 from nni_manager.engine.events import TrialEnded
 from nni_manager.training.courier_connection import cancelled
 from nni_manager.training.interface import TrainingServiceError
+from nni_manager.training.ssh.behind import FilesBehind
 from nni_manager.training.ssh.cleaning import remove_trial
 from nni_manager.training.ssh.fetching import Fetcher
 from nni_manager.training.ssh.file_channel import FileChannelLostError
@@ -85,6 +87,22 @@ class Endings:
         self._latest: deque[str] = deque(maxlen=_STILL_FOLLOWED)
         self._slots = asyncio.Semaphore(_AT_ONCE)
         self._tasks: set[asyncio.Task[None]] = set()
+        self._behind = FilesBehind(
+            machine, self._fetcher, finished, keep, remove=not rules.keep_remote, done=self._follow_still
+        )
+
+    async def recover(self) -> None:
+        """Fetches what trials of looping scripts left whose ends an earlier manager told before that."""
+        try:
+            answer, _ = await self._machine.files.ask("finished")
+            attempts = [(str(trial_id), int(attempt)) for trial_id, attempt in answer["finished"]]
+        except (KeyError, TypeError, ValueError, TrainingServiceError) as error:
+            logger.warning("%s: what trials left there cannot be listed: %s", self._machine.name, error)
+            return
+        for trial_id, attempt in attempts:
+            if not self._finished.is_noted(trial_id, attempt):
+                end = TrialEnded(trial_id, attempt, at=time.time(), exit_code=0)
+                self._behind.add(end, lambda: None)
 
     def begin(self, end: TrialEnded, then: Callable[[], None], *, is_last: bool) -> None:
         """Fetches what an attempt has left.
@@ -94,6 +112,9 @@ class Endings:
             then: Is called when all is here that can be.
             is_last: Whether it is the trial's last attempt, so that its folder there is not needed any more.
         """
+        if self._in_use and end.exit_code == 0:
+            self._behind.add(end, then)
+            return
         task = asyncio.create_task(self._finish(end, then, is_last), name=f"files of trial {end.trial_id}")
         self._tasks.add(task)
         task.add_done_callback(self._on_done)
@@ -121,7 +142,7 @@ class Endings:
 
     async def close(self) -> None:
         """Stops at once. Trials whose end was not told yet are adopted, and fetched, by the next manager."""
-        await asyncio.gather(*(cancelled(task) for task in tuple(self._tasks)))
+        await asyncio.gather(self._behind.close(), *(cancelled(task) for task in tuple(self._tasks)))
         if self._latest:  # a process may have said something after its last trial
             try:
                 await self._mirror.refresh(self._latest)
@@ -153,9 +174,7 @@ class Endings:
                 "trial %s: what it left stays on %s in %s", end.trial_id, self._machine.name, folder
             )
         if self._in_use:
-            if len(self._latest) == _STILL_FOLLOWED:
-                self._mirror.forget(self._latest[0])
-            self._latest.append(end.trial_id)
+            self._follow_still(end.trial_id)
         else:
             self._mirror.forget(end.trial_id)
         then()
@@ -167,6 +186,11 @@ class Endings:
                 end.attempt,
                 outputs_only=self._in_use,
             )
+
+    def _follow_still(self, trial_id: str) -> None:
+        if len(self._latest) == _STILL_FOLLOWED:
+            self._mirror.forget(self._latest[0])
+        self._latest.append(trial_id)
 
     async def _fetch(self, end: TrialEnded, folder: str) -> bool:
         tries = 0

@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,9 @@ RECORDS = ("parameters.json", "run.json", "exit.json", "done.json", "reports.jso
 INLINE_BYTES = 1 << 20
 """Files that have room in so much come with the list of them."""
 
+INLINE_BYTES_OF_MANY = 16 << 20
+"""The same, for all trials that are fetched at a time."""
+
 _CHUNK = 1 << 20
 _CHUNKS_ON_THE_WAY = 4
 _MOST_NAMED = 100
@@ -40,6 +43,29 @@ class _File:
     @property
     def is_record(self) -> bool:
         return self.path.startswith(".nni/")
+
+
+@dataclass
+class _Left:
+    """What an attempt has left.
+
+    Attributes:
+        remote_folder: The trial's folder there.
+        folder: The trial's folder here.
+        large: Files that did not come with the list of them.
+        links: Paths and targets.
+        behind: What has content and is not here, and why.
+        others: What has no content that could be here.
+    """
+
+    trial_id: str
+    attempt: int
+    remote_folder: str
+    folder: MirrorFolder = field(init=False)
+    large: list[_File] = field(default_factory=list)
+    links: list[tuple[str, str]] = field(default_factory=list)
+    behind: list[str] = field(default_factory=list)
+    others: list[str] = field(default_factory=list)
 
 
 class Fetcher:
@@ -88,51 +114,104 @@ class Fetcher:
             OSError: What tells the trial's story cannot be written here.
         """
         listed, _ = await asyncio.gather(
-            self._files.ask(
-                "outputs", trial=trial_id, attempt=attempt, patterns=self._patterns, inline=INLINE_BYTES
-            ),
+            self._files.ask(**self._request(trial_id, attempt, INLINE_BYTES)),
             self._mirror.refresh([trial_id]),
         )
-        folder = MirrorFolder(self._trials_directory / trial_id)
-        left = [f"{name}: longer than {self._max_bytes} bytes" for name in self._mirror.over_limit(trial_id)]
-        left += [f"{path}: {why}" for path, why in _pairs(listed[0], "unreadable")]
-        left += await self._fetch_files(trial_id, attempt, folder, listed)
-        complete = not left
-        left += [f"{path}: neither a file nor a folder" for path in _texts(listed[0], "others")]
-        for path, target in _pairs(listed[0], "links"):
-            try:
-                folder.link(path, target)
-            except (OSError, ValueError):
-                left.append(f"{path}: a link that leads out of its folder, to {target}")
-        self._tell(folder, attempt, remote_folder, left)
-        return complete
+        left = _Left(trial_id, attempt, remote_folder)
+        await asyncio.to_thread(self._take, left, listed)
+        return await self._complete(left)
 
-    async def _fetch_files(
-        self, trial_id: str, attempt: int, folder: MirrorFolder, listed: Answer
-    ) -> list[str]:
-        left = []
-        total = 0
+    async def fetch_many(
+        self, attempts: Sequence[tuple[str, int]], remote_folders: str
+    ) -> list[bool | Exception]:
+        """Fetches what many attempts have left, which costs little more than to fetch that of one.
+
+        Args:
+            attempts: The trials, and which run of each.
+            remote_folders: The folder there with one folder for each trial, for what is told.
+
+        Returns:
+            For each what `fetch` returns, or the FileRequestError or OSError that it raises.
+
+        Raises:
+            FileChannelLostError, HostUnreachableError: The connection was lost; fetch again.
+            FileRequestError: What the machine says makes no sense.
+            OSError: Logs cannot be written here.
+        """
+        inline = max(1, INLINE_BYTES_OF_MANY // max(1, len(attempts)))
+        listed, _ = await asyncio.gather(
+            self._files.ask_many([self._request(*attempt, inline) for attempt in attempts]),
+            self._mirror.refresh([trial_id for trial_id, _ in attempts]),
+        )
+        found = [_Left(*attempt, f"{remote_folders}/{attempt[0]}") for attempt in attempts]
+        problems = await asyncio.to_thread(lambda: [*map(self._tried, found, listed)])
+        results: list[bool | Exception] = []
+        for left, problem in zip(found, problems, strict=True):
+            try:
+                results.append(await self._complete(left) if problem is None else problem)
+            except (OSError, FileRequestError) as error:
+                results.append(error)
+        return results
+
+    def _request(self, trial_id: str, attempt: int, inline: int) -> dict[str, Any]:
+        return {
+            "do": "outputs",
+            "trial": trial_id,
+            "attempt": attempt,
+            "patterns": self._patterns,
+            "inline": inline,
+        }
+
+    def _tried(self, left: _Left, listed: Answer | FileRequestError) -> Exception | None:
+        """Takes what came of an attempt; returns what is wrong with it."""
+        if isinstance(listed, FileRequestError):
+            return listed
+        try:
+            self._take(left, listed)
+        except (OSError, FileRequestError) as error:
+            return error
+        return None
+
+    def _take(self, left: _Left, listed: Answer) -> None:
+        """Writes what came with the list of what an attempt has left; blocks."""
+        folder = left.folder = MirrorFolder(self._trials_directory / left.trial_id)
+        over = self._mirror.over_limit(left.trial_id)
+        left.behind += [f"{name}: longer than {self._max_bytes} bytes" for name in over]
+        left.behind += [f"{path}: {why}" for path, why in _pairs(listed[0], "unreadable")]
         small: list[_File] = []
-        large: list[_File] = []
-        for file in self._listed(attempt, listed):
+        total = 0
+        for file in self._listed(left.attempt, listed):
             if not file.is_record:
                 if total + file.size > self._max_bytes:
-                    left.append(
+                    left.behind.append(
                         f"{file.path}: with its {file.size} bytes the output files have more than "
                         f"{self._max_bytes}, which max_output_size allows"
                     )
                     continue
                 total += file.size
-            (large if file.content is None else small).append(file)
-        left += await asyncio.to_thread(_write_small, folder, small)
-        for file in large:
+            (left.large if file.content is None else small).append(file)
+        left.behind += _write_small(folder, small)
+        left.others = [f"{path}: neither a file nor a folder" for path in _texts(listed[0], "others")]
+        left.links = _pairs(listed[0], "links")
+
+    async def _complete(self, left: _Left) -> bool:
+        """Fetches what did not come with the list; returns whether all is here."""
+        folder = left.folder
+        for file in left.large:
             try:
-                await self._fetch_large(trial_id, folder, file)
+                await self._fetch_large(left.trial_id, folder, file)
             except (OSError, ValueError, FileRequestError) as error:
                 if file.is_record:
                     raise
-                left.append(f"{file.path}: {error}")
-        return left
+                left.behind.append(f"{file.path}: {error}")
+        not_here = left.behind + left.others
+        for path, target in left.links:
+            try:
+                folder.link(path, target)
+            except (OSError, ValueError):
+                not_here.append(f"{path}: a link that leads out of its folder, to {target}")
+        self._tell(folder, left.attempt, left.remote_folder, not_here)
+        return not left.behind
 
     def _listed(self, attempt: int, listed: Answer) -> list[_File]:
         answer, data = listed

@@ -161,6 +161,8 @@ class SshHost:
         if self._endings is not None:
             follow = self._endings.follow(self._running_trials)
             self._tasks.append(asyncio.create_task(follow, name=f"logs on {self.name}"))
+            if self._reuse_mode:
+                await self._endings.recover()
 
     async def report(self) -> HostReport:
         """Lists the machine's GPUs.

@@ -73,7 +73,7 @@ class LogMirror:
         """
         wanted = list(dict.fromkeys(trial_ids))
         while wanted:
-            request = [self._request(trial_id) for trial_id in wanted]
+            request = await asyncio.to_thread(lambda names: [*map(self._request, names)], wanted)
             answer, data = await self._files.ask("logs", trials=request)
             if not answer.get("logs"):
                 return

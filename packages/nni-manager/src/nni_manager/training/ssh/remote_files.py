@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 from nni_manager.training.ssh.courier_channel import RemoteProcess
-from nni_manager.training.ssh.file_channel import Answer, FileChannel, FileChannelLostError
+from nni_manager.training.ssh.file_channel import Answer, FileChannel, FileChannelLostError, FileRequestError
 
 _READY_SECONDS = 60.0
 
@@ -40,6 +40,31 @@ class RemoteFiles:
                 if channel is None or not channel.is_open:
                     channel = await self._opened(channel)
         return await channel.ask(do, **details)
+
+    async def ask_many(self, requests: Sequence[Mapping[str, Any]]) -> list[Answer | FileRequestError]:
+        """Sends several requests as one, each with its "do", and returns the answers in the same order.
+
+        Raises:
+            FileChannelLostError: The connection was lost on the way; ask again.
+            FileRequestError: What the machine says makes no sense.
+            TrainingServiceError: The machine cannot be asked.
+        """
+        answer, data = await self.ask("many", requests=requests)
+        found: list[Answer | FileRequestError] = []
+        position = 0
+        try:
+            for each in answer["answers"]:
+                size = int(each["size"])
+                if not 0 <= size <= len(data) - position:
+                    raise ValueError(f"an answer of {size} bytes")
+                piece = data[position : position + size]
+                position += size
+                found.append(FileRequestError(str(each["error"])) if "error" in each else (each, piece))
+            if len(found) != len(requests):
+                raise ValueError(f"{len(found)} answers to {len(requests)} requests")
+        except (KeyError, TypeError, ValueError) as error:
+            raise FileRequestError("several answers make no sense") from error
+        return found
 
     async def close(self) -> None:
         """Ends what answers."""

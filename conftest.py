@@ -11,7 +11,7 @@ from unittest import mock
 import pytest
 from hypothesis import settings
 
-pytest_plugins = ["workspace.lab.fixtures"]
+pytest_plugins = ["workspace.azurite", "workspace.lab.fixtures"]
 
 _SECONDS_TO_END = 5.0
 

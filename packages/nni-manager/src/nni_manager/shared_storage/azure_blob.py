@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import re
 import shlex
 import time
 from collections.abc import Sequence
@@ -37,6 +38,8 @@ _EARLIER_SECONDS = 900.0
 """Since when it is valid: clocks differ."""
 
 _REMOTE = "NNIBLOB"
+_SCOPE = "https://storage.azure.com/.default"
+_ADVICE_OF_AZURE = re.compile(r"\. (?:Visit|Please|See|You must)\b")
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,6 +198,7 @@ class AzureBlobStorage:
             SharedStorageError: It cannot be used.
         """
         try:
+            await asyncio.to_thread(self._sign_in)
             await self._probe.try_here()
         except SharedStorageError as error:
             raise SharedStorageError(f"{self._container}: {error}") from None
@@ -235,6 +239,22 @@ class AzureBlobStorage:
         await self._probe.remove()
         await asyncio.to_thread(self._client.close)
 
+    def _sign_in(self) -> None:
+        """Asks for a first token: one that is missing would be asked for again and again by each request."""
+        from azure.core.exceptions import AzureError
+
+        if self._container.key or self._container.signature:
+            return
+        try:
+            self._client.credential.get_token(_SCOPE)
+        except AzureError as error:
+            tried = re.findall(r"^\t(\w+)Credential: (.+?)\.?$", str(error), re.MULTILINE)
+            reasons = "; ".join(f"{name}: {_ADVICE_OF_AZURE.split(said)[0]}" for name, said in tried)
+            raise SharedStorageError(
+                "nobody is signed in to Azure on this machine; sign in (az login), or set "
+                f"storage_account_key or storage_sas_token. What was tried: {reasons or error}"
+            ) from None
+
     def _signature(self) -> str:
         if self._container.signature:
             return self._container.signature
@@ -270,7 +290,7 @@ def _service(container: Container) -> Any:
     try:
         from azure.core.credentials import AzureNamedKeyCredential, AzureSasCredential
         from azure.identity import DefaultAzureCredential
-        from azure.storage.blob import BlobServiceClient
+        from azure.storage.blob import BlobServiceClient, ExponentialRetry
     except ImportError as error:
         raise SharedStorageError(
             f"shared_storage of the type AzureBlob needs the package {error.name}, which is not installed; "
@@ -292,5 +312,9 @@ def _service(container: Container) -> Any:
                 "Azure; allowed is https, or storage_account_key"
             )
     return BlobServiceClient(
-        container.account_url, credential=credential, retry_total=4, connection_timeout=10, read_timeout=60
+        container.account_url,
+        credential=credential,
+        retry_policy=ExponentialRetry(initial_backoff=1, increment_base=3, retry_total=4),
+        connection_timeout=10,
+        read_timeout=60,
     )

@@ -43,6 +43,7 @@ class Probe:
         self._describe = describe
         self.name = f"{FOLDER}/{secrets.token_hex(8)}"
         self.content = secrets.token_hex(32)
+        self._is_written = False
 
     async def try_here(self) -> None:
         """Writes the file and reads it again.
@@ -52,6 +53,7 @@ class Probe:
         """
         try:
             await asyncio.to_thread(self._files.write, self.name, self.content.encode())
+            self._is_written = True
             found = await asyncio.to_thread(self._files.read, self.name)
         except SharedStorageError as error:
             if getattr(error.__cause__, "errno", None) not in _REFUSALS:
@@ -122,7 +124,9 @@ class Probe:
                 await asyncio.to_thread(self._files.remove, name)
 
     async def remove(self) -> None:
-        """Removes the file."""
+        """Removes the file. A storage that took none is not asked: it may take long to answer."""
+        if not self._is_written:
+            return
         with contextlib.suppress(SharedStorageError):
             await asyncio.to_thread(self._files.remove, FOLDER)
 

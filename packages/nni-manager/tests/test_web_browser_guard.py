@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import http.client
+import re
 from collections.abc import Mapping
 
 import pytest
@@ -9,7 +10,7 @@ from nni_manager.rpc.access import Role
 from nni_manager.testing.running_port import EXPERIMENT_ID, RunningPort, running_port
 
 VERBS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
-PATHS = ["/", "/sign-in?code=x", "/static/page.js", "/nni_proto.v1.ExperimentService/GetExperiment", "/none"]
+PATHS = ["/", "/sign-in?code=x", "/icon.svg", "/nni_proto.v1.ExperimentService/GetExperiment", "/none"]
 CALL = "/nni_proto.v1.ExperimentService/GetExperiment"
 BODY = b'{"name": "experiments/tested"}'
 
@@ -104,7 +105,7 @@ async def test_the_own_origin_may_call() -> None:
 async def test_pages_of_other_sites_cannot_load_anything() -> None:
     async with running_port() as port:
         headers = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "no-cors"}
-        assert (await request(port, "GET", "/static/page.js", headers))[0] == 403
+        assert (await request(port, "GET", "/icon.svg", headers))[0] == 403
         headers["Sec-Fetch-Mode"] = "navigate"
         assert (await request(port, "GET", "/", headers))[0] == 401
 
@@ -146,7 +147,7 @@ async def test_signing_in() -> None:
         assert value == f"nni-{EXPERIMENT_ID}={port.tokens.view()}"
         assert {flag.lower() for flag in flags} == {"httponly", "path=/", "samesite=strict"}
         status, _, text = await request(port, "GET", "/", {"Cookie": value})
-        assert status == 200 and f'data-experiment="experiments/{EXPERIMENT_ID}"' in text
+        assert status == 200 and f'content="experiments/{EXPERIMENT_ID}"' in text
         assert (await request(port, "GET", f"/sign-in?code={code}"))[0] == 403
 
 
@@ -195,9 +196,11 @@ async def test_unknown_paths() -> None:
         for path in (
             "/nothing",
             "/a/b/c",
-            "/static/../page.html",
-            "/static/page.html",
-            "/static/%2e%2e%2fapp.py",
+            "/assets/../index.html",
+            "/assets/index.html",
+            "/index.html",
+            "/assets/%2e%2e%2ficon.svg",
+            "/assets/%2e%2e%2f%2e%2e%2fapp.py",
         ):
             assert (await request(port, "GET", path))[0] in (404, 405)
         assert (await request(port, "GET", CALL))[0] == 405
@@ -208,7 +211,7 @@ async def test_a_prefix_works_whether_the_proxy_takes_it_off_or_not() -> None:
         cookie = {"Cookie": f"nni-{EXPERIMENT_ID}={port.tokens.view()}"}
         for path in ("/a/b/", "/"):
             assert (await request(port, "GET", path, cookie))[0] == 200
-        for path in ("/a/b/static/page.js", "/static/page.js"):
+        for path in ("/a/b/icon.svg", "/icon.svg"):
             assert (await request(port, "GET", path))[0] == 200
         assert (await request(port, "POST", f"/a/b{CALL}", _own(port), BODY))[0] == 404
         status, headers, _ = await request(port, "GET", "/a/b", cookie)
@@ -219,9 +222,20 @@ async def test_the_page_needs_nothing_from_elsewhere() -> None:
     async with running_port() as port:
         cookie = {"Cookie": f"nni-{EXPERIMENT_ID}={port.tokens.view()}"}
         _, _, html = await request(port, "GET", "/", cookie)
-        status, headers, script = await request(port, "GET", "/static/page.js")
-        assert status == 200 and headers["content-type"].startswith("text/javascript")
-        assert (await request(port, "GET", "/static/page.css"))[0] == 200
-        for text in (html, script):
-            assert "http:" not in text and "https:" not in text and "innerHTML" not in text
+        loaded = re.findall(r'(?:src|href)="([^"]*)"', html)
+        assert loaded and all(address.startswith("./") for address in loaded)
         assert "<script>" not in html and "style=" not in html and "onload" not in html
+        for address in loaded:
+            status, headers, _ = await request(port, "GET", address[1:])
+            assert status == 200
+            hashed = address.startswith("./assets/")
+            assert headers["cache-control"] == (
+                "public, max-age=31536000, immutable" if hashed else "no-store"
+            )
+
+
+async def test_the_page_says_what_its_reader_may_do() -> None:
+    async with running_port() as port:
+        for token, role in ((port.tokens.view(), "view"), (port.tokens.manager(), "manager")):
+            _, _, html = await request(port, "GET", "/", {"Cookie": f"nni-{EXPERIMENT_ID}={token}"})
+            assert f'<meta name="role" content="{role}"' in html

@@ -73,7 +73,8 @@ def make_app(
     routes: list[BaseRoute] = [
         Route("/", page.index(experiment_name(settings.experiment_id), sign_in)),
         Route("/sign-in", sign_in.sign_in),
-        Route("/static/{name}", page.static),
+        Route("/assets/{name}", page.asset),
+        *(Route(f"/{name}", page.plain_file) for name in page.PLAIN_FILES),
         Route("/api/v1/nni/{call:path}", _gone, methods=_ALL_VERBS),
         Route("/{service}/{method}", RpcRoutes(calls, sign_in.token).call, methods=["POST"]),
     ]

@@ -13,12 +13,15 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from nni_manager.rpc.errors import CallFailure
 from nni_manager.web.refusals import refused
 
-_HEADERS = {
+# An answer that has one of these keeps its own.
+_USUAL_HEADERS = {
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
-        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+        "img-src 'self' data: blob:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     ),
     "Cache-Control": "no-store",
+}
+_HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
     "Referrer-Policy": "no-referrer",
@@ -51,6 +54,8 @@ class BrowserGuard:
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
+                for name, value in _USUAL_HEADERS.items():
+                    headers.setdefault(name, value)
                 for name, value in _HEADERS.items():
                     headers[name] = value
             await send(message)

@@ -11,6 +11,10 @@ from starlette.responses import HTMLResponse, Response
 from nni_manager.rpc.access import Authenticator, Caller, Role, SignInCodes
 from nni_manager.rpc.calls import bearer_token
 
+_HEAD = """\
+<!doctype html><html lang=en><meta charset=utf-8>
+<meta name=viewport content="width=device-width, initial-scale=1"><link rel=stylesheet href="./sign-in.css">
+"""
 _ADVICE = """\
 <p>Each experiment's page is opened by a link of its own. To get one, run</p>
 <pre>nnictl webui url ID</pre>
@@ -70,9 +74,9 @@ class SignIn:
         # A page instead of a redirect: to a redirect from a link on another site, browsers do not send a
         # SameSite=Strict cookie.
         response = HTMLResponse(
-            "<!doctype html><html lang=en><meta charset=utf-8><title>Signed in</title>"
+            f"{_HEAD}<title>Signed in</title>"
             '<meta http-equiv=refresh content="0;url=./">'
-            '<p>Signed in. <a href="./">Go to the experiment</a></p>'
+            '<main><p>Signed in. <a href="./">Go to the experiment</a></p></main>'
         )
         response.set_cookie(
             self._cookie,
@@ -88,7 +92,5 @@ class SignIn:
 def sign_in_page(reason: str, status: int) -> Response:
     """Returns the page that somebody who is not signed in sees; it tells nothing about the experiment."""
     return HTMLResponse(
-        "<!doctype html><html lang=en><meta charset=utf-8><title>Sign in</title>"
-        f"<h1>Not signed in</h1><p>{reason}</p>{_ADVICE}",
-        status,
+        f"{_HEAD}<title>Sign in</title><main><h1>Not signed in</h1><p>{reason}</p>{_ADVICE}</main>", status
     )

@@ -1,0 +1,134 @@
+/** The experiment that the page shows, kept up to date by a stream. Pages read these signals. */
+
+import { Code, ConnectError } from "@connectrpc/connect";
+import { effect, signal } from "@preact/signals";
+import { type Experiment, Experiment_Status } from "../generated/nni_proto/v1/experiment_pb";
+import type { WatchExperimentResponse } from "../generated/nni_proto/v1/experiment_service_pb";
+import { client, problemText } from "./client";
+import { mergeExperiment } from "./merge_experiment";
+
+/** How up to date what is shown is. */
+export type Connection =
+  | { state: "connecting" }
+  | { state: "live" }
+  /** The stream broke and is tried again; what is shown is as old as `since`. */
+  | { state: "reconnecting"; since: Date; problem: string }
+  /** The sign-in is not good (any more). */
+  | { state: "signed out"; since: Date }
+  /** The experiment is over and its manager has ended: what is shown is final. */
+  | { state: "ended" };
+
+/** The experiment, undefined until the first answer. */
+export const experiment = signal<Experiment | undefined>();
+/** The revision that is known to the page; it rises with every change. */
+export const revision = signal(0n);
+/** How up to date all of it is. */
+export const connection = signal<Connection>({ state: "connecting" });
+/** The last step of the stream; undefined after a (re)connection, when anything may have changed. */
+export const lastChange = signal<WatchExperimentResponse | undefined>();
+/** Why the experiment cannot be shown at all, such as that there is none of this id. */
+export const missing = signal<string | undefined>();
+
+const OVER = new Set([Experiment_Status.STOPPED, Experiment_Status.VIEWED]);
+const FIRST_WAIT_MS = 500;
+const LONGEST_WAIT_MS = 15_000;
+
+/**
+ * Shows an experiment from now on.
+ *
+ * @param name Its resource name.
+ * @returns Ends the watch.
+ */
+export function watch(name: string): () => void {
+  const end = new AbortController();
+  experiment.value = undefined;
+  lastChange.value = undefined;
+  missing.value = undefined;
+  revision.value = 0n;
+  connection.value = { state: "connecting" };
+  void watchUntil(name, end.signal);
+  return () => end.abort();
+}
+
+async function watchUntil(name: string, end: AbortSignal): Promise<void> {
+  let wait = FIRST_WAIT_MS;
+  while (!end.aborted) {
+    try {
+      await watchOnce(name, end, () => {
+        wait = FIRST_WAIT_MS;
+      });
+      if (end.aborted) return;
+      broken("the manager ended the connection");
+    } catch (error) {
+      if (end.aborted) return;
+      failed(error);
+    }
+    await pause(wait, end);
+    wait = Math.min(wait * 2, LONGEST_WAIT_MS);
+  }
+}
+
+async function watchOnce(name: string, end: AbortSignal, answered: () => void): Promise<void> {
+  const first = (await client.getExperiment({ name }, { signal: end })).experiment;
+  if (first === undefined || end.aborted) return;
+  missing.value = undefined;
+  experiment.value = first;
+  lastChange.value = undefined;
+  revision.value = first.revision;
+  connection.value = { state: "live" };
+  for await (const step of client.watchExperiment({ name, afterRevision: first.revision }, { signal: end })) {
+    answered();
+    if (end.aborted) return;
+    if (step.experiment !== undefined) experiment.value = mergeExperiment(experiment.value, step.experiment);
+    lastChange.value = step;
+    revision.value = step.revision;
+  }
+}
+
+function failed(error: unknown): void {
+  const failure = ConnectError.from(error);
+  if (failure.code === Code.Unauthenticated) {
+    const { value } = connection;
+    connection.value = { state: "signed out", since: "since" in value ? value.since : new Date() };
+    return;
+  }
+  if (failure.code === Code.NotFound || failure.code === Code.InvalidArgument) {
+    missing.value = failure.rawMessage;
+  }
+  broken(problemText(error));
+}
+
+function broken(problem: string): void {
+  const { value } = connection;
+  if (experiment.value !== undefined && OVER.has(experiment.value.status)) {
+    connection.value = { state: "ended" };
+  } else {
+    connection.value = {
+      state: "reconnecting",
+      since: "since" in value ? value.since : new Date(),
+      problem,
+    };
+  }
+}
+
+/** Waits, at most until somebody looks at the page again or the network is back. */
+function pause(milliseconds: number, end: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(done, milliseconds);
+    function done(): void {
+      clearTimeout(timer);
+      window.removeEventListener("focus", done);
+      window.removeEventListener("online", done);
+      end.removeEventListener("abort", done);
+      resolve();
+    }
+    window.addEventListener("focus", done);
+    window.addEventListener("online", done);
+    end.addEventListener("abort", done);
+  });
+}
+
+/** Calls back when the revision has changed. Returns what ends that. */
+export function onRevision(callback: (revision: bigint) => void): () => void {
+  return effect(() => callback(revision.value));
+}

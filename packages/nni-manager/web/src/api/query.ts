@@ -1,0 +1,111 @@
+/** Asks the service again when the experiment has changed: at most once a second, one question at a time. */
+
+import { useEffect, useRef, useState } from "preact/hooks";
+import { problemText, wasCanceled } from "./client";
+import { onRevision } from "./live";
+
+const LEAST_BETWEEN_MS = 1000;
+
+/** What is known of an answer. */
+export interface Answer<T> {
+  /** The newest answer, of the question before while a new one is asked; undefined before the first. */
+  data: T | undefined;
+  /** Why the last question failed, undefined when it did not. */
+  problem: string | undefined;
+  /** Whether a changed question waits for its answer. */
+  loading: boolean;
+  /** Asks again now. */
+  refresh: () => void;
+}
+
+/**
+ * Asks now, when the question changes, and when the experiment has changed.
+ *
+ * @param question Names what is asked; another text is another question.
+ * @param ask Asks it. Its signal ends the call when the answer is of no use any more.
+ */
+export function useLiveQuery<T>(question: string, ask: (signal: AbortSignal) => Promise<T>): Answer<T> {
+  const [answer, setAnswer] = useState<Omit<Answer<T>, "refresh">>({
+    data: undefined,
+    problem: undefined,
+    loading: true,
+  });
+  const newestAsk = useRef(ask);
+  newestAsk.current = ask;
+  const refresh = useRef(() => {});
+  // biome-ignore lint/correctness/useExhaustiveDependencies: the question's name stands for it
+  useEffect(() => {
+    setAnswer((before) => ({ ...before, loading: true }));
+    const asker = new Asker(
+      (signal) => newestAsk.current(signal),
+      (data) => setAnswer({ data, problem: undefined, loading: false }),
+      (problem) => setAnswer((before) => ({ ...before, problem, loading: false })),
+    );
+    refresh.current = () => asker.ask();
+    const end = onRevision(() => asker.ask());
+    return () => {
+      end();
+      asker.end();
+    };
+  }, [question]);
+  return { ...answer, refresh: refresh.current };
+}
+
+/** Keeps to one question at a time and to the least time between two. */
+export class Asker<T> {
+  private readonly controller = new AbortController();
+  private asking = false;
+  private again = false;
+  private timer: ReturnType<typeof setTimeout> | undefined;
+  private last = Number.NEGATIVE_INFINITY;
+
+  /**
+   * @param question Asks.
+   * @param answered Gets an answer.
+   * @param failed Gets why there is none.
+   */
+  constructor(
+    private readonly question: (signal: AbortSignal) => Promise<T>,
+    private readonly answered: (data: T) => void,
+    private readonly failed: (problem: string) => void,
+  ) {}
+
+  /** Asks as soon as that is allowed. */
+  ask(): void {
+    if (this.controller.signal.aborted) return;
+    if (this.asking || this.timer !== undefined) {
+      this.again = true;
+      return;
+    }
+    const wait = this.last + LEAST_BETWEEN_MS - performance.now();
+    if (wait > 0) {
+      this.timer = setTimeout(() => {
+        this.timer = undefined;
+        void this.askNow();
+      }, wait);
+    } else {
+      void this.askNow();
+    }
+  }
+
+  /** Asks no more. */
+  end(): void {
+    this.controller.abort();
+    clearTimeout(this.timer);
+  }
+
+  private async askNow(): Promise<void> {
+    this.asking = true;
+    this.again = false;
+    this.last = performance.now();
+    try {
+      const data = await this.question(this.controller.signal);
+      if (!this.controller.signal.aborted) this.answered(data);
+    } catch (error) {
+      if (!this.controller.signal.aborted && !wasCanceled(error)) this.failed(problemText(error));
+    } finally {
+      this.asking = false;
+    }
+    if (this.again) this.ask();
+  }
+}

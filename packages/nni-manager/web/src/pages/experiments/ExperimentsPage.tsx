@@ -1,0 +1,4 @@
+/** The experiments of this machine's folder. */
+export default function ExperimentsPage() {
+  return <h1>Experiments</h1>;
+}

@@ -1,0 +1,16 @@
+import { defineConfig } from "vitest/config";
+
+// Every address is relative: the page works under a URL prefix and behind Jupyter's proxy.
+export default defineConfig({
+  base: "./",
+  build: {
+    outDir: "../src/nni_manager/web/static",
+    emptyOutDir: true,
+    assetsInlineLimit: 0,
+    modulePreload: { polyfill: false },
+    target: "es2022",
+    reportCompressedSize: false,
+    chunkSizeWarningLimit: 1200,
+  },
+  test: { environment: "happy-dom", include: ["src/**/*.test.{ts,tsx}"] },
+});

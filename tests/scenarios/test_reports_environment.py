@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
+import nni
 import pytest
 
 PYENV = Path.home() / ".pyenv" / "versions"
@@ -250,4 +253,149 @@ def test_a_python_that_ignores_the_environment(stage, bare_environment, flag, ot
     assert "RESULT False" in output
     assert f"command: {bare_environment}/bin/python {flag} trial.py" in output, output
     assert "this_trial_imported_the_nni_package_of_Microsoft" in output if other else "'nni'" in output
+    assert stage.is_quiet(), stage.processes()
+
+
+OTHER_USER = "65534"
+
+
+@pytest.fixture
+def open_folder():
+    """A folder that every user can read, with a script and the package nni, as if it were installed."""
+    folder = Path(tempfile.mkdtemp(prefix="nni-open-", dir="/tmp"))
+    try:
+        folder.chmod(0o755)
+        package, unwanted = Path(nni.__file__).parent, shutil.ignore_patterns("__pycache__")
+        shutil.copytree(package, folder / "packages" / "nni", ignore=unwanted)
+        (folder / "trial.py").write_text(ELSEWHERE)
+        subprocess.run(["chmod", "-R", "a+rX", str(folder)], check=True)
+        yield folder
+    finally:
+        shutil.rmtree(folder)
+
+
+ELSEWHERE = """
+import logging, os, subprocess, sys, threading, nni
+x = nni.get_next_parameter()["x"]
+logging.getLogger("mine").info("an ordinary line")
+if "--inner" in sys.argv:
+    nni.report_intermediate_result({"default": x, "inner": sys.argv[-1]})
+    sys.exit()
+inner = [subprocess.Popen([sys.executable, __file__, "--inner", str(n)], close_fds=False) for n in range(4)]
+threads = [threading.Thread(target=nni.report_intermediate_result, args=[x]) for _ in range(20)]
+for each in threads:
+    each.start()
+for each in threads:
+    each.join()
+assert not any(each.wait() for each in inner)
+child = os.fork()
+if child == 0:
+    nni.report_intermediate_result(-x)
+    os._exit(0)
+os.waitpid(child, 0)
+nni.report_final_result(x)
+print("USER", os.geteuid(), "SEES", os.path.isdir(os.environ["NNI_SYS_DIR"]))
+"""
+
+PYTHON = "/usr/bin/python3"
+
+ELSEWHERES = {
+    "another folder": "cd / && {python} {folder}/trial.py",
+    "setpriv": "setpriv --reuid {user} --regid {user} --clear-groups {python} {folder}/trial.py",
+    "runuser": "runuser -u nobody -- {python} {folder}/trial.py",
+    "su": "su -s /bin/bash nobody -c '{python} {folder}/trial.py'",
+    "hidden": "unshare -m bash -c 'mount -t tmpfs none {experiments} && {python} {folder}/trial.py'",
+}
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may become another user")
+@pytest.mark.parametrize("way", ELSEWHERES)
+def test_a_trial_that_moves(stage, open_folder, way):
+    """Row 63: in another folder, as another user, or where our files are hidden, it reports all the same."""
+    stage.environment.pop("PYTHONPATH", None)
+    stage.experiments.mkdir(0o700)
+    command = ELSEWHERES[way].format(
+        python=f"env PYTHONPATH={open_folder}/packages PYTHONDONTWRITEBYTECODE=1 {PYTHON}",
+        folder=open_folder,
+        experiments=stage.experiments,
+        user=OTHER_USER,
+    )
+    check = """
+for job in jobs:
+    *steps, final = [m.data for m in experiment.get_job_metrics(job.trialJobId)[job.trialJobId]]
+    assert len(steps) == 25 and steps.count(final) == 20 and steps.count(-final) == 1, steps
+    assert sorted(s["inner"] for s in steps if isinstance(s, dict)) == ["0", "1", "2", "3"]
+    assert Path(job.logPath).stat().st_mode & 0o077 == 0
+"""
+    output = _run(stage, command, trials=2, check=check)
+    assert output.count("JOB SUCCEEDED finished [") == 2, output
+    user = "0" if way in ("another folder", "hidden") else OTHER_USER
+    assert f"USER {user} SEES {way == 'another folder'}" in output, output
+    if way != "another folder":
+        assert "the log goes on here" in output and "(mine/MainThread) an ordinary line" in output
+    assert stage.is_quiet(), stage.processes()
+
+
+LOST = {
+    "env -i": ("cd /; env -i {python} {folder}/trial.py", "Pass all variables NNI_* and PYTHONPATH on."),
+    "su -": (
+        "su -s /bin/bash - nobody -c '{python} {folder}/trial.py'",
+        "something like env -i, sudo or su -",
+    ),
+}
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may become another user")
+@pytest.mark.parametrize("way", LOST)
+def test_a_trial_that_loses_its_environment(stage, open_folder, way):
+    """Row 63: the script is no part of the trial; it says so, and so does the trial's end."""
+    command, said = LOST[way]
+    (open_folder / "trial.py").write_text(
+        "import nni\nprint('GOT', nni.get_next_parameter())\nnni.report_final_result(1)\n"
+    )
+    python = f"env PYTHONPATH={open_folder}/packages {PYTHON}"
+    output = _run(stage, command.format(python=python, folder=open_folder))
+    assert "GOT {}" in output and "was started by a trial of an experiment" in output and said in output, (
+        output
+    )
+    (job,) = [line for line in output.splitlines() if line.startswith("JOB ")]
+    assert job.startswith("JOB SUCCEEDED finished without a final result: no process of it asked"), job
+    assert "pass all variables NNI_* and PYTHONPATH on" in job
+    assert stage.is_quiet(), stage.processes()
+
+
+UNREACHABLE = {
+    "no package": ("cd /; env -i {python} -c 'import nni'", "PYTHONPATH was not passed on"),
+    "closed": (
+        "setpriv --reuid {user} --regid {user} --clear-groups {nni} -c 'import os, subprocess, sys; "
+        'sys.exit(subprocess.call([sys.executable, "{folder}/trial.py"]))\'',
+        "this process runs as user nobody (65534), who may not enter the trial's folder",
+    ),
+    "container": (
+        "unshare -m bash -c 'mount -t tmpfs none {experiments} && {nni} -c \"import subprocess, sys; "
+        'sys.exit(subprocess.call([sys.executable, \\"{folder}/trial.py\\"]))"\'',
+        "this process does not see the trial's folder, as in a container that has not got it",
+    ),
+}
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may become another user")
+@pytest.mark.parametrize("way", UNREACHABLE)
+def test_a_trial_that_cannot_reach_its_files(stage, open_folder, way):
+    """Row 63: it fails with a sentence that says why and what to do, in its stderr and in the terminal."""
+    stage.environment.pop("PYTHONPATH", None)
+    stage.experiments.mkdir(0o700)
+    command, said = UNREACHABLE[way]
+    command = command.format(
+        python=PYTHON,
+        nni=f"env PYTHONPATH={open_folder}/packages PYTHONDONTWRITEBYTECODE=1 {PYTHON}",
+        folder=open_folder,
+        experiments=stage.experiments,
+        user=OTHER_USER,
+    )
+    output = stage.run(
+        f"experiment = make({command!r}, trials=1, concurrency=1)\nprint('RESULT', experiment.run(0))\n"
+        "print('MESSAGE', experiment.list_trial_jobs()[0].message)\n"
+    )
+    assert "exit code 1" in output and said in output, output
     assert stage.is_quiet(), stage.processes()

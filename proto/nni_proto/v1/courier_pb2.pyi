@@ -457,7 +457,8 @@ class TrialRunEnded(google.protobuf.message.Message):
     """The signal that ended its command."""
     problem: builtins.str
     """Why there is neither an exit code nor a signal: it could not be started, or
-    what became of it cannot be found out.
+    what became of it cannot be found out. Beside an exit code, why it may have come
+    to that without a result: no process of the trial asked for its parameters.
     """
     stderr_tail: builtins.str
     """The last lines of its stderr."""

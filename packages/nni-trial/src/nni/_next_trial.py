@@ -13,6 +13,8 @@ import socket
 import sys
 import time
 
+from nni._open_files import VARIABLE
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
@@ -39,6 +41,7 @@ def move_on() -> bool:
     if not environment:
         return False
     before = os.environ.get("NNI_OUTPUT_DIR", "")
+    os.environ.pop(VARIABLE, None)  # those of the trial before
     os.environ.update(environment)
     _follow_output(before, os.environ["NNI_OUTPUT_DIR"])
     return True

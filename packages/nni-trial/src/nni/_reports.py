@@ -14,6 +14,7 @@ import os
 import time
 
 from nni._environment import system_file
+from nni._exports import load
 
 MAX_BYTES = 16 << 20
 """How long the JSON text of one report may be; several times that must fit into one message."""
@@ -63,9 +64,29 @@ def append(kind: str, text: str) -> None:
         _idle.append(reporter)
 
 
+def note_asking() -> bool:
+    """Notes in the report file that parameters were asked for, by who can make no file beside it.
+
+    Returns:
+        Whether it is noted. An empty line does that.
+    """
+    file = load("nni._open_files").descriptor("reports.jsonl")
+    if file is None:
+        return False
+    if os.fstat(file).st_size == 0:
+        os.write(file, b"\n")
+    return True
+
+
+def is_asking_noted() -> bool:
+    """Returns whether the report file says that parameters were asked for."""
+    file = load("nni._open_files").descriptor("reports.jsonl")
+    return file is not None and os.fstat(file).st_size > 0
+
+
 def _append_line(path: str, line: bytes) -> None:
     try:
-        file = os.open(path, _FLAGS, 0o600)
+        file, is_inherited = _opened(path)
         try:
             if _ends_inside_a_line(file):
                 line = b"\n" + line
@@ -73,15 +94,32 @@ def _append_line(path: str, line: bytes) -> None:
                 os.write(file, b"\n")  # the fragment's end; a full disk refuses it and says why
                 raise OSError(0, "the write was cut short")
         finally:
-            os.close(file)
+            if not is_inherited:
+                os.close(file)
     except OSError as error:
-        raise OSError(error.errno, f"the result could not be stored: {error.strerror}", path) from error
+        why = load("nni._open_files").why_hidden(error)
+        raise OSError(
+            error.errno, f"the result could not be stored: {error.strerror}{why and '; ' + why}", path
+        ) from error
+
+
+def _opened(path: str) -> tuple[int, bool]:
+    """Returns a descriptor of the file, and whether it is one that the trial's processes inherit."""
+    try:
+        return os.open(path, _FLAGS, 0o600), False
+    except (PermissionError, FileNotFoundError):
+        inherited = load("nni._open_files").descriptor(os.path.basename(path))
+        if inherited is None:
+            raise
+        return inherited, True
 
 
 def _ends_inside_a_line(file: int) -> bool:
     """Returns whether an earlier write, of whatever process, was cut short."""
-    size = os.lseek(file, 0, os.SEEK_END)
+    size = os.fstat(file).st_size
     if size == 0:
         return False
+    if hasattr(os, "pread"):  # of an inherited descriptor, other processes move the position
+        return os.pread(file, 1, size - 1) != b"\n"
     os.lseek(file, size - 1, os.SEEK_SET)
     return os.read(file, 1) != b"\n"

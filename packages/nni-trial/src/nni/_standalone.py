@@ -6,6 +6,7 @@ import json
 import os
 import warnings
 
+from nni._exports import load
 from nni._logs import logger
 
 TYPE_CHECKING = False
@@ -23,7 +24,7 @@ def parameters() -> dict[str, Any]:
     if not path:
         warnings.warn(
             "Running trial code without runtime. nni.get_next_parameter() returns {}, and results are only "
-            "shown. To run it in an experiment, see nni.experiment.Experiment.",
+            f"shown. {_advice()}",
             RuntimeWarning,
             stacklevel=3,
         )
@@ -37,6 +38,20 @@ def parameters() -> dict[str, Any]:
         raise RuntimeError(f"NNI_PARAMETERS names {path}, which holds no JSON object but {content!r:.100}")
     logger().info("Parameters: %s", path)
     return content
+
+
+def _advice() -> str:
+    if "NNI_PLATFORM" not in os.environ and _is_below_runner():
+        return (
+            "This process was started by a trial of an experiment, but has not got its environment: "
+            "something like env -i, sudo or su - came between. Pass all variables NNI_* and PYTHONPATH on."
+        )
+    return "To run it in an experiment, see nni.experiment.Experiment."
+
+
+def _is_below_runner() -> bool:
+    processes = load("nni.processes")
+    return bool(processes.has_ancestor(processes.RUNNER_NAME))
 
 
 def show(kind: str, value: Any, index: int) -> None:

@@ -54,11 +54,25 @@ def follow(output_directory: str) -> None:
 
 
 class _TrialLog(logging.FileHandler):
+    _is_hidden = False
+
     def emit(self, record: logging.LogRecord) -> None:
         try:
             super().emit(record)
-        except OSError:  # from opening the file, which the base class does unguarded
-            self.handleError(record)
+        except OSError as error:  # from opening the file, which the base class does unguarded
+            self._show(record, error)
+
+    def _show(self, record: logging.LogRecord, error: OSError) -> None:
+        """Shows in stderr what the file cannot have, such as that of another user's process."""
+        if sys.stderr is None:
+            return
+        if not self._is_hidden:
+            self._is_hidden = True
+            print(
+                f"nni: {self.baseFilename} cannot be written, the log goes on here: {error}", file=sys.stderr
+            )
+        if record.levelno < logging.WARNING:  # the others are here already
+            print(self.format(record), file=sys.stderr)
 
     def _open(self) -> Any:
         return open(self.baseFilename, self.mode, encoding=self.encoding, opener=_open_private)

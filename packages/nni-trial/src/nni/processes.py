@@ -9,6 +9,9 @@ import functools
 import os
 from typing import Dict, Iterable, List, NamedTuple, Optional, Sequence, Set
 
+RUNNER_NAME = "nni-runner"
+"""The name of the process above all those of a trial."""
+
 _PROC = "/proc/self/stat"
 
 
@@ -82,6 +85,24 @@ def descendants(processes: Iterable[Process], roots: Iterable[int]) -> Set[int]:
                 found.add(child)
                 waiting.append(child)
     return found
+
+
+def has_ancestor(name: str) -> bool:
+    """Returns whether a process above this one has a name, as far as that can be seen."""
+    pid, seen = os.getppid(), 0
+    while pid > 1 and seen < 1000:
+        seen += 1
+        try:
+            with open(f"/proc/{pid}/comm", "rb", buffering=0) as file:
+                if file.read() == name.encode() + b"\n":
+                    return True
+        except OSError:
+            return False
+        fields = _stat_fields(pid)
+        if fields is None:
+            return False
+        pid = int(fields[1])
+    return False
 
 
 def carries(pid: int, tags: Iterable[Sequence[bytes]]) -> bool:

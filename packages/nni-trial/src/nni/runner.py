@@ -19,7 +19,7 @@ import traceback
 from dataclasses import dataclass, field
 from typing import Any, Callable, Dict, List, Optional, Tuple
 
-from nni import processes
+from nni import _open_files, processes
 from nni.supervision import Members, Supervisor
 from nni.trial_folder import TrialFolder, lacks_room, read_json, write_json
 
@@ -131,7 +131,7 @@ def _live(folder: TrialFolder, kept: Optional[int], work: Callable[[Supervisor],
         gc.disable()  # a collection would touch, and so copy, every page shared with the courier
         signal.set_wakeup_fd(-1)
         os.setsid()
-        _prctl(_PR_SET_NAME, b"nni-runner")
+        _prctl(_PR_SET_NAME, processes.RUNNER_NAME.encode())
         reaps_orphans = _prctl(_PR_SET_CHILD_SUBREAPER, 1)
         _take_descriptors(folder, kept)
         work(Supervisor(folder, reaps_orphans))
@@ -218,19 +218,34 @@ def _tell(pipe: int, words: Dict[str, Any]) -> bool:
 
 
 def _spawn(run: Run) -> int:
+    shared, inherited = _share_files(run.folder)
     os.chdir(run.working_directory)
     try:
         # A process group of its own: a script's `kill 0` is meant for itself and not for the runner.
         return os.posix_spawn(
             run.shell,
             [run.shell, "-c", run.command],
-            run.environment,
+            {**run.environment, _open_files.VARIABLE: shared},
             setpgroup=0,
             setsigmask=[],
             setsigdef=_RESET_IN_TRIAL,
         )
     finally:
         os.chdir("/")
+        for number in inherited:
+            os.close(number)
+
+
+def _share_files(folder: TrialFolder) -> Tuple[str, List[int]]:
+    try:
+        return _open_files.share(
+            [
+                ("parameters.json", folder.parameters_file, os.O_RDONLY),
+                ("reports.jsonl", folder.reports, os.O_RDWR | os.O_CREAT | os.O_APPEND),
+            ]
+        )
+    except OSError:  # on a full disk, say; who may open the files by their paths does without
+        return "", []
 
 
 def _start_problem(run: Run, error: Exception) -> str:

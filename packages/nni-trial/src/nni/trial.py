@@ -184,12 +184,25 @@ def overwrite_intermediate_seq(value: int) -> None:
 def _read_record() -> dict[str, Any]:
     path = system_file("parameters.json")
     try:
-        with open(path, encoding="utf-8") as file:
-            record: dict[str, Any] = loads(file.read())
+        record: dict[str, Any] = loads(_text_of(path))
     except (OSError, ValueError) as error:
-        raise RuntimeError(f"the parameters of this trial cannot be read from {path}: {error}") from error
+        why = load("nni._open_files").why_hidden(error) if isinstance(error, OSError) else ""
+        raise RuntimeError(
+            f"the parameters of this trial cannot be read from {path}: {error}{why and '; ' + why}"
+        ) from error
     _note_asking()
     return record
+
+
+def _text_of(path: str) -> str:
+    try:
+        with open(path, encoding="utf-8") as file:
+            return file.read()
+    except (PermissionError, FileNotFoundError):
+        inherited: str | None = load("nni._open_files").read(os.path.basename(path))
+        if inherited is None:
+            raise
+        return inherited
 
 
 def _note_asking() -> None:
@@ -198,13 +211,15 @@ def _note_asking() -> None:
         try:
             os.close(os.open(mark, os.O_WRONLY | os.O_CREAT, 0o600))
         except OSError:
-            return  # a report has to be written to the same folder and says what is wrong with it
+            # A report has to be written to the same folder and says what is wrong with it.
+            if not load("nni._reports").note_asking():
+                return
         _seen_asking.add(mark)
 
 
 def _somebody_asked() -> bool:
     mark = system_file("asked")
-    if mark not in _seen_asking and os.path.exists(mark):
+    if mark not in _seen_asking and (os.path.exists(mark) or load("nni._reports").is_asking_noted()):
         _seen_asking.add(mark)
     return mark in _seen_asking
 

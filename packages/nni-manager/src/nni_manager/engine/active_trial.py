@@ -124,15 +124,15 @@ def ended_record(trial: ActiveTrial, event: TrialEnded) -> TrialRecord:
     """
     if trial.cancel_reason is not None:
         status = _STATUS_WHEN_CANCELED_BY[trial.cancel_reason.actor]
-        said = (
-            f"{trial.cancel_reason.message}; {event.problem}"
-            if event.problem
-            else trial.cancel_reason.message
-        )
+        said = trial.cancel_reason.message
+        if event.problem and event.exit_code is None:
+            said = f"{said}; {event.problem}"
         reason = replace(trial.cancel_reason, message=said, exit_code=event.exit_code, signal=event.signal)
     elif event.exit_code == 0:
         status = TrialStatus.SUCCEEDED
         found = "finished" if trial.record.has_final_result else "finished without a final result"
+        if event.problem and not trial.has_reported:
+            found = f"{found}: {event.problem}"
         reason = EndReason(Actor.TRIAL, found, exit_code=0)
     else:
         status = TrialStatus.FAILED
@@ -159,7 +159,7 @@ def failure(event: TrialEnded) -> EndReason:
     if event.signal is not None:
         message = f"killed by signal {event.signal} ({_signal_name(event.signal)})"
     elif event.exit_code is not None:
-        message = f"exit code {event.exit_code}"
+        message = f"exit code {event.exit_code}{event.problem and '; ' + event.problem}"
     else:
         return EndReason(Actor.PLATFORM, event.problem or "lost", stderr_tail=event.stderr_tail)
     return EndReason(

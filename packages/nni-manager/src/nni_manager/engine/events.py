@@ -97,7 +97,8 @@ class TrialEnded:
         at: When it ended.
         exit_code: The exit code of its command, None when a signal ended it or it never ran.
         signal: The signal that ended its command.
-        problem: Why there is neither an exit code nor a signal.
+        problem: Why there is neither an exit code nor a signal; beside an exit code, why it may have come to
+            that without a result.
         stderr_tail: The last lines of its stderr.
     """
 

@@ -23,6 +23,10 @@ def main() -> None:
     parser.add_argument(
         "--reuse", action="store_true", help="keep processes, the socket has a place of its own"
     )
+    parser.add_argument(
+        "--unattended-limit", type=float, default=0.0, help="stop trials after so many seconds without a manager"
+    )
+    parser.add_argument("--stop-signal", type=int, default=2, help="the first signal to them then")
     options = parser.parse_args()
     directory = os.path.abspath(options.experiment_directory)
     socket = options.socket
@@ -33,6 +37,18 @@ def main() -> None:
         predecessor.take_over(os.path.join(options.run_directory, run_directory.COURIER_NOTE))
         if options.reuse:
             socket = run_directory.socket_path(options.run_directory)
+        if options.unattended_limit:
+            from nni.courier import unattended
+
+            arguments = (
+                f"--experiment-id={options.experiment_id}",
+                f"--experiment-directory={directory}",
+                f"--run-directory={options.run_directory}",
+                f"--limit={options.unattended_limit}",
+                f"--stop-signal={options.stop_signal}",
+                f"--grace-seconds={options.grace_seconds}",
+            )
+            unattended.watch(options.run_directory, arguments)
     place = Place(options.experiment_id, directory, options.grace_seconds, socket)
     Courier(place, source=0, target=1).run()
 

@@ -18,7 +18,13 @@ from typing import Any, BinaryIO, Dict, List, Tuple
 
 from nni import processes
 from nni.courier.predecessor import end_noted, take_over
-from nni.courier.run_directory import COURIER_NOTE, FILES_NOTE, remove_socket_folder
+from nni.courier.run_directory import (
+    COURIER_NOTE,
+    FILES_NOTE,
+    UNATTENDED_NOTE,
+    attend,
+    remove_socket_folder,
+)
 from nni.courier.trial_files import LOGS, TrialFiles
 from nni.trial_folder import folder_id, make_private_folder
 
@@ -28,6 +34,7 @@ MAX_LOG_BYTES = 4 << 20
 MAX_READ_BYTES = 4 << 20
 """How much of a file one answer carries at most."""
 
+_ATTEND_SECONDS = 0.2
 _KILL_SECONDS = 5.0
 _KILL_AGAIN_SECONDS = 0.1  # a runner notes meanwhile how its trial ended
 
@@ -49,6 +56,7 @@ class FileServer:
         self._directory = experiment_directory
         self._run_directory = run_directory
         self._files = TrialFiles(experiment_directory)
+        self._attend_at = 0.0
         self._answers = {
             "hello": lambda request: ({"pid": os.getpid()}, b""),
             "many": self._many,
@@ -66,12 +74,20 @@ class FileServer:
     def serve(self, source: BinaryIO, target: BinaryIO) -> None:
         """Answers until the source ends."""
         for line in source:
+            self._attend()
             answer, data = self._answer(line)
             try:
                 target.write(json.dumps({**answer, "size": len(data)}).encode("ascii") + b"\n" + data)
                 target.flush()
             except BrokenPipeError:
                 return
+
+    def _attend(self) -> None:
+        """Notes that the manager is there, which keeps trials from being stopped."""
+        if time.monotonic() >= self._attend_at:
+            self._attend_at = time.monotonic() + _ATTEND_SECONDS
+            with suppress(OSError):  # the folder may be gone, and with it all that would be stopped
+                attend(self._run_directory)
 
     def _answer(self, asked: Any) -> Answer:
         try:
@@ -171,7 +187,8 @@ class FileServer:
 
     def _stop(self, request: Dict[str, Any]) -> Answer:
         """Ends the courier and whatever runs of the experiment."""
-        end_noted(os.path.join(self._run_directory, COURIER_NOTE))
+        for name in (COURIER_NOTE, UNATTENDED_NOTE):
+            end_noted(os.path.join(self._run_directory, name))
         self._kill_all()
         return {}, b""
 

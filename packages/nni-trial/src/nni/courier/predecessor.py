@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import signal
 import time
+from typing import Optional, Tuple
 
 from nni import processes
 from nni.trial_folder import read_json, write_json
@@ -23,22 +24,29 @@ def take_over(note: str) -> None:
         OSError: It cannot be noted.
     """
     end_noted(note)
-    own = {
-        "pid": os.getpid(),
-        "start_time": processes.start_time(os.getpid()),
-        "boot_id": processes.boot_id(),
-    }
-    write_json(note, own)
+    note_process(note, os.getpid())
+
+
+def note_process(note: str, pid: int) -> None:
+    """Notes a process in a file.
+
+    Raises:
+        OSError: It cannot be noted.
+    """
+    start_time, boot_id = processes.start_time(pid), processes.boot_id()
+    write_json(note, {"pid": pid, "start_time": start_time, "boot_id": boot_id})
+
+
+def lives(note: str) -> bool:
+    """Returns whether the process that is noted in a file runs."""
+    pid, begun = _noted(note)
+    return pid != 0 and processes.start_time(pid) == begun
 
 
 def end_noted(note: str) -> None:
     """Ends the process that is noted in a file, if it runs still; itself it does not end."""
-    try:
-        record = read_json(note) or {}
-        pid, begun, boot = int(record.get("pid", 0)), record.get("start_time"), record.get("boot_id")
-    except (OSError, ValueError, TypeError):
-        return
-    if pid in (0, os.getpid()) or begun is None or boot != processes.boot_id():
+    pid, begun = _noted(note)
+    if pid in (0, os.getpid()):
         return
     give_up = time.monotonic() + _END_SECONDS
     number = signal.SIGTERM
@@ -50,3 +58,13 @@ def end_noted(note: str) -> None:
         except (ProcessLookupError, PermissionError):
             return
         time.sleep(_LOOK_SECONDS)
+
+
+def _noted(note: str) -> Tuple[int, Optional[str]]:
+    """Returns the process that is noted in a file, 0 if there is none that could run."""
+    try:
+        record = read_json(note) or {}
+        pid, begun, boot = int(record.get("pid", 0)), record.get("start_time"), record.get("boot_id")
+    except (OSError, ValueError, TypeError):
+        return 0, None
+    return (0, None) if begun is None or boot != processes.boot_id() else (pid, begun)

@@ -14,9 +14,26 @@ from nni.trial_folder import make_private_folder, read_json, write_json
 
 COURIER_NOTE = "courier.json"
 FILES_NOTE = "files.json"
+UNATTENDED_NOTE = "unattended.json"
 
 _SOCKET_NOTE = "socket.json"
 _MAX_SOCKET_PATH = 95  # the system allows 107, 103 on macOS; the courier puts its process id behind it
+
+
+def attended_file(run_directory: str) -> str:
+    """Returns the path of the file that is touched whenever a manager asks for something."""
+    return os.path.join(run_directory, "attended")
+
+
+def attend(run_directory: str) -> None:
+    """Notes that a manager was there now.
+
+    Raises:
+        OSError: That cannot be noted.
+    """
+    path = attended_file(run_directory)
+    os.close(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600))
+    os.utime(path)
 
 
 def socket_path(run_directory: str) -> str:

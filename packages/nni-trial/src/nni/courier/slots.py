@@ -14,7 +14,7 @@ from nni.courier.launching import Place
 from nni.courier.room import Room
 from nni.courier.telling import Teller
 from nni.courier.trials import Slot, Trial, home_of, lost_outcome, note_done, shell
-from nni.trial_folder import TrialFolder, make_private_folder, write_json
+from nni.trial_folder import TrialFolder, make_private_folder, read_json, write_json
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -372,7 +372,7 @@ class Slots:
             except OSError as error:
                 self._refuse(trial, error)
         else:
-            trial.outcome = outcome
+            trial.outcome = _as_ordered(slot, outcome)
 
     def _refuse(self, trial: Trial, error: Exception) -> None:
         if self._room.explains(error):
@@ -380,6 +380,15 @@ class Slots:
             self._teller.waits(trial, f"it waits for room on the disk: {error}")
         else:
             trial.outcome = lost_outcome(f"the trial cannot be started: {error}")
+
+
+def _as_ordered(slot: Slot, outcome: Dict[str, Any]) -> Dict[str, Any]:
+    """Returns how a trial ended, as its end was ordered while no manager could be reached, if it was."""
+    try:
+        reason = (read_json(slot.home.cancel_file) or {}).get("unattended")
+    except (OSError, ValueError):
+        reason = None
+    return {"problem": str(reason), "ended_at": outcome["ended_at"]} if reason else outcome
 
 
 def _command(trial: Trial) -> Dict[str, Any]:

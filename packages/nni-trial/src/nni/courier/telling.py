@@ -10,6 +10,16 @@ from nni.courier.output import stderr_tail
 from nni.courier.reports import Batch
 from nni.courier.trials import Trial
 
+_NOT_ASKED = (
+    "no process of it asked for its parameters by nni.get_next_parameter(). A script that has not got the "
+    "trial's environment (started by env -i, sudo or in a container) is no part of the trial: pass all "
+    "variables NNI_* and PYTHONPATH on"
+)
+_NO_PACKAGE = (
+    "its Python has not got the package nni: PYTHONPATH was not passed on to it, or its user may not read "
+    "the experiment's folder. Pass PYTHONPATH on, or install nni-trial there"
+)
+
 
 class Teller:
     """Tells the manager."""
@@ -64,4 +74,12 @@ class Teller:
         tail = ""
         if outcome.get("exit_code") != 0:
             tail = stderr_tail(trial.folder.stderr, trial.run_record().get("stderr_offset", 0))
+        if "exit_code" in outcome and not trial.was_taken():
+            outcome = {"problem": _why_not_taken(outcome, tail), **outcome}
         self._writer.write(events.ended(trial.trial_id, trial.attempt, outcome, tail))
+
+
+def _why_not_taken(outcome: Dict[str, Any], tail: str) -> str:
+    if outcome["exit_code"] == 0:
+        return _NOT_ASKED
+    return _NO_PACKAGE if "No module named 'nni'" in tail else ""

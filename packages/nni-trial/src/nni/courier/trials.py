@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, Dict, List, Optional, Tuple
 
 from nni import processes
+from nni.courier.reports import report_size
 from nni.trial_folder import TrialFolder, read_json, write_json
 
 TYPE_CHECKING = False
@@ -81,7 +82,12 @@ class Trial:
 
     def was_taken(self) -> bool:
         """Returns whether a process has asked for its parameters."""
-        return os.path.exists(self.folder.asked_file)
+        if os.path.exists(self.folder.asked_file):
+            return True
+        try:
+            return report_size(self.folder.reports) > 0  # who cannot make that file leaves a line here
+        except OSError:
+            return True
 
 
 @dataclass(eq=False)

@@ -48,6 +48,8 @@ class _ErrorReasonEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._En
     """The tuner cannot do what was asked, for example change its search space."""
     ERROR_REASON_SHUTTING_DOWN: _ErrorReason.ValueType  # 12
     """The manager is shutting down."""
+    ERROR_REASON_FILE_NOT_FOUND: _ErrorReason.ValueType  # 13
+    """There is no such file, not yet or not any more; the message says why."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """ErrorReason says what went wrong, exactly. Every error carries one
@@ -81,4 +83,6 @@ ERROR_REASON_ALGORITHM_REFUSED: ErrorReason.ValueType  # 11
 """The tuner cannot do what was asked, for example change its search space."""
 ERROR_REASON_SHUTTING_DOWN: ErrorReason.ValueType  # 12
 """The manager is shutting down."""
+ERROR_REASON_FILE_NOT_FOUND: ErrorReason.ValueType  # 13
+"""There is no such file, not yet or not any more; the message says why."""
 global___ErrorReason = ErrorReason

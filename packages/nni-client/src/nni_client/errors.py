@@ -72,6 +72,7 @@ REASONS: Mapping[str, type[CallError]] = MappingProxyType(
         "INTERNAL": ManagerFaultError,
         "ALGORITHM_REFUSED": AlgorithmRefusedError,
         "SHUTTING_DOWN": ManagerUnreachableError,
+        "FILE_NOT_FOUND": NotFoundError,
     }
 )
 """Which error each ErrorReason of the protocol becomes, by its name without prefix."""

@@ -23,6 +23,10 @@ class TrialNotFoundError(ExperimentServiceError):
     """The experiment has no trial of this name."""
 
 
+class FileMissingError(ExperimentServiceError):
+    """There is no such file, not yet or not any more; the text says why."""
+
+
 class ExperimentAlreadyExistsError(ExperimentServiceError):
     """An experiment of this name exists, or this manager already runs another one."""
 

@@ -19,7 +19,7 @@ from nni_manager.experiments.code_directory import code_copies, code_directory_o
 from nni_manager.experiments.folder import ExperimentFolder
 from nni_manager.experiments.limits_from_config import limits_from_config
 from nni_manager.experiments.parts import Parts
-from nni_manager.experiments.reading import ExperimentReader
+from nni_manager.experiments.reading import OpenRecordReader
 from nni_manager.experiments.resumed_config import resumed_config
 from nni_manager.experiments.runner import ExperimentRunner
 from nni_manager.experiments.running_parts import RunningParts
@@ -54,7 +54,7 @@ class OpenExperiment:
         self._folder = folder
         self._storage = storage
         self._running = RunningParts(folder, storage, parts, self.runner)
-        self.reader = ExperimentReader(storage, str(folder.path), self._shown, self._running.output_directory)
+        self.reader = OpenRecordReader(storage, str(folder.path), self._shown, self._running.output_directory)
 
     async def start(self) -> None:
         """Gets the parts ready and starts the experiment.
@@ -177,7 +177,7 @@ class OpenExperiment:
         )
         await self.runner.save(failed)
 
-    def _shown(self) -> tuple[ExperimentRecord, int]:
+    def _shown(self, _storage: Storage) -> tuple[ExperimentRecord, int]:
         """Returns the experiment as last stored, with what keeps it from being stored now."""
         record, revision = self.runner.committed
         trouble = self.runner.trouble

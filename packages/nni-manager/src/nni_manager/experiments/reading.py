@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
@@ -20,7 +21,7 @@ _METRICS_PER_CHANGE = 10_000
 _TRIALS_PER_EXPORT_READ = 1000
 
 
-class ExperimentReader:
+class ExperimentReader(ABC):
     """Reads one experiment.
 
     Attributes:
@@ -29,29 +30,28 @@ class ExperimentReader:
 
     def __init__(
         self,
-        storage: Storage,
         directory: str,
-        committed: Callable[[], tuple[ExperimentRecord, int]],
+        committed: Callable[[Storage], tuple[ExperimentRecord, int]],
         output_directory: Callable[[str], str],
     ) -> None:
         """Makes a reader.
 
         Args:
-            storage: The experiment's record.
             directory: The experiment's folder.
             committed: Returns the experiment as last stored, and the revision up to which it is that.
             output_directory: Returns the folder of a trial's output.
         """
         self.directory = directory
-        self._storage = storage
         self._committed = committed
         self._output_directory = output_directory
-        self._threads = ThreadPoolExecutor(max_workers=2, thread_name_prefix="read")
-        self._closed = False
+
+    @abstractmethod
+    async def ask(self, question: Callable[[Storage], _Result]) -> _Result:
+        """Returns the answer to a question about the record, which is asked in a thread."""
 
     async def experiment(self) -> ExperimentView:
         """Returns the experiment."""
-        return await self._in_thread(self._experiment)
+        return await self.ask(self._experiment)
 
     async def trial(self, trial_id: str) -> TrialView:
         """Returns a trial.
@@ -59,21 +59,21 @@ class ExperimentReader:
         Raises:
             TrialNotFoundError: There is none of this id.
         """
-        stored = await self._in_thread(lambda: self._storage.trial(trial_id))
+        stored = await self.ask(lambda storage: storage.trial(trial_id))
         if stored is None:
             raise TrialNotFoundError(f"the experiment has no trial {trial_id!r}")
         return self._view(stored)
 
     async def trial_of_request(self, request_id: str) -> TrialView | None:
         """Returns the trial that a request created, None when it created none."""
-        stored = await self._in_thread(lambda: self._storage.trial_of_request(request_id))
+        stored = await self.ask(lambda storage: storage.trial_of_request(request_id))
         return None if stored is None else self._view(stored)
 
     async def trials(
         self, after_sequence_number: int, limit: int, statuses: Collection[TrialStatus]
     ) -> list[TrialView]:
         """Returns trials by rising number."""
-        stored = await self._in_thread(lambda: self._storage.trials(after_sequence_number, limit, statuses))
+        stored = await self.ask(lambda storage: storage.trials(after_sequence_number, limit, statuses))
         return [self._view(trial) for trial in stored]
 
     async def metrics(
@@ -86,7 +86,7 @@ class ExperimentReader:
         """
         if trial_id is not None:
             await self.trial(trial_id)
-        return await self._in_thread(lambda: self._storage.metrics(trial_id, after_row, limit, kind))
+        return await self.ask(lambda storage: storage.metrics(trial_id, after_row, limit, kind))
 
     async def exported_trials(self, after_sequence_number: int, limit: int) -> list[TrialView]:
         """Returns trials that have a final result, by rising number."""
@@ -101,51 +101,37 @@ class ExperimentReader:
 
     async def changes(self, after_revision: int, include_metrics: bool) -> Change:
         """Returns what changed after a revision, or the first part of it when it is much."""
-        return await self._in_thread(lambda: self._changes(after_revision, include_metrics))
+        return await self.ask(lambda storage: self._changes(storage, after_revision, include_metrics))
 
-    async def ask(self, question: Callable[[Storage], _Result]) -> _Result:
-        """Returns the answer to a question about the record, which is asked in a thread."""
-        return await self._in_thread(lambda: question(self._storage))
-
-    def close(self) -> None:
-        """Waits for reads under way; later ones are refused."""
-        self._closed = True
-        self._threads.shutdown()
-
-    async def _in_thread(self, read: Callable[[], _Result]) -> _Result:
-        if self._closed:
-            raise ShuttingDownError("the manager is shutting down")
-        return await asyncio.get_running_loop().run_in_executor(self._threads, read)
-
-    def _changes(self, after_revision: int, include_metrics: bool) -> Change:
+    def _changes(self, storage: Storage, after_revision: int, include_metrics: bool) -> Change:
         # The revision is taken first: what is read after it is complete up to it. It is not the storage's,
         # which may have a commit already whose experiment we do not know yet.
-        _, upper = self._committed()
-        trials = self._storage.trials_changed_after(after_revision, _TRIALS_PER_CHANGE)
+        _, upper = self._committed(storage)
+        trials = storage.trials_changed_after(after_revision, _TRIALS_PER_CHANGE)
         if len(trials) >= _TRIALS_PER_CHANGE:
             upper = min(upper, trials[-1].revision)
         metrics: list[StoredMetric] = []
         if include_metrics:
-            metrics = self._storage.metrics_changed_after(after_revision, _METRICS_PER_CHANGE)
+            metrics = storage.metrics_changed_after(after_revision, _METRICS_PER_CHANGE)
             if len(metrics) >= _METRICS_PER_CHANGE:
                 upper = min(upper, metrics[-1].revision)
         trials = [trial for trial in trials if trial.revision <= upper]
-        changed = trials or self._storage.experiment_revision() > after_revision
+        changed = trials or storage.experiment_revision() > after_revision
         return Change(
             revision=max(upper, after_revision),
-            experiment=self._experiment() if changed else None,
+            experiment=self._experiment(storage) if changed else None,
             trials=tuple(self._view(trial) for trial in trials),
             metrics=tuple(metric for metric in metrics if metric.revision <= upper),
         )
 
-    def _experiment(self) -> ExperimentView:
-        record, revision = self._committed()
+    def _experiment(self, storage: Storage) -> ExperimentView:
+        record, revision = self._committed(storage)
         since = record.running_since
-        best = self._storage.best_trial(record.optimize_mode)
+        best = storage.best_trial(record.optimize_mode)
         return ExperimentView(
             record=record,
             running_seconds=record.running_seconds + (max(0.0, time.time() - since) if since else 0.0),
-            trial_counts=self._storage.trial_counts(),
+            trial_counts=storage.trial_counts(),
             best_trial=None if best is None else self._view(best),
             directory=self.directory,
             revision=revision,
@@ -153,3 +139,32 @@ class ExperimentReader:
 
     def _view(self, stored: StoredTrial) -> TrialView:
         return TrialView(stored, self._output_directory(stored.record.trial_id))
+
+
+class OpenRecordReader(ExperimentReader):
+    """Reads an experiment whose record is open."""
+
+    def __init__(
+        self,
+        storage: Storage,
+        directory: str,
+        committed: Callable[[Storage], tuple[ExperimentRecord, int]],
+        output_directory: Callable[[str], str],
+    ) -> None:
+        """Makes a reader of a storage; the other arguments are those of ExperimentReader."""
+        super().__init__(directory, committed, output_directory)
+        self._storage = storage
+        self._threads = ThreadPoolExecutor(max_workers=2, thread_name_prefix="read")
+        self._closed = False
+
+    async def ask(self, question: Callable[[Storage], _Result]) -> _Result:
+        """Returns the answer to a question about the record, which is asked in a thread."""
+        if self._closed:
+            raise ShuttingDownError("the manager is shutting down")
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._threads, lambda: question(self._storage))
+
+    def close(self) -> None:
+        """Waits for reads under way; later ones are refused."""
+        self._closed = True
+        self._threads.shutdown()

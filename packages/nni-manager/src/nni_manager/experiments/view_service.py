@@ -14,7 +14,7 @@ from nni_manager.engine.records import ExperimentRecord
 from nni_manager.engine.statuses import MetricKind, TrialStatus
 from nni_manager.experiments import errors
 from nni_manager.experiments.folder import ExperimentFolder, check_owner
-from nni_manager.experiments.reading import ExperimentReader
+from nni_manager.experiments.reading import ExperimentReader, OpenRecordReader
 from nni_manager.experiments.views import Change, ExperimentUpdate, ExperimentView, TrialView
 from nni_manager.storage.interface import Storage, StorageError, StoredMetric
 
@@ -32,10 +32,10 @@ class ViewService:
         self._record = record
         self._storage = storage
         committed = (record, storage.revision())
-        self._reader = ExperimentReader(
+        self._reader = OpenRecordReader(
             storage,
             str(folder.path),
-            committed=lambda: committed,
+            committed=lambda _: committed,
             output_directory=lambda trial_id: str(folder.trials_directory / trial_id),
         )
 

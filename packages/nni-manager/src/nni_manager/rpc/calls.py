@@ -16,6 +16,7 @@ from nni_proto.v1 import experiment_service_pb2, trial_runtime_service_pb2
 from nni_manager.experiments.interface import ExperimentCalls
 from nni_manager.rpc.access import Authenticator, Caller, SignInCodes, UnauthenticatedError
 from nni_manager.rpc.experiment_servicer import ExperimentServicer
+from nni_manager.rpc.file_servicer import FileServicer
 from nni_manager.rpc.policy import check_role, check_trial
 from nni_manager.rpc.trial_runtime_servicer import TrialRuntimeServicer
 
@@ -114,7 +115,11 @@ def guarded_calls(
         codes: Makes sign-in codes.
         experiment_id: The experiment that this manager was started for.
     """
-    servicers = (ExperimentServicer(calls, codes, experiment_id), TrialRuntimeServicer(calls))
+    servicers = (
+        ExperimentServicer(calls, codes, experiment_id),
+        FileServicer(calls),
+        TrialRuntimeServicer(calls),
+    )
     methods = [_method(descriptor, servicers) for service in SERVICES for descriptor in service.methods]
     return GuardedCalls(methods, authenticator)
 

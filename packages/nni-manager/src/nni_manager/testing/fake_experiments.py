@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
 from nni_config import ExperimentConfig
 
+from nni_manager.engine.effects import SaveExperiment, SaveTrial
 from nni_manager.engine.events import Report
 from nni_manager.engine.records import EndReason, ExperimentRecord, MetricRecord, TrialRecord
 from nni_manager.engine.statuses import Actor, ExperimentStatus, MetricKind, ParameterSource, TrialStatus
@@ -20,7 +21,12 @@ from nni_manager.experiments.errors import (
 )
 from nni_manager.experiments.reading import ExperimentReader
 from nni_manager.experiments.views import UNCHANGED, Change, ExperimentUpdate, ExperimentView, TrialView
-from nni_manager.storage.interface import StoredMetric, StoredTrial
+from nni_manager.storage.interface import Storage, StoredMetric, StoredTrial
+from nni_manager.storage.memory import MemoryStorage
+
+_Result = TypeVar("_Result")
+
+_DIRECTORY = "/experiments/fake"
 
 
 class FakeExperiments:
@@ -48,8 +54,10 @@ class FakeExperiments:
         self._changed = asyncio.Event()
 
     async def reader(self, experiment_id: str) -> ExperimentReader:
-        """Refuses: nothing is recorded."""
-        raise ExperimentNotFoundError(f"experiment {experiment_id!r} has no record")
+        """Returns what reads the experiment and its trials as they are now; there are no results."""
+        record, storage = self._check(experiment_id), MemoryStorage()
+        storage.commit([SaveExperiment(record), *(SaveTrial(it.record) for it in self._trials.values())])
+        return _MemoryReader(storage, record, self._revision)
 
     async def create(self, config: ExperimentConfig, experiment_id: str, request_id: str) -> ExperimentView:
         """Records an experiment."""
@@ -295,10 +303,22 @@ class FakeExperiments:
             running_seconds=1.5,
             trial_counts=counts,
             best_trial=None if best is None else self._shown(best),
-            directory="/experiments/fake",
+            directory=_DIRECTORY,
             revision=self._revision,
         )
 
     @staticmethod
     def _shown(stored: StoredTrial) -> TrialView:
-        return TrialView(stored, f"/experiments/fake/trials/{stored.record.trial_id}")
+        return TrialView(stored, f"{_DIRECTORY}/trials/{stored.record.trial_id}")
+
+
+class _MemoryReader(ExperimentReader):
+    """Reads what was put into a storage in memory."""
+
+    def __init__(self, storage: Storage, record: ExperimentRecord, revision: int) -> None:
+        super().__init__(_DIRECTORY, lambda _: (record, revision), lambda name: f"{_DIRECTORY}/trials/{name}")
+        self._storage = storage
+
+    async def ask(self, question: Callable[[Storage], _Result]) -> _Result:
+        """Returns the answer to a question about the record."""
+        return question(self._storage)

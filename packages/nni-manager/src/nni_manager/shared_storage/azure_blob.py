@@ -39,6 +39,13 @@ _EARLIER_SECONDS = 900.0
 
 _REMOTE = "NNIBLOB"
 _SCOPE = "https://storage.azure.com/.default"
+_BLOBFUSE_OPTIONS = (
+    # What others have written is to be seen soon; each of these is two minutes otherwise.
+    "--file-cache-timeout=0",
+    *(f"--{what}-timeout=1" for what in ("attr", "entry", "negative", "attr-cache")),
+    # Folders are seen that something else than a mount has put files into.
+    "--virtual-directory=true",
+)
 _ADVICE_OF_AZURE = re.compile(r"\. (?:Visit|Please|See|You must)\b")
 
 
@@ -124,9 +131,9 @@ def mount_programs(container: Container) -> list[MountProgram]:
         else {"AZURE_STORAGE_SAS_TOKEN": container.signature, "AZURE_STORAGE_AUTH_TYPE": "sas"}
     )
     endpoint = {"AZURE_STORAGE_BLOB_ENDPOINT": container.account_url} if container.url else {}
-    start = 'umask 077; exec blobfuse2 mount "$1" --tmp-path="$(mktemp -d)" --file-cache-timeout=0 '
+    start = 'umask 077; point=$1; shift; exec blobfuse2 mount "$point" --tmp-path="$(mktemp -d)" "$@"'
     blobfuse = MountProgram(
-        ("sh", "-c", f'{start}--container-name="$2"', "sh", "{point}", container.name),
+        ("sh", "-c", start, "sh", "{point}", f"--container-name={container.name}", *_BLOBFUSE_OPTIONS),
         needs_root=False,
         tool="blobfuse2",
         secrets={"AZURE_STORAGE_ACCOUNT": container.account, **secret, **endpoint},

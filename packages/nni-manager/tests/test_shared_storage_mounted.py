@@ -16,7 +16,13 @@ from nni_manager.shared_storage import probe as probe_module
 from nni_manager.shared_storage.interface import SharedStorageError
 from nni_manager.shared_storage.mounted_files import MountedFiles
 from nni_manager.shared_storage.mounted_storage import MountedStorage
-from nni_manager.shared_storage.mounting import MountProgram, is_mounted_on, mount_id
+from nni_manager.shared_storage.mounting import (
+    MountProgram,
+    is_mounted_on,
+    mount_id,
+    mount_on,
+    unmount_on,
+)
 from nni_manager.shared_storage.nfs import mount_program, nfs_storage
 from nni_manager.shared_storage.probe import who_may_write
 
@@ -361,6 +367,90 @@ async def test_mounts_of_a_machine_are_found_whatever_their_names(tmp_path, plac
     assert await is_mounted_on(machine, str(places[1]))
     assert await is_mounted_on(machine, f"{places[1]}/")
     assert not await is_mounted_on(machine, str(places[2]))
+
+
+# Users who are not root: a stand-in for sudo notes what it is asked.
+
+WANTS_PASSWORD = "echo 'sudo: a password is required' >&2; exit 1"
+
+
+@pytest.fixture
+def sudo(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], Path]]:
+    """Puts a sudo on PATH that does this; returns the file with what it was asked, a line each."""
+    with tempfile.TemporaryDirectory(prefix="nni-sudo-") as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        asked = folder / "asked"
+        asked.touch()
+        asked.chmod(0o666)
+        monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
+
+        def install(does: str) -> Path:
+            path = folder / "sudo"
+            path.write_text(f'#!/bin/sh\necho "$*" >> {asked}\n{does}\n')
+            path.chmod(0o755)
+            return asked
+
+        yield install
+
+
+async def test_who_is_not_root_mounts_and_unmounts_with_sudo(
+    places, make, sudo, monkeypatch, tmp_path
+) -> None:
+    storage, here, _ = places
+    # It belongs to root, as all that this test makes.
+    monkeypatch.setattr("nni_manager.shared_storage.mounting.runtime_directory", lambda: tmp_path / "run")
+    asked = sudo('shift; exec "$@"')
+    monkeypatch.setattr(os, "getuid", lambda: 1234)
+    shared = make()
+    await shared.open()
+    assert is_mounted(here)
+    await shared.close()
+    assert not is_mounted(here)
+    assert asked.read_text() == f"-n mount --bind {storage} {here}\n-n umount {here}\n"
+
+
+async def test_a_sudo_that_wants_a_password_is_named(places, sudo, monkeypatch) -> None:
+    asked = sudo(WANTS_PASSWORD)
+    monkeypatch.setattr(os, "getuid", lambda: 1234)
+    shared = nfs_storage(
+        server="files",
+        exported_directory="/team",
+        local_mount_point=places[1],
+        remote_mount_point=str(places[2]),
+        local_mounted="nnimount",
+        experiment_id="exp1",
+    )
+    with pytest.raises(SharedStorageError) as raised:
+        await shared.open()
+    assert str(raised.value) == (
+        f"mount of files:/team on {places[1]} failed: sudo: a password is required (exit code 1); mount it "
+        "yourself, or let the user run mount by sudo without a password"
+    )
+    assert asked.read_text() == f"-n mount -t nfs -o retry=0 files:/team {places[1]}\n"
+
+
+async def test_who_is_not_root_there_mounts_with_sudo_too(places, make, sudo) -> None:
+    asked, point = sudo("exit 0"), str(places[2])
+    program = mount_program("files", "/team")
+    machine = OtherMachine(user=OTHER_USER)
+    assert await mount_on(machine, [program], "files:/team", point)
+    await unmount_on(machine, [program], point)
+    assert asked.read_text() == f"-n mount -t nfs -o retry=0 files:/team {point}\n-n umount {point}\n"
+    asked = sudo(WANTS_PASSWORD)
+    with pytest.raises(SharedStorageError) as raised:
+        await mount_on(machine, [program], "files:/team", point)
+    assert str(raised.value) == (
+        f"mount of files:/team on {point} of gpu-a failed: sudo: a password is required (exit code 1); mount "
+        "it yourself, or let the user run mount by sudo without a password"
+    )
+
+
+async def test_a_mount_point_that_only_root_can_make_there_is_made_with_sudo(places, sudo) -> None:
+    asked = sudo("exit 0")
+    point = f"{places[2]}/new"
+    assert await mount_on(OtherMachine(user=OTHER_USER), [mount_program("files", "/team")], "it", point)
+    assert asked.read_text().splitlines()[0] == f"-n mkdir -p {point}"
 
 
 # Files in a folder

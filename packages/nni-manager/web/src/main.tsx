@@ -2,6 +2,10 @@ import { render } from "preact";
 import { App } from "./app/App";
 import "./style/tokens.css";
 import "./style/base.css";
+import "./style/ui.css";
+import "./style/dialog.css";
+import "./style/table.css";
+import "./app/theme";
 
 const root = document.getElementById("app");
 if (root !== null) render(<App />, root);

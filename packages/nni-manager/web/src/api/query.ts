@@ -33,7 +33,6 @@ export function useLiveQuery<T>(question: string, ask: (signal: AbortSignal) => 
   const newestAsk = useRef(ask);
   newestAsk.current = ask;
   const refresh = useRef(() => {});
-  // biome-ignore lint/correctness/useExhaustiveDependencies: the question's name stands for it
   useEffect(() => {
     setAnswer((before) => ({ ...before, loading: true }));
     const asker = new Asker(

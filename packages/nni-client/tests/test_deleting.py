@@ -13,8 +13,8 @@ import time
 from pathlib import Path
 
 import pytest
-from nni_client import deleting
 from nni_client.commands import main
+from nni_config import deleting
 from nni_config.experiment_summary import ExperimentSummary, write_summary
 from nni_config.local_state import ManagerRecord, write_manager_record
 from nni_config.processes import process_start_time

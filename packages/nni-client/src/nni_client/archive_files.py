@@ -8,8 +8,9 @@ from collections.abc import Callable, Iterator, Set
 from pathlib import Path
 from typing import NamedTuple
 
+from nni_config.orphan_trials import has_ended
+
 from nni_client.archive_layout import NEVER_SAVED, stays_inside
-from nni_client.orphan_trials import has_ended
 
 _NEVER_CODE = frozenset({".git", "__pycache__"})
 

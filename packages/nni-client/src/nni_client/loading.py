@@ -17,11 +17,11 @@ from typing import Any
 
 from nni_config.experiment_folders import find_experiment, remember_experiments_directory
 from nni_config.experiment_ids import EXPERIMENT_ID_PATTERN
+from nni_config.orphan_trials import processes_of
 
 from nni_client.archive_check import CheckedEntry, check_archive
 from nni_client.archive_layout import CODE, EXPERIMENT, RECORD, ArchiveError, Manifest, time_in
 from nni_client.new_identity import give_new_id
-from nni_client.orphan_trials import processes_of
 from nni_client.record_copy import fit_record
 
 _KEPT_FREE_BYTES = 64 * 1024**2

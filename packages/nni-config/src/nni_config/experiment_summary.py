@@ -39,6 +39,7 @@ class ExperimentSummary:
         best_objective: Its objective.
         paused: Whether it is paused.
         written_at: When this was written.
+        algorithm: The name of its tuner or advisor, "" when it is not known.
     """
 
     experiment_id: str
@@ -56,6 +57,7 @@ class ExperimentSummary:
     best_objective: float | None = None
     paused: bool = False
     written_at: float = 0.0
+    algorithm: str = ""
 
     @property
     def trial_count(self) -> int:
@@ -79,6 +81,7 @@ _TYPES: dict[str, type | tuple[type, ...]] = {
     "best_objective": _NUMBER_OR_NONE,
     "paused": bool,
     "written_at": _NUMBER,
+    "algorithm": str,
 }
 
 

@@ -17,6 +17,7 @@ __all__ = [
     "ManagerRecord",
     "find_manager_by_experiment",
     "find_manager_by_port",
+    "manager_of",
     "remove_manager_record",
     "running_managers",
     "runtime_directory",
@@ -94,6 +95,11 @@ def find_manager_by_experiment(
     """
     managers = running_managers(directories)
     return next((each for each in managers if each.experiment_id == experiment_id), None)
+
+
+def manager_of(experiment_directory: Path) -> ManagerRecord | None:
+    """Returns the manager that runs the experiment in a folder, or None; it looks into that folder alone."""
+    return _running(experiment_directory / RECORD_NAME)
 
 
 def running_managers(directories: Iterable[Path] | None = None) -> list[ManagerRecord]:

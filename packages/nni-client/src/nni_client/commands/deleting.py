@@ -9,13 +9,13 @@ from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
 
+from nni_config.deleting import check_deletable, delete_experiment
+from nni_config.disk_use import disk_use
 from nni_config.durations import parse_duration
 from nni_config.experiment_folders import FolderSummary, find_experiments
 
-from nni_client.commands.listing import disk_use
 from nni_client.commands.output import print_table, size_text
 from nni_client.commands.selection import find
-from nni_client.deleting import check_deletable, delete_experiment
 
 _COLUMNS = ("ID", "NAME", "STATUS", "ENDED", "DISK", "FOLDER")
 

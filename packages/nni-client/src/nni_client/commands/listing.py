@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from nni_config.disk_use import disk_use
 from nni_config.experiment_folders import FolderKind, FolderSummary, find_experiments
 from nni_proto.v1.experiment_pb2 import Experiment
 
@@ -58,22 +58,6 @@ def list_experiments(everything: bool, as_json: bool, directory: Path | None) ->
     ended = len(folders) - len(shown)
     if ended and is_terminal():
         print(f"{ended} more {'has' if ended == 1 else 'have'} ended; see: nnictl list --all")
-
-
-def disk_use(folder: Path) -> int:
-    """Returns how many bytes on disk a folder takes. Files that vanish meanwhile count as none."""
-    total = 0
-    pending: list[str | Path] = [folder]
-    while pending:
-        try:
-            with os.scandir(pending.pop()) as entries:
-                for entry in entries:
-                    total += entry.stat(follow_symlinks=False).st_blocks * 512
-                    if entry.is_dir(follow_symlinks=False):
-                        pending.append(entry.path)
-        except OSError:
-            continue
-    return total
 
 
 def _columns(folders: list[FolderSummary]) -> tuple[str, ...]:

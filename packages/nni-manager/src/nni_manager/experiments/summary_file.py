@@ -88,9 +88,18 @@ def summary_of(record: ExperimentRecord, storage: Storage) -> ExperimentSummary:
         best_objective=None if best is None else best.record.objective,
         paused=record.paused,
         written_at=now,
+        algorithm=_algorithm(record.config),
     )
 
 
 def _platform(service: Any) -> str:
     services = service if isinstance(service, list) else [service]
     return ",".join(str(each.get("platform", "")) for each in services if isinstance(each, dict))
+
+
+def _algorithm(config: dict[str, Any]) -> str:
+    for kind in ("tuner", "advisor"):
+        chosen = config.get(kind)
+        if isinstance(chosen, dict):
+            return str(chosen.get("name") or chosen.get("className") or "")
+    return ""

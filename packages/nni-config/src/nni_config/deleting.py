@@ -12,8 +12,7 @@ from pathlib import Path
 
 from nni_config.experiment_folders import FolderKind, FolderSummary, find_experiment, find_experiments
 from nni_config.filesystems import mounts_below
-
-from nni_client.orphan_trials import orphan_trials
+from nni_config.orphan_trials import orphan_trials
 
 _LATEST = "_latest"
 _LAST = "db"

@@ -46,6 +46,13 @@ class BlobAccount:
         with BlobServiceClient(self.url, credential=self.key) as service:
             return sorted(service.get_container_client(self.container).list_blob_names())
 
+    def read(self, name: str) -> bytes:
+        """Returns what is under a name in the container."""
+        from azure.storage.blob import BlobServiceClient
+
+        with BlobServiceClient(self.url, credential=self.key) as service:
+            return service.get_blob_client(self.container, name).download_blob().readall()
+
 
 @contextmanager
 def running_azurite(folder: Path, *options: str, address: str = "127.0.0.1") -> Iterator[str]:

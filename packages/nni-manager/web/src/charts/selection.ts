@@ -1,0 +1,70 @@
+/** Filters, in the service's language, from what is chosen on a chart. */
+
+import type { ColumnData } from "./table";
+
+const plainName = /^[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*$/;
+const words = new Set(["and", "or", "not", "in", "has"]);
+
+/** Returns a text in quotation marks, as filters write it. */
+export function quoted(text: string): string {
+  return JSON.stringify(text);
+}
+
+/** Returns a column's name as filters write it. */
+export function nameInFilter(name: string): string {
+  return plainName.test(name) && !words.has(name.toLowerCase()) ? name : quoted(name);
+}
+
+/** A stretch of a column, or some of its categories. */
+export interface Choice {
+  column: ColumnData;
+  ranges: [low: number, high: number][];
+}
+
+/** Returns the number with enough digits that nothing at the edge is lost. */
+function edge(value: number, up: boolean): string {
+  if (value === 0) return "0";
+  const step = 10 ** (Math.floor(Math.log10(Math.abs(value))) - 5);
+  const moved = (up ? Math.ceil(value / step) : Math.floor(value / step)) * step;
+  return String(Number(moved.toPrecision(6)));
+}
+
+/** Returns the filter that holds for what is chosen; "" when nothing is. */
+export function filterOf(choices: readonly Choice[]): string {
+  const terms = choices.map(({ column, ranges }) => {
+    const name = nameInFilter(column.info.name);
+    if (column.categories) {
+      const chosen = column.categories.filter((_, place) =>
+        ranges.some(([low, high]) => place >= low && place <= high),
+      );
+      return chosen.length > 0 ? `${name} in (${chosen.map(quoted).join(", ")})` : "";
+    }
+    const parts = ranges.map(
+      ([low, high]) => `${name} >= ${edge(low, false)} and ${name} <= ${edge(high, true)}`,
+    );
+    if (parts.length > 1) return `(${parts.map((part) => `(${part})`).join(" or ")})`;
+    return parts[0] ?? "";
+  });
+  return terms.filter(Boolean).join(" and ");
+}
+
+/** Returns a filter that holds where both do. */
+export function both(one: string, other: string): string {
+  const terms = [one.trim(), other.trim()].filter(Boolean);
+  return terms.length > 1
+    ? terms.map((term) => (/\bor\b/i.test(term) ? `(${term})` : term)).join(" and ")
+    : (terms[0] ?? "");
+}
+
+/** Returns the rows that every choice holds for; a row without a value is in no stretch. */
+export function rowsInside(choices: readonly Choice[], rows: number): number[] {
+  const inside: number[] = [];
+  for (let row = 0; row < rows; row++) {
+    const held = choices.every(({ column, ranges }) => {
+      const value = column.values[row] ?? Number.NaN;
+      return ranges.length === 0 || ranges.some(([low, high]) => value >= low && value <= high);
+    });
+    if (held) inside.push(row);
+  }
+  return inside;
+}

@@ -93,3 +93,33 @@ def test_what_trials_write_is_put_into_a_container(
     assert not [name for name in names if "/.probe/" in name]
     assert blob_account.key not in output + json.dumps(names)
     nothing_is_left()
+
+
+def test_the_checkpoints_of_the_best_are_left_in_a_container(
+    remote_stage, lab, facts_in, nothing_is_left, blob_account
+) -> None:
+    remote_stage.write("trial.py", SAVER.replace("result(x)", "result(nni.get_sequence_id() * 7 % 5)"))
+    facts = facts_in(
+        remote_stage.run(
+            f"""
+    from nni.experiment.config import AzureBlobConfig
+    experiment = remote("gpu-a", trials=5, concurrency=1, id="mine")
+    experiment.config.shared_storage = AzureBlobConfig(
+        storage_account_name={blob_account.name!r}, container_name={blob_account.container!r},
+        storage_account_key={blob_account.key!r}, storage_account_url={blob_account.url!r},
+        local_mount_point="/mnt/blob", remote_mount_point="/mnt/blob", local_mounted="nomount")
+    experiment.config.keep_best_checkpoints = 1
+    experiment.config.keep_last_checkpoints = 1
+"""
+            + RUN
+        )
+    )
+    best = max(facts, key=lambda trial: trial["final"])
+    ended = {trial["id"]: trial["final"] for trial in facts}
+    assert len(ended) == 5 and best["final"] == 4
+    names = blob_account.names()
+    left = {name.split("/")[3] for name in names if "/checkpoints/" in name}
+    last = next(trial for trial in facts if trial["final"] == 3)  # the fifth: 4 * 7 % 5
+    assert left == {best["id"], last["id"]}
+    assert {name.split("/")[3] for name in names if name.endswith("/stdout")} == set(ended)
+    nothing_is_left()

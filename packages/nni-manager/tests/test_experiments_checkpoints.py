@@ -15,6 +15,8 @@ from nni_manager.engine.records import ExperimentRecord, TrialRecord
 from nni_manager.engine.statuses import ExperimentStatus, ParameterSource, TrialStatus
 from nni_manager.experiments.checkpoint_keeper import CheckpointKeeper, Retention
 from nni_manager.experiments.checkpoint_retention import Checkpoint, removable, texts_of
+from nni_manager.shared_storage.interface import SharedStorageError
+from nni_manager.shared_storage.mounted_files import MountedFiles
 from nni_manager.storage.memory import MemoryStorage
 
 
@@ -123,7 +125,13 @@ def trial(number: int, status: TrialStatus = TrialStatus.SUCCEEDED, **more: Any)
 
 
 class Experiment:
-    def __init__(self, folder: Path, population: tuple[str, Path] | None = None, **rule: int) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        population: tuple[str, Path] | None = None,
+        container: Any = None,
+        **rule: int,
+    ) -> None:
         self.trials = folder / "trials"
         self.trials.mkdir()
         self.storage = MemoryStorage()
@@ -131,7 +139,13 @@ class Experiment:
         self.storage.commit([SaveExperiment(record)])
         self.changed = asyncio.Event()
         rules = {"keep_best": None, "keep_last": None, **rule}
-        retention = Retention(**rules, optimize_mode="maximize", homes=(self.trials,), population=population)
+        retention = Retention(
+            **rules,
+            optimize_mode="maximize",
+            homes=(self.trials,),
+            population=population,
+            container=container,
+        )
         self.keeper = CheckpointKeeper(
             retention, self.storage, lambda: self.changed, lambda trial_id: f"/remote/trials/{trial_id}"
         )
@@ -264,6 +278,35 @@ def test_what_cannot_be_removed_is_told_once_and_tried_again(
     assert caplog.text.count("the checkpoint of trial t0 cannot be removed, trying again") == 1
     experiment.keeper.look()
     assert experiment.left() == [1]
+
+
+def test_copies_in_a_container_go_too_and_before_those_here(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    container = MountedFiles(tmp_path / "container")
+    experiment = Experiment(tmp_path, container=container, keep_best=1)
+    for number in range(3):
+        experiment.write(number)
+        for name in ("checkpoints/model", "stdout"):
+            container.write(f"trials/t{number}/{name}", b"")
+    experiment.save(trial(0), trial(1), trial(2, TrialStatus.RUNNING))
+    with monkeypatch.context() as patched:
+
+        def refuse(self: MountedFiles, name: str) -> None:
+            raise SharedStorageError(f"{name} cannot be removed: no answer")
+
+        patched.setattr(MountedFiles, "remove", refuse)
+        experiment.keeper.look()
+        experiment.keeper.look()
+    assert experiment.left() == [0, 1, 2], "the next manager would not know of the copy otherwise"
+    assert (
+        caplog.text.count("the checkpoint of trial t0 cannot be removed, trying again: trials/t0/check") == 1
+    )
+    experiment.keeper.look()
+    assert experiment.left() == [1, 2]
+    left = [name for name in container.names() if "checkpoints" in name]
+    assert left == ["trials/t1/checkpoints/model", "trials/t2/checkpoints/model"]
+    assert "trials/t0/stdout" in container.names()
 
 
 async def test_it_looks_after_commits_and_once_more_at_the_end(tmp_path: Path) -> None:

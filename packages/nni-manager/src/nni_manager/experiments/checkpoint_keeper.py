@@ -12,6 +12,7 @@ from pathlib import Path
 from nni_manager.algorithms.population.checkpoints import SAVE, place_of
 from nni_manager.engine.records import TrialRecord
 from nni_manager.experiments.checkpoint_retention import Checkpoint, removable, texts_of
+from nni_manager.shared_storage.interface import SharedFiles, SharedStorageError
 from nni_manager.storage.interface import Storage, StorageError
 
 FOLDER = "checkpoints"
@@ -32,6 +33,7 @@ class Retention:
         homes: The folders with one folder for each trial, as this machine names them.
         population: The folder of a population's checkpoints, as trials name it and as this machine does;
             None without a population.
+        container: The storage that copies of what trials leave are put into, None without one.
     """
 
     keep_best: int | None
@@ -39,6 +41,7 @@ class Retention:
     optimize_mode: str
     homes: tuple[Path, ...]
     population: tuple[str, Path] | None = None
+    container: SharedFiles | None = None
 
 
 class CheckpointKeeper:
@@ -153,11 +156,15 @@ class CheckpointKeeper:
 
     def _remove(self, checkpoint: Checkpoint) -> bool:
         """Removes a checkpoint; returns False if that is to be tried again."""
+        folders = self._folders(checkpoint)
         try:
-            for folder in self._folders(checkpoint):
+            # First: as long as it is here the next manager knows of it too.
+            if folders and self._retention.container is not None:
+                self._retention.container.remove(f"trials/{checkpoint.trial_id}/{FOLDER}")
+            for folder in folders:
                 shutil.rmtree(folder)
                 _LOG.info("removed the checkpoint of trial %s: %s", checkpoint.trial_id, folder)
-        except OSError as error:
+        except (OSError, SharedStorageError) as error:
             if checkpoint.trial_id not in self._stuck:
                 self._stuck.add(checkpoint.trial_id)
                 _LOG.warning(

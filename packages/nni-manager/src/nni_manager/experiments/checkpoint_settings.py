@@ -10,6 +10,7 @@ from nni_config.algorithms import find_algorithm
 from nni_manager.engine.records import ExperimentRecord
 from nni_manager.experiments.checkpoint_keeper import Retention
 from nni_manager.experiments.folder import ExperimentFolder
+from nni_manager.shared_storage.configured import configured_storage
 
 
 def retention_of(
@@ -21,18 +22,25 @@ def retention_of(
         config: The canonical configuration.
         record: The experiment.
         folder: Its folder.
+
+    Raises:
+        SharedStorageError: The storage that checkpoints are put into cannot be used.
     """
     if config.keep_best_checkpoints is None and config.keep_last_checkpoints is None:
         return None
     homes = [folder.trials_directory.absolute()]
     shared = config.shared_storage
-    if shared is not None and shared.local_mounted != "nomount":
+    container = None
+    if shared is not None and shared.local_mounted == "nomount":
+        container = configured_storage(shared, record.experiment_id).files
+    elif shared is not None:
         homes.append(Path(shared.local_mount_point) / "nni" / record.experiment_id / "trials")
     return Retention(
         keep_best=config.keep_best_checkpoints,
         keep_last=config.keep_last_checkpoints,
         optimize_mode=record.optimize_mode,
         homes=tuple(homes),
+        container=container,
         population=_population(config, folder),
     )
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from nni_config.shared_storage import SharedStorageConfig
 
+from nni_manager.shared_storage.configured import configured_storage
 from nni_manager.shared_storage.interface import SharedStorage, SharedStorageError
 from nni_manager.training.interface import TrainingServiceError
 
@@ -102,36 +103,6 @@ def make_shared_place(config: SharedStorageConfig, experiment_id: str, folder: P
         TrainingServiceError: It cannot be used like that.
     """
     try:
-        return SharedPlace(_storage(config, experiment_id), folder / "trials")
+        return SharedPlace(configured_storage(config, experiment_id), folder / "trials")
     except SharedStorageError as error:
         raise TrainingServiceError(str(error)) from error
-
-
-def _storage(config: SharedStorageConfig, experiment_id: str) -> SharedStorage:
-    from nni_manager.shared_storage.azure_blob import Container, azure_storage
-    from nni_manager.shared_storage.nfs import nfs_storage
-
-    local_mount_point = Path(config.local_mount_point)
-    if config.storage_type == "NFS":
-        return nfs_storage(
-            server=config.nfs_server or "",
-            exported_directory=config.exported_directory or "",
-            local_mount_point=local_mount_point,
-            remote_mount_point=config.remote_mount_point,
-            local_mounted=config.local_mounted,
-            experiment_id=experiment_id,
-        )
-    container = Container(
-        account=config.storage_account_name or "",
-        name=config.container_name or "",
-        url=config.storage_account_url or "",
-        key=config.storage_account_key or "",
-        sas_token=config.storage_sas_token or "",
-    )
-    return azure_storage(
-        container,
-        local_mount_point=local_mount_point,
-        remote_mount_point=config.remote_mount_point,
-        local_mounted=config.local_mounted,
-        experiment_id=experiment_id,
-    )

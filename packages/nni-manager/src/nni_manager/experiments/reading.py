@@ -12,6 +12,11 @@ from typing import TypeVar
 from nni_manager.engine.records import ExperimentRecord
 from nni_manager.engine.statuses import MetricKind, TrialStatus
 from nni_manager.experiments.errors import ShuttingDownError, TrialNotFoundError
+from nni_manager.experiments.trial_table.keeping import TableKeeper
+from nni_manager.experiments.trial_table.paging import TrialPage, trial_page
+from nni_manager.experiments.trial_table.querying import TrialQuery
+from nni_manager.experiments.trial_table.sorting import Position
+from nni_manager.experiments.trial_table.table import TrialTable
 from nni_manager.experiments.views import Change, ExperimentView, TrialView
 from nni_manager.storage.interface import Storage, StoredMetric, StoredTrial
 
@@ -44,6 +49,7 @@ class ExperimentReader(ABC):
         self.directory = directory
         self._committed = committed
         self._output_directory = output_directory
+        self._tables = TableKeeper()
 
     @abstractmethod
     async def ask(self, question: Callable[[Storage], _Result]) -> _Result:
@@ -75,6 +81,25 @@ class ExperimentReader(ABC):
         """Returns trials by rising number."""
         stored = await self.ask(lambda storage: storage.trials(after_sequence_number, limit, statuses))
         return [self._view(trial) for trial in stored]
+
+    async def trial_page(
+        self, query: TrialQuery, after: Position | None, skip: int, limit: int
+    ) -> tuple[TrialPage, list[TrialView]]:
+        """Returns a page of trials; see `trial_table.paging.trial_page`."""
+
+        def read(storage: Storage) -> TrialPage:
+            return trial_page(storage, lambda: self.table_of(storage), query, after, skip, limit)
+
+        page = await self.ask(read)
+        return page, [self._view(trial) for trial in page.trials]
+
+    async def table(self) -> TrialTable:
+        """Returns the trials as a table."""
+        return await self.ask(self.table_of)
+
+    def table_of(self, storage: Storage) -> TrialTable:
+        """Returns the trials as a table, within a question."""
+        return self._tables.table(storage, self._committed(storage)[0])
 
     async def metrics(
         self, trial_id: str | None, after_row: int, limit: int, kind: MetricKind | None

@@ -19,6 +19,7 @@ from nni_manager.rpc.experiment_servicer import ExperimentServicer
 from nni_manager.rpc.file_servicer import FileServicer
 from nni_manager.rpc.policy import check_role, check_trial
 from nni_manager.rpc.trial_runtime_servicer import TrialRuntimeServicer
+from nni_manager.rpc.trial_table_servicer import TrialTableServicer
 
 SERVICES = (
     experiment_service_pb2.DESCRIPTOR.services_by_name["ExperimentService"],
@@ -119,6 +120,7 @@ def guarded_calls(
         ExperimentServicer(calls, codes, experiment_id),
         FileServicer(calls),
         TrialRuntimeServicer(calls),
+        TrialTableServicer(calls),
     )
     methods = [_method(descriptor, servicers) for service in SERVICES for descriptor in service.methods]
     return GuardedCalls(methods, authenticator)

@@ -10,6 +10,7 @@ from nni_proto.v1 import experiment_service_pb2 as pb
 
 from nni_manager.experiments.errors import InvalidArgumentError
 from nni_manager.experiments.interface import ExperimentCalls
+from nni_manager.experiments.trial_table.querying import TrialQuery
 from nni_manager.rpc import metric_messages, paging, requests, trial_messages
 from nni_manager.rpc.access import Role, SignInCodes
 from nni_manager.rpc.experiment_messages import ExperimentMessages, config_from_message, update_from_message
@@ -117,13 +118,18 @@ class ExperimentServicer:
         experiment_id = requests.experiment_id(request.parent, "parent")
         statuses = sorted({trial_messages.status_from_message(it, "statuses") for it in request.statuses})
         size = paging.page_size(request.page_size, 1000, 10_000)
-        listing = f"trials {request.parent} {','.join(statuses)}"
-        after = paging.page_position(request.page_token, listing, start=-1)
-        views = await self._calls.trials(experiment_id, after, size + 1, statuses)
-        page = paging.fitting(trial_messages.trial_to_message(experiment_id, view) for view in views[:size])
-        more = len(page) < len(views)
-        token = paging.page_token(listing, page[-1].sequence_number) if more else ""
-        return pb.ListTrialsResponse(trials=page, next_page_token=token)
+        skip = requests.not_negative(request.skip, "skip")
+        query = TrialQuery(request.filter, request.order_by, statuses)
+        listing = f"trials {request.parent} {','.join(statuses)} {request.filter} {request.order_by}"
+        after = paging.any_position(request.page_token, listing) if request.page_token else None
+        reader = await self._calls.reader(experiment_id)
+        found, views = await reader.trial_page(query, after, skip, size)
+        page = paging.fitting(trial_messages.trial_to_message(experiment_id, view) for view in views)
+        more = found.has_more or len(page) < len(views)
+        token = paging.page_token(listing, found.positions[len(page) - 1]) if more and page else ""
+        return pb.ListTrialsResponse(
+            trials=page, next_page_token=token, total_size=found.total_size, revision=found.revision
+        )
 
     async def create_trial(self, request: pb.CreateTrialRequest) -> pb.CreateTrialResponse:
         """Queues a trial with parameters of the caller's own."""

@@ -6,7 +6,7 @@ import base64
 import binascii
 import json
 from collections.abc import Iterable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from google.protobuf.message import Message
 
@@ -32,12 +32,12 @@ def page_size(requested: int, default: int, maximum: int) -> int:
     return min(requested or default, maximum)
 
 
-def page_token(listing: str, position: int) -> str:
+def page_token(listing: str, position: Any) -> str:
     """Returns the token that asks for what follows a position.
 
     Args:
         listing: Everything that the listing depends on; the token is good for the same one only.
-        position: The last element returned.
+        position: What says where the last element returned stands, in types of JSON.
     """
     return base64.urlsafe_b64encode(json.dumps([listing, position]).encode()).decode()
 
@@ -50,13 +50,29 @@ def page_position(token: str, listing: str, start: int) -> int:
     """
     if not token:
         return start
+    position = any_position(token, listing)
+    if type(position) is not int or not start <= position < 2**63:
+        raise _foreign_token()
+    return position
+
+
+def any_position(token: str, listing: str) -> Any:
+    """Returns the position in a token that is not empty, of whatever type it is.
+
+    Raises:
+        InvalidArgumentError: The token is not one of this listing.
+    """
     try:
         found, position = json.loads(base64.b64decode(token, altchars=b"-_", validate=True))
-    except (binascii.Error, ValueError, TypeError):
+    except (binascii.Error, ValueError, TypeError, RecursionError):
         found, position = None, None
-    if found != listing or type(position) is not int or not start <= position < 2**63:
-        raise InvalidArgumentError("page_token: not a next_page_token of this list with these arguments")
+    if found != listing or position is None:
+        raise _foreign_token()
     return position
+
+
+def _foreign_token() -> InvalidArgumentError:
+    return InvalidArgumentError("page_token: not a next_page_token of this list with these arguments")
 
 
 def fitting(messages: Iterable[_MessageT]) -> list[_MessageT]:

@@ -76,6 +76,19 @@ class StoredMetric:
 
 
 @dataclass(frozen=True, slots=True)
+class NumberSeries:
+    """One entry of many results; see `values.number_at`.
+
+    Attributes:
+        indexes: The indexes of the results, rising.
+        numbers: The entry of each; NaN where it is missing or no number.
+    """
+
+    indexes: Sequence[int]
+    numbers: Sequence[float]
+
+
+@dataclass(frozen=True, slots=True)
 class ReportPosition:
     """How far the results of one attempt of a trial are stored.
 
@@ -135,6 +148,9 @@ class Storage(Protocol):
     ) -> list[StoredTrial]:
         """Returns trials by rising sequence number, of any status when `statuses` is empty."""
 
+    def trials_of(self, trial_ids: Sequence[str]) -> list[StoredTrial]:
+        """Returns trials by their ids, in the order of those; unknown ones are left out."""
+
     def trials_changed_after(self, revision: int, limit: int = 1000) -> list[StoredTrial]:
         """Returns trials changed after a revision, by rising (revision, sequence number).
 
@@ -159,6 +175,18 @@ class Storage(Protocol):
 
     def metrics_changed_after(self, revision: int, limit: int = 10_000) -> list[StoredMetric]:
         """Returns results stored after a revision by rising row; no revision is cut in two."""
+
+    def intermediate_numbers(self, trial_ids: Collection[str], key: str) -> dict[str, NumberSeries]:
+        """Returns one entry of all intermediate results of the present attempts of trials.
+
+        Trials without such results are left out.
+        """
+
+    def intermediate_numbers_at(self, index: int, key: str) -> dict[str, float]:
+        """Returns one entry of the intermediate result of an index of every trial's present attempt.
+
+        NaN stands for an entry that is missing or no number; trials without such a result are left out.
+        """
 
     def report_position(self, trial_id: str, attempt: int) -> ReportPosition:
         """Returns how far the results of an attempt are stored; zeros for an unknown trial."""

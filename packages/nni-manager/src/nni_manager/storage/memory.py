@@ -16,13 +16,14 @@ from nni_manager.engine.records import ExperimentRecord, MetricRecord, TrialReco
 from nni_manager.engine.statuses import MetricKind, TrialStatus
 from nni_manager.storage.interface import (
     BatchRefusedError,
+    NumberSeries,
     ReportPosition,
     StorageError,
     StoredMetric,
     StoredTrial,
     StoredTunerNote,
 )
-from nni_manager.storage.values import copied
+from nni_manager.storage.values import copied, number_at
 
 
 @dataclass(slots=True)
@@ -123,6 +124,12 @@ class MemoryStorage:
             )
             return [self._stored(trial_id) for trial_id in islice(wanted, limit)]
 
+    def trials_of(self, trial_ids: Sequence[str]) -> list[StoredTrial]:
+        """Returns trials by their ids; see the interface."""
+        with self._lock:
+            self._check_open()
+            return [self._stored(trial_id) for trial_id in trial_ids if trial_id in self._trials]
+
     def trials_changed_after(self, revision: int, limit: int = 1000) -> list[StoredTrial]:
         """Returns trials changed after a revision; see the interface."""
         with self._lock:
@@ -179,6 +186,30 @@ class MemoryStorage:
             revisions = [metric.revision for metric in self._metrics[start:]]
             end = start + _page_end(revisions, limit)
             return _copied_metrics(self._metrics[start:end])
+
+    def intermediate_numbers(self, trial_ids: Collection[str], key: str) -> dict[str, NumberSeries]:
+        """Returns one entry of all intermediate results of trials; see the interface."""
+        with self._lock:
+            self._check_open()
+            found = {trial_id: self._present_intermediates(trial_id) for trial_id in trial_ids}
+            return {
+                trial_id: NumberSeries(
+                    [record.index for record in records], [number_at(record.value, key) for record in records]
+                )
+                for trial_id, records in found.items()
+                if records
+            }
+
+    def intermediate_numbers_at(self, index: int, key: str) -> dict[str, float]:
+        """Returns one entry of the intermediate result of an index; see the interface."""
+        with self._lock:
+            self._check_open()
+            return {
+                trial_id: number_at(record.value, key)
+                for trial_id in self._trials
+                for record in self._present_intermediates(trial_id)
+                if record.index == index
+            }
 
     def report_position(self, trial_id: str, attempt: int) -> ReportPosition:
         """Returns how far the results of an attempt are stored; see the interface."""
@@ -267,6 +298,19 @@ class MemoryStorage:
             latest_intermediate=copied(results.latest_intermediate),
             revision=self._revisions[trial_id],
         )
+
+    def _present_intermediates(self, trial_id: str) -> list[MetricRecord]:
+        """Returns the intermediate results of a trial's present attempt, by rising index."""
+        if trial_id not in self._trials:
+            return []
+        attempt = self._trials[trial_id].attempt
+        records = [self._metrics[row - 1].record for row in self._rows.get(trial_id, ())]
+        present = [
+            record
+            for record in records
+            if record.attempt == attempt and record.kind is MetricKind.INTERMEDIATE
+        ]
+        return sorted(present, key=lambda record: record.index)
 
     def _copied_trial_of(self, note: TunerNote) -> TrialRecord | None:
         record = self._trials.get(note.trial_id)

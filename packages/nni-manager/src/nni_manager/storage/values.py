@@ -45,6 +45,33 @@ def numeric_entries(value: Any) -> list[tuple[str, float | None, str]]:
     return [] if entry is None else [entry]
 
 
+def number_at(value: Any, key: str) -> float:
+    """Returns the number of an entry of a result, NaN when it is missing or no number.
+
+    Args:
+        value: The result.
+        key: The entry, "default" for a result that is a number; dots lead into objects.
+    """
+    if not isinstance(value, dict):
+        entry = _entry(key, value) if key == DEFAULT_KEY else None
+    elif key in value or "." not in key:
+        entry = _entry(key, value.get(key))
+    else:
+        inner, _, rest = key.partition(".")
+        return number_at(value[inner], rest) if isinstance(value.get(inner), dict) else math.nan
+    if entry is None:
+        return math.nan
+    _, number, kind = entry
+    return float(kind) if number is None else number
+
+
+def numbers_at(values: list[Any], key: str) -> list[float]:
+    """Returns the number of an entry of each of many results; see `number_at`."""
+    if key == DEFAULT_KEY:
+        return [value if type(value) is float else number_at(value, key) for value in values]
+    return [number_at(value, key) for value in values]
+
+
 def _entry(key: str, value: Any) -> tuple[str, float | None, str] | None:
     if not isinstance(value, (int, float)) or isinstance(value, bool):
         return None

@@ -9,6 +9,7 @@ from nni_manager.engine.effects import Write
 from nni_manager.engine.records import ExperimentRecord
 from nni_manager.engine.statuses import MetricKind, TrialStatus
 from nni_manager.storage.interface import (
+    NumberSeries,
     ReportPosition,
     Storage,
     StorageError,
@@ -70,6 +71,10 @@ class FaultyStorage:
         """As the storage behind."""
         return self._storage.trials(after_sequence_number, limit, statuses)
 
+    def trials_of(self, trial_ids: Sequence[str]) -> list[StoredTrial]:
+        """As the storage behind."""
+        return self._storage.trials_of(trial_ids)
+
     def trials_changed_after(self, revision: int, limit: int = 1000) -> list[StoredTrial]:
         """As the storage behind."""
         return self._storage.trials_changed_after(revision, limit)
@@ -95,6 +100,14 @@ class FaultyStorage:
     def metrics_changed_after(self, revision: int, limit: int = 10_000) -> list[StoredMetric]:
         """As the storage behind."""
         return self._storage.metrics_changed_after(revision, limit)
+
+    def intermediate_numbers(self, trial_ids: Collection[str], key: str) -> dict[str, NumberSeries]:
+        """As the storage behind."""
+        return self._storage.intermediate_numbers(trial_ids, key)
+
+    def intermediate_numbers_at(self, index: int, key: str) -> dict[str, float]:
+        """As the storage behind."""
+        return self._storage.intermediate_numbers_at(index, key)
 
     def report_position(self, trial_id: str, attempt: int) -> ReportPosition:
         """As the storage behind."""

@@ -44,6 +44,33 @@ LEFT JOIN report_files AS f ON f.trial_id = wanted.trial_id AND f.attempt = want
 LEFT JOIN reporters AS p ON p.trial_id = wanted.trial_id AND p.attempt = wanted.attempt"""
 
 
+_PRESENT_INTERMEDIATES = """FROM metrics AS m
+JOIN trials AS t ON t.trial_id = m.trial_id AND t.attempt = m.attempt
+WHERE m.kind = 'INTERMEDIATE'"""
+
+INTERMEDIATES_AT = f"""SELECT m.trial_id, m.value {_PRESENT_INTERMEDIATES} AND m.metric_index = :index
+ORDER BY m.row"""
+
+# One row for a trial: that many rows of single results would take several times as long to fetch.
+INTERMEDIATES_OF = f"""SELECT m.trial_id, group_concat(m.metric_index), group_concat(m.value)
+{_PRESENT_INTERMEDIATES} AND m.trial_id IN (%s) GROUP BY m.trial_id"""
+
+
+def trials_of(count: int) -> str:
+    """Returns the statement for so many trials by their ids."""
+    return f"{SELECT_TRIALS} WHERE t.trial_id IN ({placeholders(count)})"
+
+
+def intermediates_of(count: int) -> str:
+    """Returns the statement for the intermediate results of so many trials."""
+    return INTERMEDIATES_OF % placeholders(count)
+
+
+def placeholders(count: int) -> str:
+    """Returns the names of so many parameters: :id0, :id1 and so on."""
+    return ", ".join(f":id{place}" for place in range(count))
+
+
 def trials(statuses: Collection[TrialStatus]) -> str:
     """Returns the statement for a page of trials; its parameters are `after` and `limit`."""
     if not statuses:

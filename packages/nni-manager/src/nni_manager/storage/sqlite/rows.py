@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from typing import Any
 
 from nni_manager.engine.records import (
@@ -20,8 +21,8 @@ from nni_manager.engine.statuses import (
     TrialStatus,
     TunerNoteKind,
 )
-from nni_manager.storage.interface import StoredMetric, StoredTrial, StoredTunerNote
-from nni_manager.storage.values import decode, encode
+from nni_manager.storage.interface import NumberSeries, StoredMetric, StoredTrial, StoredTunerNote
+from nni_manager.storage.values import decode, encode, numbers_at
 
 Row = tuple[Any, ...]
 
@@ -215,6 +216,17 @@ def metric_of(row: Row) -> StoredMetric:
     trial_id, attempt, kind, index, value, reported_at, late, place, revision = row
     record = MetricRecord(trial_id, attempt, _KINDS[kind], index, decode(value), reported_at, bool(late))
     return StoredMetric(record, place, revision)
+
+
+def series_of(row: Row, key: str) -> tuple[str, NumberSeries]:
+    """Returns a trial and one entry of its results, which a row has in lists with commas."""
+    trial_id, index_list, value_list = row
+    indexes: list[int] = decode(f"[{index_list}]")
+    numbers = numbers_at(decode(f"[{value_list}]"), key)
+    if any(map(operator.ge, indexes, indexes[1:])):
+        places = sorted(range(len(indexes)), key=indexes.__getitem__)
+        indexes, numbers = [indexes[place] for place in places], [numbers[place] for place in places]
+    return trial_id, NumberSeries(indexes, numbers)
 
 
 def _end_reason_text(reason: EndReason | None) -> str | None:

@@ -13,6 +13,7 @@ from nni_manager.engine.effects import Write
 from nni_manager.engine.records import ExperimentRecord, TrialRecord
 from nni_manager.engine.statuses import MetricKind, TrialStatus
 from nni_manager.storage.interface import (
+    NumberSeries,
     ReportPosition,
     Storage,
     StorageError,
@@ -21,10 +22,11 @@ from nni_manager.storage.interface import (
     StoredTunerNote,
 )
 from nni_manager.storage.sqlite import queries
-from nni_manager.storage.sqlite.batch import write_batch
+from nni_manager.storage.sqlite.batch import chunks, write_batch
 from nni_manager.storage.sqlite.files import errors_of, fold, open_for_reading, open_for_writing
 from nni_manager.storage.sqlite.readers import Readers
-from nni_manager.storage.sqlite.rows import Row, experiment_of, metric_of, note_of, trial_of
+from nni_manager.storage.sqlite.rows import Row, experiment_of, metric_of, note_of, series_of, trial_of
+from nni_manager.storage.values import decode, number_at
 
 _Result = TypeVar("_Result")
 
@@ -104,6 +106,14 @@ class SqliteStorage:
         sql = queries.trials(statuses)
         return self._read(trial_of, sql, after=after_sequence_number, limit=limit)
 
+    def trials_of(self, trial_ids: Sequence[str]) -> list[StoredTrial]:
+        """Returns trials by their ids; see the interface."""
+        found: dict[str, StoredTrial] = {}
+        for chunk in chunks(list(trial_ids), 1):
+            read = self._read(trial_of, queries.trials_of(len(chunk)), **_named(chunk))
+            found.update((trial.record.trial_id, trial) for trial in read)
+        return [found[trial_id] for trial_id in trial_ids if trial_id in found]
+
     def trials_changed_after(self, revision: int, limit: int = 1000) -> list[StoredTrial]:
         """Returns trials changed after a revision; see the interface."""
         return self._read(trial_of, queries.TRIALS_CHANGED_AFTER, revision=revision, skipped=limit - 1)
@@ -130,6 +140,20 @@ class SqliteStorage:
     def metrics_changed_after(self, revision: int, limit: int = 10_000) -> list[StoredMetric]:
         """Returns results stored after a revision; see the interface."""
         return self._read(metric_of, queries.METRICS_CHANGED_AFTER, revision=revision, skipped=limit - 1)
+
+    def intermediate_numbers(self, trial_ids: Collection[str], key: str) -> dict[str, NumberSeries]:
+        """Returns one entry of all intermediate results of trials; see the interface."""
+        found: dict[str, NumberSeries] = {}
+        for chunk in chunks(list(trial_ids), 1):
+            convert = partial(series_of, key=key)
+            found.update(self._read(convert, queries.intermediates_of(len(chunk)), **_named(chunk)))
+        return found
+
+    def intermediate_numbers_at(self, index: int, key: str) -> dict[str, float]:
+        """Returns one entry of the intermediate result of an index; see the interface."""
+        rows = self._rows(queries.INTERMEDIATES_AT, index=index)
+        with errors_of(self._path, "read the record"):
+            return {trial_id: number_at(decode(value), key) for trial_id, value in rows}
 
     def report_position(self, trial_id: str, attempt: int) -> ReportPosition:
         """Returns how far the results of an attempt are stored; see the interface."""
@@ -170,6 +194,11 @@ class SqliteStorage:
     def _rows(self, sql: str, **parameters: Any) -> list[Row]:
         with errors_of(self._path, "read the record"), self._readers.lent() as connection:
             return connection.execute(sql, parameters).fetchall()
+
+
+def _named(trial_ids: Sequence[str]) -> dict[str, str]:
+    """Returns the parameters of statements that name trials; see `queries.placeholders`."""
+    return {f"id{place}": trial_id for place, trial_id in enumerate(trial_ids)}
 
 
 def _first(found: list[_Result]) -> _Result | None:

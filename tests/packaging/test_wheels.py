@@ -51,6 +51,31 @@ def test_the_wheel_holds_every_file_of_the_package(name: str, distributions: dic
         assert set(tracked) <= set(archive.namelist())
 
 
+def test_the_wheel_and_the_source_archive_hold_the_finished_page(distributions: dict[str, Any]) -> None:
+    built = distributions["nni-manager"]
+    with zipfile.ZipFile(built.wheel) as archive:
+        files = set(archive.namelist())
+        index = archive.read("nni_manager/web/static/index.html").decode()
+    named = re.findall(r'(?:src|href)="\./([^"]*)"', index)
+    assert any(name.endswith(".js") for name in named) and any(name.endswith(".css") for name in named)
+    for name in named:
+        assert {f"nni_manager/web/static/{name}", f"nni_manager/web/static/{name}.gz"} <= files
+    with tarfile.open(built.sdist) as archive:
+        kept = {file.partition("/")[2] for file in archive.getnames()}
+    assert {f"src/{file}" for file in files if "/web/static/" in file} <= kept
+    assert not [file for file in kept if "node_modules" in file]
+
+
+def test_the_source_archive_needs_no_node_to_be_installed(
+    distributions: dict[str, Any], tmp_path: Path
+) -> None:
+    with tarfile.open(distributions["nni-manager"].sdist) as archive:
+        archive.extractall(tmp_path, filter="data")
+    command = [sys.executable, "-m", "build", "--no-isolation", "--wheel", str(next(tmp_path.iterdir()))]
+    result = subprocess.run(command, env={"PATH": ""}, capture_output=True, text=True)
+    assert result.returncode == 0, result.stdout + result.stderr
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_the_licence_is_said_and_included(name: str, distributions: dict[str, Any]) -> None:
     built = distributions[name]

@@ -16,7 +16,7 @@ from workspace.environments import (
     prepare,
     prepare_development,
 )
-from workspace.node import install_node_packages
+from workspace.node import build_page, install_node_packages, page_command
 from workspace.steps import Runner
 from workspace.system_packages import install_system_packages
 from workspace.tags import extract, newest_tag
@@ -24,6 +24,8 @@ from workspace.tests_run import run_tests
 
 SOURCES = (
     *(folder if folder == "proto" else f"{folder}/src" for folder in DISTRIBUTIONS),
+    "packages/nni-manager/build_page.py",
+    "packages/nni-manager/hatch_build.py",
     "tools/workspace",
     *(f"tools/{path.name}" for path in sorted((ROOT / "tools").glob("*.py"))),
 )
@@ -31,9 +33,10 @@ SOURCES = (
 
 
 def prepare_environments() -> None:
-    """Makes the two environments: the packages with the tools of development, and the old generator."""
+    """Makes the environments of development and of the old generator, and the page."""
     prepare_development()
     prepare(PROTOCOL_VENV, "protocol", ["--group", "protocol"])
+    build_page()
 
 
 def check_statically(steps: Runner) -> None:
@@ -45,6 +48,10 @@ def check_statically(steps: Runner) -> None:
     steps.command("import arrows", [str(VENV / "bin" / "lint-imports"), "--no-cache", "--no-logo"])
     generator = str(interpreter(PROTOCOL_VENV))
     steps.command("protos in step", [generator, "tools/generate_protos.py", "--check"])
+    steps.command("page format and lint", page_command("--run", "lint"))
+    steps.command("page types", page_command("--run", "types"))
+    steps.command("page types in step", [python, "tools/generate_web_types.py", "--check"])
+    steps.command("page tests", page_command("--run", "test"))
     for page in ("config_docs", "nnictl_docs", "algorithm_table"):
         steps.command(f"{page} in step", [python, f"tools/generate_{page}.py", "--check"])
 

@@ -8,6 +8,7 @@ import subprocess
 from collections.abc import Sequence
 
 from workspace.environments import ROOT, prepare_packages
+from workspace.node import build_page
 
 EXAMPLE = ROOT / "examples" / "digits" / "search.py"
 PORT = 8080
@@ -19,6 +20,7 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--install-only", action="store_true", help="do not run the example")
     options = parser.parse_args(arguments)
     python = prepare_packages()
+    build_page()
     if options.install_only:
         return 0
     port = usable_port(PORT)

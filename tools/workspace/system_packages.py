@@ -1,4 +1,4 @@
-"""Installs what tests need of the system: SSH servers, shells, NFS and what makes a laboratory of hosts."""
+"""Installs what tests need of the system: SSH servers, shells, NFS, a browser and what makes a laboratory of hosts."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ PROGRAMS: Mapping[str, str] = {
     "/usr/bin/fish": "fish",
     "/usr/bin/tcsh": "tcsh",
     "/usr/bin/python3": "python3",
+    "chromium": "chromium",
     "fusermount3": "fuse3",
     "mount.nfs": "nfs-common",
     "ganesha.nfsd": "nfs-ganesha-vfs",

@@ -14,6 +14,7 @@ from nni_manager.rpc.calls import bearer_token
 _HEAD = """\
 <!doctype html><html lang=en><meta charset=utf-8>
 <meta name=viewport content="width=device-width, initial-scale=1"><link rel=stylesheet href="./sign-in.css">
+<link rel=icon href="./icon.svg" type="image/svg+xml">
 """
 _ADVICE = """\
 <p>Each experiment's page is opened by a link of its own. To get one, run</p>

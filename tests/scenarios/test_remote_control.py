@@ -186,7 +186,9 @@ def test_what_runs_on_a_machine_that_was_away_at_the_stop_is_stopped_by_a_resume
             time.sleep(0.1)
         print("RUNS", flush=True)
         sys.stdin.read()
+        began = time.monotonic()
         experiment.stop()
+        print("TOOK", time.monotonic() - began)
         tell(Experiment.view("mine", non_blocking=True))
         """,
         stdin=-1,
@@ -194,7 +196,10 @@ def test_what_runs_on_a_machine_that_was_away_at_the_stop_is_stopped_by_a_resume
         _read_until(script, "RUNS")
         with lab.hosts["gpu-b"].cut_off():
             output, _ = script.communicate(timeout=200)
-    assert [trial["status"] for trial in facts_in(output)] == ["USER_CANCELED"] * 2
+    facts = facts_in(output)
+    assert [trial["status"] for trial in facts] == ["USER_CANCELED"] * 2
+    (message,) = [trial["message"] for trial in facts if trial["host"] == "gpu-b"]
+    assert "what runs there is stopped when it is reachable again, or by the machine itself after" in message
     assert _trials_on(lab.hosts["gpu-b"]) and not lab.hosts["gpu-a"].processes()
     remote_stage.nnictl("resume", "mine", "--foreground", "--port", "0")
     nothing_is_left()

@@ -1,5 +1,6 @@
 """What a machine that lies about its files can do here: nothing."""
 
+import asyncio
 import os
 from pathlib import Path
 from typing import Any
@@ -137,3 +138,32 @@ def test_paths_that_are_taken_lead_down(path: str) -> None:
         return
     assert os.path.normpath(path) == path == "/".join(parts)
     assert not path.startswith("/") and ".." not in parts
+
+
+async def test_a_late_answer_cuts_off_nothing_of_a_log(tmp_path: Path) -> None:
+    """Two that ask about the same log do so one after the other."""
+    there = [b"one\n"]
+    asked: list[int] = []
+    go_on = asyncio.Event()
+
+    class GrowingLog:
+        async def ask(self, do: str, **details: Any) -> tuple[dict[str, Any], bytes]:
+            have = max(0, details["trials"][0]["sizes"]["stdout"])
+            size, data = len(there[0]), there[0][have:]
+            asked.append(have)
+            if len(asked) == 1:
+                await go_on.wait()
+            piece = {"trial": "abcde", "label": "l", "name": "stdout", "offset": have, "length": len(data)}
+            return {"logs": [{**piece, "of": size}] if data else []}, data
+
+    mirror = LogMirror("gpu-a", GrowingLog(), tmp_path, 1000)  # type: ignore[arg-type]
+    first = asyncio.create_task(mirror.refresh(["abcde"]))
+    while not asked:
+        await asyncio.sleep(0)
+    there[0] += b"two\n"
+    second = asyncio.create_task(mirror.refresh(["abcde"]))
+    await asyncio.sleep(0)
+    go_on.set()
+    await asyncio.gather(first, second)
+    assert (tmp_path / "abcde" / "stdout").read_bytes() == b"one\ntwo\n"
+    assert asked == [0, 4]

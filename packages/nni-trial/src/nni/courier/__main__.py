@@ -24,7 +24,10 @@ def main() -> None:
         "--reuse", action="store_true", help="keep processes, the socket has a place of its own"
     )
     parser.add_argument(
-        "--unattended-limit", type=float, default=0.0, help="stop trials after so many seconds without a manager"
+        "--unattended-limit",
+        type=float,
+        default=0.0,
+        help="stop trials after so many seconds without a manager",
     )
     parser.add_argument("--stop-signal", type=int, default=2, help="the first signal to them then")
     options = parser.parse_args()

@@ -67,6 +67,7 @@ class FileServer:
             "trials": self._trials,
             "remove": self._remove,
             "removeTrials": self._remove_trials,
+            "leave": self._leave,
             "stop": self._stop,
             "removeExperiment": self._remove_experiment,
         }
@@ -184,6 +185,12 @@ class FileServer:
     def _remove_trials(self, request: Dict[str, Any]) -> Answer:
         kept = [trial for trial, done in request["trials"].items() if not self._files.remove(trial, done)]
         return {"kept": kept}, b""
+
+    def _leave(self, request: Dict[str, Any]) -> Answer:
+        """Ends what watches trials, if none runs."""
+        if not self._living():
+            end_noted(os.path.join(self._run_directory, UNATTENDED_NOTE))
+        return {}, b""
 
     def _stop(self, request: Dict[str, Any]) -> Answer:
         """Ends the courier and whatever runs of the experiment."""

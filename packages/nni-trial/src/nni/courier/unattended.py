@@ -14,7 +14,7 @@ import subprocess
 import sys
 import time
 from contextlib import suppress
-from typing import List, Optional, Sequence, Set
+from typing import List, Optional, Sequence, Set, Tuple
 
 from nni import processes
 from nni.courier.predecessor import end_noted, lives, note_process
@@ -117,7 +117,7 @@ class Watch:
             end_noted(self._note(name))
 
     def _homes(self) -> List[TrialFolder]:
-        found: Set[Sequence[str]] = set()
+        found: Set[Tuple[str, str]] = set()
         for pid in self._living():
             name = processes.variable(pid, "NNI_TRIAL_JOB_ID"), processes.variable(pid, "NNI_TRIAL_ATTEMPT")
             if all(name):

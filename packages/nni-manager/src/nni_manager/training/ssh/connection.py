@@ -35,6 +35,7 @@ SILENCES = 3
 
 _KILL_SECONDS = 15.0
 _REASON_SECONDS = 2.0
+_LOOKS = 50
 _SHOWN = 80
 
 
@@ -68,7 +69,7 @@ class SshConnection:
         self._commands = 0
         self._others: set[SshConnection] = set()
         self._ending = False
-        self._silent = False
+        self._silence = ""
         self._closed: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self._watcher = asyncio.create_task(self._watch(), name=f"{target.name}: connection")
         self._keeper = asyncio.create_task(self._keep_alive(), name=f"{target.name}: keepalive")
@@ -351,8 +352,8 @@ class SshConnection:
         await self._threads.run(self._transport.join)
         if self._ending:
             reason = "closed"
-        elif self._silent:
-            reason = f"no sign of life for {SILENCES * self._target.keepalive:g} s"
+        elif self._silence:
+            reason = self._silence
         else:
             reason = channels.why_it_ended(self._transport)
         if not self._ending:
@@ -376,7 +377,33 @@ class SshConnection:
             silences = silences + 1 if socket.heard == before else 0
             if question is None or question.done():
                 question = self._threads.begin(channels.ask, self._transport)
-        self._silent = True
+        await self._give_up(SILENCES * self._target.keepalive)
+
+    async def probe(self, seconds: float) -> bool:
+        """Asks the machine whether it lives, and gives the connection up if it says nothing.
+
+        Args:
+            seconds: How long it has to say anything.
+
+        Returns:
+            Whether it lives.
+        """
+        from nni_manager.training.ssh import channels
+
+        assert self._dialer.heard_socket is not None
+        socket = self._dialer.heard_socket
+        before = socket.heard
+        self._threads.begin(channels.ask, self._transport)
+        for _ in range(_LOOKS):  # counted, not timed, as above
+            await asyncio.sleep(seconds / _LOOKS)
+            if socket.heard != before:
+                return True
+        if self.is_open and not self._ending:
+            await self._give_up(seconds)
+        return False
+
+    async def _give_up(self, silence: float) -> None:
+        self._silence = f"no sign of life for {silence:g} s"
         await self._threads.run(self._dialer.abort)
 
     async def _lost(self) -> SshError:

@@ -12,6 +12,23 @@ _TOKEN = "nni-begins-here"
 
 
 @dataclass(frozen=True, slots=True)
+class CourierRules:
+    """What a courier is to know.
+
+    Attributes:
+        grace_seconds: How long processes that a trial left behind have after SIGTERM.
+        reuse_mode: Whether processes may ask for more trials.
+        unattended_limit: After so many seconds without us trials are stopped there.
+        stop_signal: The first signal to them then.
+    """
+
+    grace_seconds: float
+    reuse_mode: bool
+    unattended_limit: float
+    stop_signal: int
+
+
+@dataclass(frozen=True, slots=True)
 class RemotePlace:
     """Where things are on a machine.
 
@@ -54,15 +71,15 @@ class RemotePlace:
             f"if [ -x /bin/bash ]; then exec /bin/bash {login}; else exec /bin/sh {login}; fi"
         )
 
-    def courier(self, grace_seconds: float, reuse_mode: bool) -> str:
-        """Returns the command of a courier.
-
-        Args:
-            grace_seconds: How long processes that a trial left behind have after SIGTERM.
-            reuse_mode: Whether processes may ask for more trials.
-        """
-        arguments = [*self._place(), f"--grace-seconds={grace_seconds}"]
-        return self.command("nni.courier", [*arguments, *(["--reuse"] if reuse_mode else [])])
+    def courier(self, rules: CourierRules) -> str:
+        """Returns the command of a courier."""
+        arguments = [
+            *self._place(),
+            f"--grace-seconds={rules.grace_seconds}",
+            f"--unattended-limit={rules.unattended_limit}",
+            f"--stop-signal={rules.stop_signal}",
+        ]
+        return self.command("nni.courier", [*arguments, *(["--reuse"] if rules.reuse_mode else [])])
 
     def files(self) -> str:
         """Returns the command of what gives us files."""

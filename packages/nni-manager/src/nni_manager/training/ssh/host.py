@@ -7,6 +7,7 @@ import logging
 import signal
 import time
 from collections.abc import Collection
+from contextlib import suppress
 from pathlib import Path
 
 from nni_manager.engine.events import TrialEnded
@@ -18,7 +19,7 @@ from nni_manager.training.host import HostChanged, HostEmit, HostReport
 from nni_manager.training.interface import TrainingEvent, TrainingServiceError, TrialRun
 from nni_manager.training.ssh.abandoned import AbandonedAttempts
 from nni_manager.training.ssh.cleaning import remove_experiment
-from nni_manager.training.ssh.courier_channel import RemoteProcess, after_token
+from nni_manager.training.ssh.courier_channel import CourierRules, RemoteProcess, after_token
 from nni_manager.training.ssh.endings import Endings, OutputRules
 from nni_manager.training.ssh.finished import FinishedAttempts
 from nni_manager.training.ssh.machine import RemoteMachine, Ship
@@ -31,16 +32,20 @@ logger = logging.getLogger(__name__)
 UNREACHABLE_LIMIT = 3600.0
 """How many seconds a machine may be away before its trials count as ended."""
 
-CANCEL_PATIENCE = 60.0
+CANCEL_PATIENCE = 10.0
 """How many seconds the machine of a canceled trial has to come back."""
 
-CLOSING_PATIENCE = 10.0
+PROBE_SECONDS = 5.0
+"""How long a machine has to say anything, when one of its trials is canceled."""
+
+CLOSING_PATIENCE = 5.0
 """How long a machine that is away is waited for when its host is let go: it may be back since a moment."""
 
 CLEANING_SECONDS = 300.0
 """How long it may take to remove what is ours on a machine."""
 
 _LONGEST_LOOK = 1.0
+_LONGEST_UNHEARD = 20.0
 
 Key = tuple[str, int]
 
@@ -104,6 +109,7 @@ class SshHost:
         self._grace_seconds = grace_seconds
         self._reuse_mode = reuse_mode
         self._unreachable_limit = unreachable_limit
+        self._unattended_limit = unreachable_limit + unattended_margin(unreachable_limit)
         self._cancel_patience = cancel_patience
         self._outputs = outputs
         self._environment: dict[str, str] = {}
@@ -112,6 +118,7 @@ class SshHost:
         self._canceled: dict[Key, float] = {}
         self._tasks: list[asyncio.Task[None]] = []
         self._watch: asyncio.Task[None] | None = None
+        self._probe: asyncio.Task[None] | None = None
         self._told_warnings: frozenset[str] = frozenset()
         self._machine = RemoteMachine(
             target,
@@ -158,6 +165,8 @@ class SshHost:
                 await self._clean()
             await self._machine.close()
             raise
+        attend = self._keep_attended()
+        self._tasks.append(asyncio.create_task(attend, name=f"signs of life to {self.name}"))
         if self._endings is not None:
             follow = self._endings.follow(self._running_trials)
             self._tasks.append(asyncio.create_task(follow, name=f"logs on {self.name}"))
@@ -207,6 +216,9 @@ class SshHost:
         """Stops a trial. While its machine is away that is done later, but its end is told before long."""
         if (trial_id, attempt) in self._open:
             self._canceled.setdefault((trial_id, attempt), time.monotonic())
+            if self._probe is None or self._probe.done():
+                probe = self._machine.probe(PROBE_SECONDS)
+                self._probe = asyncio.create_task(probe, name=f"looking for {self.name}")
             self._connection.cancel(trial_id, attempt, self._stop_signal, self._grace_seconds)
 
     def acknowledge(self, trial_id: str, attempt: int, offset: int) -> None:
@@ -227,7 +239,15 @@ class SshHost:
         """Lets the machine go. Running trials go on; of those that have ended nothing is left there."""
         await self._machine.try_now(CLOSING_PATIENCE)
         self._machine.wait_no_longer()
-        for task in (*self._tasks, *filter(None, [self._watch])):
+        if self._machine.lost_at is not None and (self._open or self._abandoned.attempts):
+            logger.warning(
+                "%s is unreachable (%s): what runs there goes on, until a resume reaches it or, without one, "
+                "it ends by itself %s after the last connection",
+                self.name,
+                self._machine.reason,
+                _words(self._unattended_limit),
+            )
+        for task in (*self._tasks, *filter(None, [self._watch, self._probe])):
             await cancelled(task)
         if self._reuse_mode:
             # A process that waits has two grace periods before it is killed.
@@ -241,6 +261,8 @@ class SshHost:
 
     async def _clean(self) -> None:
         if self._open or self._outputs is None or self._outputs.keep_remote:
+            with suppress(TrainingServiceError):
+                await self._machine.files.ask("leave")
             return
         directory = self._machine.directory
         removing = remove_experiment(self.name, self._machine.files, self._finished, directory)
@@ -252,7 +274,16 @@ class SshHost:
             logger.warning("%s: %s stays there: %s", self.name, directory, error)
 
     async def _open_courier(self) -> RemoteProcess:
-        return await self._machine.start_courier(self._grace_seconds, self._reuse_mode)
+        rules = CourierRules(self._grace_seconds, self._reuse_mode, self._unattended_limit, self._stop_signal)
+        return await self._machine.start_courier(rules)
+
+    async def _keep_attended(self) -> None:
+        """Lets the machine know, now and then, that somebody cares for its trials."""
+        while True:
+            await asyncio.sleep(min(_LONGEST_UNHEARD, self._unattended_limit / 8))
+            if self._machine.lost_at is None:
+                with suppress(TrainingServiceError):
+                    await self._machine.files.ask("hello")
 
     def _on_event(self, event: TrainingEvent) -> None:
         if not isinstance(event, TrialEnded):
@@ -312,7 +343,10 @@ class SshHost:
         problem = f"{self.name} was unreachable for {away} ({self._machine.reason})"
         if key in self._canceled:
             problem = f"it was canceled while {self.name} was unreachable ({self._machine.reason}); "
-            problem += "what runs there is stopped when it is reachable again"
+            problem += (
+                "what runs there is stopped when it is reachable again, or by the machine itself after "
+                f"{_words(self._unattended_limit)} without a connection"
+            )
         end = TrialEnded(*key, at=time.time(), problem=problem)
         self._abandoned.add(*key)
         if self._endings is not None:
@@ -331,6 +365,11 @@ class SshHost:
             self._grace_seconds,
             lambda: self._abandoned.discard(trial_id, attempt),
         )
+
+
+def unattended_margin(unreachable_limit: float) -> float:
+    """Returns for how many seconds more than its limit a machine leaves trials alone that nobody reaches."""
+    return min(max(unreachable_limit / 10, 5.0), 300.0)
 
 
 def _words(seconds: float) -> str:

@@ -14,7 +14,7 @@ from nni_manager.training.host import HostChanged
 from nni_manager.training.interface import TrainingServiceError
 from nni_manager.training.ssh.checks import check_machine
 from nni_manager.training.ssh.connection import RunResult, SshConnection
-from nni_manager.training.ssh.courier_channel import RemotePlace, RemoteProcess
+from nni_manager.training.ssh.courier_channel import CourierRules, RemotePlace, RemoteProcess
 from nni_manager.training.ssh.errors import Phase, SshError
 from nni_manager.training.ssh.reconnecting import HostUnreachableError, ReconnectingLink
 from nni_manager.training.ssh.remote_files import RemoteFiles
@@ -126,12 +126,8 @@ class RemoteMachine:
         connection = await self._link.connection(patience=0.0)
         return await connection.run(command(self._ready_place()), timeout=timeout)
 
-    async def start_courier(self, grace_seconds: float, reuse_mode: bool) -> RemoteProcess:
+    async def start_courier(self, rules: CourierRules) -> RemoteProcess:
         """Starts a courier, once the machine can be reached.
-
-        Args:
-            grace_seconds: How long processes that a trial left behind have after SIGTERM.
-            reuse_mode: Whether processes may ask for more trials.
 
         Raises:
             TrainingServiceError: It cannot be started; with CONNECTION_LOST at the beginning of the text if
@@ -139,7 +135,7 @@ class RemoteMachine:
         """
         connection = await self._link.connection()
         try:
-            process = await connection.start(self._ready_place().courier(grace_seconds, reuse_mode))
+            process = await connection.start(self._ready_place().courier(rules))
         except SshError as error:
             if error.phase is Phase.LOST:
                 raise TrainingServiceError(f"{CONNECTION_LOST}: {error}") from error
@@ -153,6 +149,14 @@ class RemoteMachine:
             patience: The seconds after which it returns in any case.
         """
         await self._link.try_now(patience)
+
+    async def probe(self, seconds: float) -> None:
+        """Finds out soon whether the machine is still there.
+
+        Args:
+            seconds: How long it has to say anything.
+        """
+        await self._link.probe(seconds)
 
     def wait_no_longer(self) -> None:
         """Says that nobody is to wait until the machine can be reached."""

@@ -54,6 +54,7 @@ class LogMirror:
         self._trials_directory = trials_directory
         self._max_bytes = max_bytes
         self._known: dict[str, _Mirrored] = {}
+        self._busy: dict[str, asyncio.Event] = {}
 
     def forget(self, trial_id: str) -> None:
         """Says that a trial is not asked for again soon."""
@@ -72,12 +73,30 @@ class LogMirror:
             OSError: There is no room here.
         """
         wanted = list(dict.fromkeys(trial_ids))
+        # Of two answers about a log, the one that was asked for later is to be written later.
+        while busy := [self._busy[trial_id] for trial_id in wanted if trial_id in self._busy]:
+            await busy[0].wait()
+        done = asyncio.Event()
+        self._busy.update(dict.fromkeys(wanted, done))
+        try:
+            await self._copy(wanted)
+        finally:
+            for trial_id in dict.fromkeys(trial_ids):
+                del self._busy[trial_id]
+            done.set()
+
+    async def _copy(self, wanted: list[str]) -> None:
         while wanted:
             request = await asyncio.to_thread(lambda names: [*map(self._request, names)], wanted)
             answer, data = await self._files.ask("logs", trials=request)
             if not answer.get("logs"):
                 return
-            wanted = await asyncio.to_thread(self._take, answer, data, frozenset(wanted))
+            writing = asyncio.create_task(asyncio.to_thread(self._take, answer, data, frozenset(wanted)))
+            try:
+                wanted = await asyncio.shield(writing)
+            except asyncio.CancelledError:
+                await asyncio.wait([writing])  # a thread goes on
+                raise
 
     def _request(self, trial_id: str) -> dict[str, Any]:
         known = self._state(trial_id)

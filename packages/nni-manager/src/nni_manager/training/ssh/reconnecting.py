@@ -111,6 +111,17 @@ class ReconnectingLink:
         with suppress(asyncio.TimeoutError):
             await asyncio.wait_for(self._tried.wait(), patience)
 
+    async def probe(self, seconds: float) -> None:
+        """Finds out soon whether the machine is still there: a silent end is noticed late.
+
+        Args:
+            seconds: How long it has to say anything. One that is away already is tried again at once.
+        """
+        if self.lost_at is not None:
+            self._hurry.set()
+        elif self._connection is not None:
+            await self._connection.probe(seconds)
+
     def wait_no_longer(self) -> None:
         """Says that nobody is to wait for a connection any more: there is one now, or there is none."""
         self._closing = True

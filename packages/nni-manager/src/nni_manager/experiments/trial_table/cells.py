@@ -31,7 +31,7 @@ def flattened(value: Any, root: str) -> Mapping[str, Any]:
     """
     if not isinstance(value, dict):
         return {root: value}
-    if all(not isinstance(element, dict) and key.isascii() for key, element in value.items()):
+    if dict not in set(map(type, value.values())) and "".join(value).isascii():
         return value
     leaves: dict[str, Any] = {}
     _add_leaves(leaves, "", value)
@@ -40,7 +40,7 @@ def flattened(value: Any, root: str) -> Mapping[str, Any]:
 
 def _add_leaves(leaves: dict[str, Any], prefix: str, value: dict[str, Any]) -> None:
     for key, element in value.items():
-        path = prefix + presentable(key)
+        path = prefix + (key if key.isascii() else presentable(key))
         if isinstance(element, dict) and element:
             _add_leaves(leaves, f"{path}.", element)
         else:
@@ -111,22 +111,31 @@ class Cells:
 
 def cells_of(values: Sequence[Any]) -> Cells:
     """Returns the column of values, MISSING where there is none."""
-    if all(type(value) is float for value in values):
-        return cells_of_numbers(np.array(values, dtype=np.float64), np.ones(len(values), dtype=np.bool_))
+    types = set(map(type, values)) - {type(MISSING)}
+    if types <= {float, int}:
+        try:
+            numbers = np.array([math.nan if it is MISSING else it for it in values], dtype=np.float64)
+        except OverflowError:
+            pass  # An integer that no double can hold counts as text.
+        else:
+            present = np.array([it is not MISSING for it in values], dtype=np.bool_)
+            return cells_of_numbers(numbers, present)
     kinds = np.zeros(len(values), dtype=np.int8)
     numbers = np.full(len(values), np.nan)
     texts: dict[int, str] = {}
     for row, value in enumerate(values):
         if value is MISSING:
             continue
-        if is_number(value):
+        if type(value) is not str and is_number(value):
             kinds[row], numbers[row] = NUMBER, value
         else:
-            kinds[row], texts[row] = TEXT, text_of(value)
+            texts[row] = text_of(value)
+    rows = np.fromiter(texts, dtype=np.intp, count=len(texts))
+    kinds[rows] = TEXT
     different = sorted(set(texts.values()))
     places = {text: place for place, text in enumerate(different)}
     codes = np.full(len(values), -1, dtype=np.intp)
-    codes[list(texts)] = [places[text] for text in texts.values()]
+    codes[rows] = [places[text] for text in texts.values()]
     return Cells(kinds, numbers, codes, tuple(different))
 
 

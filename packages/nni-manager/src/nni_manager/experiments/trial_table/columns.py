@@ -20,7 +20,7 @@ def listed_columns(table: TrialTable) -> Sequence[SpaceColumn]:
     columns = [
         SpaceColumn(ColumnKey(Source.TRIAL, name), kind)
         for name, kind in TRIAL_COLUMNS.items()
-        if name not in _SHOWN_WHEN_USED or table.has_values(name)
+        if name not in _SHOWN_WHEN_USED or ColumnKey(Source.TRIAL, name) in table.values
     ]
     expected = {column.key: column for column in table.space}
     columns += expected.values()

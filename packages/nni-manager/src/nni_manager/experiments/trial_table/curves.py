@@ -11,7 +11,7 @@ import numpy as np
 from nni_manager.engine.statuses import TrialStatus
 from nni_manager.experiments.trial_table.names import ColumnKey, Source
 from nni_manager.experiments.trial_table.querying import ChosenTrials
-from nni_manager.experiments.trial_table.table import Row
+from nni_manager.experiments.trial_table.table import TrialTable
 from nni_manager.experiments.trial_table.thinning import rounded, thinned_curve
 from nni_manager.storage.interface import NumberSeries, Storage
 from nni_manager.storage.values import DEFAULT_KEY
@@ -92,28 +92,32 @@ def read_curves(
         StorageError: The record cannot be read.
     """
     table = trials.table
-    rows = [table.rows[place] for place in trials.rows if table.rows[place].trial["intermediates"]]
+    rows = trials.rows[table.cells(ColumnKey(Source.TRIAL, "intermediates")).numbers[trials.rows] > 0]
     if step_range is not None:
         values = storage.intermediate_numbers_at(step_range.index, key)
-        low, high = step_range.low, step_range.high
-        rows = [row for row in rows if low <= values.get(row.trial_id, math.nan) <= high]
-    wanted = rows[:max_curves]
-    points = storage.intermediate_numbers([row.trial_id for row in wanted], key)
+        at_index = np.array([values.get(table.trial_ids[row], math.nan) for row in rows], dtype=np.float64)
+        rows = rows[(step_range.low <= at_index) & (at_index <= step_range.high)]
+    wanted = {table.trial_ids[row]: row for row in rows[:max_curves]}
+    points = storage.intermediate_numbers(wanted, key)
     return Curves(
-        curves=[_curve(row, points[row.trial_id], max_points) for row in wanted if row.trial_id in points],
+        curves=[
+            _curve(table, row, points[trial_id], max_points)
+            for trial_id, row in wanted.items()
+            if trial_id in points
+        ],
         total_size=len(rows),
         keys=_keys(trials),
         revision=table.revision,
     )
 
 
-def _curve(row: Row, series: NumberSeries, max_points: int) -> Curve:
+def _curve(table: TrialTable, row: int, series: NumberSeries, max_points: int) -> Curve:
     numbers = np.asarray(series.numbers, dtype=np.float64)
     places = thinned_curve(numbers, max_points)
     return Curve(
-        row.trial_id,
-        row.number,
-        row.status,
+        table.trial_ids[row],
+        table.numbers[row],
+        table.statuses[row],
         np.asarray(series.indexes)[places].tolist(),
         rounded(numbers[places]).tolist(),
         len(numbers),

@@ -50,7 +50,7 @@ def matching(table: TrialTable, expression: Expression | None) -> Mask:
         InvalidArgumentError: The filter names a column or a value that there is not.
     """
     if expression is None:
-        return np.ones(len(table.rows), dtype=np.bool_)
+        return np.ones(table.size, dtype=np.bool_)
     if isinstance(expression, Comparison):
         key = _column(table, expression.name)
         return _compared(table.cells(key), expression.operator, _meant(key, expression))

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import threading
+import time
 from typing import Any
 
 from nni_manager.engine.records import ExperimentRecord
+from nni_manager.experiments.trial_table.building import TableBuilder
 from nni_manager.experiments.trial_table.search_space import SpaceColumn, space_columns
-from nni_manager.experiments.trial_table.table import TrialTable, updated
-from nni_manager.storage.interface import Storage, StoredTrial
+from nni_manager.experiments.trial_table.table import TrialTable
+from nni_manager.storage.interface import Storage
 
-_TRIALS_PER_READ = 5000
+_TRIALS_PER_READ = 1000
 
 
 class TableKeeper:
@@ -18,7 +20,7 @@ class TableKeeper:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._table = TrialTable(0, ())
+        self._table = TrialTable()
         self._search_space: Any = None
         self._columns: tuple[SpaceColumn, ...] = ()
 
@@ -33,24 +35,22 @@ class TableKeeper:
             StorageError: The record cannot be read.
         """
         with self._lock:
-            revision = storage.revision()
-            changed: dict[str, StoredTrial] = {}
-            last = self._table.revision
-            while True:
-                page = storage.trials_changed_after(last, _TRIALS_PER_READ)
-                changed.update((stored.record.trial_id, stored) for stored in page)
-                if page:
-                    last = page[-1].revision
-                if len(page) < _TRIALS_PER_READ:
-                    break
-            # A page has everything up to the revision of its last trial, so the table does too.
-            self._table = updated(
-                self._table,
-                changed.values(),
-                max(revision, last),
-                self._columns_of(record),
-                is_running=record.running_since is not None,
-            )
+            revision, space = storage.revision(), self._columns_of(record)
+            now = None if record.running_since is None else time.time()
+            changed = storage.trials_changed_after(self._table.revision, _TRIALS_PER_READ)
+            if changed or not self._table.trial_ids:
+                builder = TableBuilder(self._table)
+                while changed:
+                    for stored in changed:
+                        builder.put(stored)
+                    # A page has all that was stored up to the revision of its last trial.
+                    revision = max(revision, changed[-1].revision)
+                    if len(changed) < _TRIALS_PER_READ:
+                        break
+                    changed = storage.trials_changed_after(changed[-1].revision, _TRIALS_PER_READ)
+                self._table = builder.table(revision, space, now)
+            else:
+                self._table = self._table.at(revision, space, now)
             return self._table
 
     def _columns_of(self, record: ExperimentRecord) -> tuple[SpaceColumn, ...]:

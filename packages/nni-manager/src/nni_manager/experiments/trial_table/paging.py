@@ -95,7 +95,7 @@ def _table_page(
         start = found.sorter.start_after(found.rows, after)
     rows = found.rows[start : start + limit]
     return TrialPage(
-        storage.trials_of([table.rows[row].trial_id for row in rows]),
+        storage.trials_of([table.trial_ids[row] for row in rows]),
         [found.sorter.position(row) for row in rows],
         start + limit < len(found.rows),
         len(found.rows),

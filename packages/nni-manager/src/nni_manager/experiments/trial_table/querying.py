@@ -57,8 +57,8 @@ def chosen(table: TrialTable, query: TrialQuery) -> ChosenTrials:
     mask = matching(table, parsed_filter(query.filter))
     if query.statuses:
         wanted = frozenset(query.statuses)
-        mask = mask & np.array([row.status in wanted for row in table.rows], dtype=np.bool_)
+        mask = mask & np.array([status in wanted for status in table.statuses], dtype=np.bool_)
     if query.trial_ids is not None:
         ids = frozenset(query.trial_ids)
-        mask = mask & np.array([row.trial_id in ids for row in table.rows], dtype=np.bool_)
+        mask = mask & np.array([trial_id in ids for trial_id in table.trial_ids], dtype=np.bool_)
     return ChosenTrials(table, sorter.sorted(np.flatnonzero(mask)), sorter)

@@ -72,11 +72,10 @@ def read_columns(
     keys = [table.column(name, f"columns[{place}]") for place, name in enumerate(names)]
     best = _best(trials, optimize_mode) if len(trials.rows) > max_trials else None
     rows = trials.rows[evenly_spaced(len(trials.rows), max_trials, best)]
-    shown = [table.rows[row] for row in rows]
     return ReadColumns(
-        trial_ids=[row.trial_id for row in shown],
-        sequence_numbers=[row.number for row in shown],
-        statuses=[row.status for row in shown],
+        trial_ids=[table.trial_ids[row] for row in rows],
+        sequence_numbers=[table.numbers[row] for row in rows],
+        statuses=[table.statuses[row] for row in rows],
         columns=[_values(name, key, table.cells(key), rows) for name, key in zip(names, keys, strict=True)],
         total_size=len(trials.rows),
         revision=table.revision,
@@ -86,7 +85,7 @@ def read_columns(
 def _best(trials: ChosenTrials, optimize_mode: str) -> int | None:
     """Returns the place of the best succeeded trial among some."""
     objectives = trials.table.cells(ColumnKey(Source.TRIAL, "objective")).numbers[trials.rows]
-    succeeded = [trials.table.rows[row].status is TrialStatus.SUCCEEDED for row in trials.rows]
+    succeeded = [trials.table.statuses[row] is TrialStatus.SUCCEEDED for row in trials.rows]
     worst = -np.inf if optimize_mode == "maximize" else np.inf
     ranked = np.where(np.isnan(objectives) | ~np.array(succeeded, dtype=np.bool_), worst, objectives)
     if not len(ranked) or (ranked == worst).all():

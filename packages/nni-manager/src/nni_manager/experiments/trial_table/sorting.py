@@ -48,7 +48,7 @@ class Sorter:
 
     def position(self, row: int) -> Position:
         """Returns the position of a row."""
-        return [*(cells.sort_value(row) for cells in self._columns), self._table.rows[row].number]
+        return [*(cells.sort_value(row) for cells in self._columns), self._table.numbers[row]]
 
     def start_after(self, ordered: Indexes, position: Position) -> int:
         """Returns how many of some ordered rows do not come after a position."""

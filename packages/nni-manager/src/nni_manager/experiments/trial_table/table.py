@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import math
-import time
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -18,76 +17,13 @@ from nni_manager.experiments.trial_table.cells import (
     Cells,
     cells_of,
     cells_of_numbers,
-    flattened,
-    is_number,
 )
 from nni_manager.experiments.trial_table.names import TRIAL_COLUMNS, ColumnKey, Source, key_of
 from nni_manager.experiments.trial_table.search_space import SpaceColumn
-from nni_manager.storage.interface import StoredTrial
 
-_PARAMETERS = "parameters"
-_DEFAULT = "default"
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """What the table has of one trial; see TrialRecord.
-
-    Attributes:
-        trial_id: The trial.
-        number: Its number.
-        status: Its status.
-        trial: Its own columns, by name, without those that it has no value in.
-        parameters: Its parameters, by path.
-        metrics: Its final result, by path.
-        intermediates: Its latest intermediate result, by path.
-    """
-
-    trial_id: str
-    number: int
-    status: TrialStatus
-    trial: Mapping[str, Any]
-    parameters: Mapping[str, Any]
-    metrics: Mapping[str, Any]
-    intermediates: Mapping[str, Any]
-
-
-def row_of(stored: StoredTrial) -> Row:
-    """Returns the row of a trial."""
-    record = stored.record
-    reason = record.end_reason.message if record.end_reason is not None else record.waiting_reason
-    own = {
-        "number": record.sequence_number,
-        "id": record.trial_id,
-        "status": record.status.value,
-        "objective": record.objective,
-        "created": record.created_at,
-        "started": record.started_at,
-        "ended": record.ended_at,
-        "attempt": record.attempt,
-        "host": record.host or None,
-        "gpus": ",".join(record.gpus) or None,
-        "reason": reason or None,
-        "source": record.parameter_source.value,
-        "intermediates": stored.intermediate_count,
-    }
-    return Row(
-        trial_id=record.trial_id,
-        number=record.sequence_number,
-        status=record.status,
-        trial={name: value for name, value in own.items() if value is not None},
-        parameters=flattened(record.parameters, _PARAMETERS),
-        metrics=flattened(record.final_result, _DEFAULT) if record.has_final_result else {},
-        intermediates=flattened(stored.latest_intermediate, _DEFAULT) if stored.intermediate_count else {},
-    )
-
-
-_PARTS: Mapping[Source, Callable[[Row], Mapping[str, Any]]] = {
-    Source.TRIAL: lambda row: row.trial,
-    Source.PARAMETER: lambda row: row.parameters,
-    Source.METRIC: lambda row: row.metrics,
-    Source.INTERMEDIATE: lambda row: row.intermediates,
-}
+_DURATION = ColumnKey(Source.TRIAL, "duration")
+_STARTED = ColumnKey(Source.TRIAL, "started")
+_ENDED = ColumnKey(Source.TRIAL, "ended")
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,24 +32,40 @@ class TrialTable:
 
     Attributes:
         revision: The revision.
-        rows: The trials, by rising number.
+        trial_ids: The trials' ids, by rising number.
+        numbers: Their numbers.
+        statuses: Their statuses.
+        values: What the trials have in each column: MISSING for nothing. A list may be too short: nothing follows.
         known: The columns that some trial has had a value in, and whether all those were numbers. The trial's
             own are not among them.
         space: The columns of the search space.
         running_until: Up to when the duration of trials that run is counted; None leaves it out.
     """
 
-    revision: int
-    rows: tuple[Row, ...]
+    revision: int = 0
+    trial_ids: Sequence[str] = ()
+    numbers: Sequence[int] = ()
+    statuses: Sequence[TrialStatus] = ()
+    values: Mapping[ColumnKey, Sequence[Any]] = field(default_factory=dict, repr=False)
     known: Mapping[ColumnKey, bool] = field(default_factory=dict)
     space: tuple[SpaceColumn, ...] = ()
     running_until: float | None = None
     _cells: dict[ColumnKey, Cells] = field(default_factory=dict, repr=False)
 
     @property
+    def size(self) -> int:
+        """How many trials there are."""
+        return len(self.trial_ids)
+
+    @property
     def expected(self) -> tuple[ColumnKey, ...]:
         """The columns of the search space."""
         return tuple(column.key for column in self.space)
+
+    def at(self, revision: int, space: tuple[SpaceColumn, ...], running_until: float | None) -> TrialTable:
+        """Returns the same trials at a later revision that none of them has changed up to."""
+        cells = {key: cells for key, cells in self._cells.items() if key != _DURATION}
+        return replace(self, revision=revision, space=space, running_until=running_until, _cells=cells)
 
     def column(self, name: str, where: str) -> ColumnKey:
         """Returns the column of a name.
@@ -140,27 +92,18 @@ class TrialTable:
             self._cells[key] = found
         return found
 
-    def has_values(self, name: str) -> bool:
-        """Returns whether some trial has a value in a column of the trial itself."""
-        return any(name in row.trial for row in self.rows)
-
     def _made(self, key: ColumnKey) -> Cells:
-        if key.source is Source.TRIAL and key.path == "duration":
+        if key == _DURATION:
             return self._durations()
-        part = _PARTS[key.source]
-        return cells_of([part(row).get(key.path, MISSING) for row in self.rows])
+        values = self.values.get(key, ())
+        return cells_of([*values, *[MISSING] * (self.size - len(values))])
 
     def _durations(self) -> Cells:
+        started, ended = self.cells(_STARTED).numbers, self.cells(_ENDED).numbers
         until = math.nan if self.running_until is None else self.running_until
-        numbers = np.array(
-            [
-                row.trial.get("ended", until if row.status is TrialStatus.RUNNING else math.nan)
-                - row.trial.get("started", math.nan)
-                for row in self.rows
-            ],
-            dtype=np.float64,
-        )
-        return cells_of_numbers(np.maximum(numbers, 0.0), ~np.isnan(numbers))
+        is_running = np.array([status is TrialStatus.RUNNING for status in self.statuses], dtype=np.bool_)
+        seconds = np.where(is_running, until, ended) - started
+        return cells_of_numbers(np.maximum(seconds, 0.0), ~np.isnan(seconds))
 
     def _hint(self, key: ColumnKey) -> str:
         names = [known.name for known in (*self.expected, *self.known)]
@@ -170,43 +113,3 @@ class TrialTable:
         listed = list(dict.fromkeys((*TRIAL_COLUMNS, *names)))
         more = f" and {len(listed) - 30} more" if len(listed) > 30 else ""
         return f"; there are {', '.join(listed[:30])}{more}"
-
-
-def updated(
-    table: TrialTable,
-    changed: Iterable[StoredTrial],
-    revision: int,
-    space: tuple[SpaceColumn, ...],
-    is_running: bool,
-) -> TrialTable:
-    """Returns a table in which some trials have changed or were added.
-
-    Args:
-        table: The table before.
-        changed: The trials as they are now.
-        revision: The revision of the new table.
-        space: The columns of the search space.
-        is_running: Whether somebody runs the experiment, so that time goes on for the trials that run.
-    """
-    rows = {row.trial_id: row for row in table.rows}
-    numeric: dict[Source, dict[str, bool]] = {source: {} for source in Source}
-    for key, is_numeric in table.known.items():
-        numeric[key.source][key.path] = is_numeric
-    for stored in changed:
-        row = row_of(stored)
-        rows[row.trial_id] = row
-        _note_values(numeric[Source.PARAMETER], row.parameters)
-        _note_values(numeric[Source.METRIC], row.metrics)
-        _note_values(numeric[Source.INTERMEDIATE], row.intermediates)
-    known = {ColumnKey(source, path): it for source, paths in numeric.items() for path, it in paths.items()}
-    ordered = sorted(rows.values(), key=lambda row: row.number)
-    return TrialTable(revision, tuple(ordered), known, space, time.time() if is_running else None)
-
-
-def _note_values(numeric: dict[str, bool], values: Mapping[str, Any]) -> None:
-    """Takes down which paths have values, and whether all of them are numbers."""
-    for path, value in values.items():
-        if type(value) is not float and not is_number(value):
-            numeric[path] = False
-        elif path not in numeric:
-            numeric[path] = True

@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 from typing import Any, Callable, Dict, List, Optional, Tuple
 
 from nni import _open_files, processes
+from nni.full_disk import full_disk
 from nni.supervision import Members, Supervisor
 from nni.trial_folder import TrialFolder, lacks_room, read_json, write_json
 
@@ -191,7 +192,16 @@ def _run(run: Run, supervisor: Supervisor, pipe: int) -> Dict[str, Any]:
         outcome.pop("signal", None)
         return {**outcome, "problem": f"the trial was stopped, since its start cannot be noted: {error}"}
     _tell(pipe, {"started": record})
-    return supervisor.run(members, run.grace_seconds)
+    return _explained(run, supervisor.run(members, run.grace_seconds))
+
+
+def _explained(run: Run, outcome: Dict[str, Any]) -> Dict[str, Any]:
+    """Returns the outcome of a trial, with the full disk that it may have failed for."""
+    if outcome.get("exit_code") == 0 or os.path.exists(run.folder.cancel_file):
+        return outcome
+    temporary = run.environment.get("TMPDIR") or "/tmp"
+    problem = full_disk([run.folder.system_directory, run.working_directory, temporary])
+    return {**outcome, "problem": problem} if problem else outcome
 
 
 def _end(folder: TrialFolder, pipe: int, outcome: Dict[str, Any]) -> None:

@@ -1,6 +1,7 @@
 /** Axes: linear, logarithmic, of categories, durations and times, all of them from a column. */
 import type { XAXisComponentOption, YAXisComponentOption } from "echarts";
-import { count, formatDuration, formatNumber, formatTime } from "./format";
+import { formatDuration, formatNumber, formatTime } from "../ui/format";
+import { count } from "./format";
 import type { ColumnData } from "./table";
 import type { Theme } from "./theme";
 

@@ -1,7 +1,8 @@
 /** What the options of all charts have in common. */
 import type { EChartsOption, GridComponentOption, LegendComponentOption } from "echarts";
+import { trialLook } from "../ui/statuses";
 import type { Frame } from "./picture";
-import { statusLook, statusOrder } from "./statuses";
+import { statusPlace, statusSymbol } from "./statuses";
 import type { TrialTable } from "./table";
 import type { Theme } from "./theme";
 
@@ -48,6 +49,7 @@ export function legendAbove(theme: Theme, names: string[]): LegendComponentOptio
 export function zoomInside(axes: ("x" | "y")[]) {
   return axes.map((axis) => ({
     type: "inside" as const,
+    id: `zoom-${axis}`,
     filterMode: "none" as const,
     ...(axis === "x" ? { xAxisIndex: 0 } : { yAxisIndex: 0 }),
   }));
@@ -69,13 +71,9 @@ export function groupByStatus(table: TrialTable, rows: readonly number[]): Statu
     if (list) list.push(row);
     else groups.set(status, [row]);
   }
-  const place = (status: number) => {
-    const at = statusOrder.indexOf(status);
-    return at < 0 ? statusOrder.length : at;
-  };
   return [...groups]
-    .sort(([one], [other]) => place(one) - place(other))
-    .map(([status, list]) => ({ status, name: statusLook(status).word, rows: list }));
+    .sort(([one], [other]) => statusPlace(one) - statusPlace(other))
+    .map(([status, list]) => ({ status, name: trialLook(status).word, rows: list }));
 }
 
 /** The size of a point when there are so many of them. */
@@ -87,7 +85,7 @@ export function pointSize(points: number): number {
 export function statusStyle(theme: Theme, status: number, points: number) {
   const many = points > 500;
   return {
-    symbol: statusLook(status).symbol,
+    symbol: statusSymbol(status),
     symbolSize: pointSize(points),
     itemStyle: { color: theme.statuses[status] ?? theme.muted, opacity: many ? 0.7 : 0.9 },
     emphasis: { scale: 1.6, itemStyle: { opacity: 1, borderColor: theme.text, borderWidth: 2 } },

@@ -1,9 +1,10 @@
 /** The objective over two parameters: values between trials as a map, the trials as points on it. */
 
 import type { CustomSeriesRenderItemAPI, CustomSeriesRenderItemParams } from "echarts";
+import { formatNumber } from "../ui/format";
 import { hasPlace, leftAxis, lowerAxis, placeOn, type Scale, scaleOf } from "./axes";
 import { baseOption, plotGrid } from "./base";
-import { formatNumber, formatValue } from "./format";
+import { formatValue } from "./format";
 import type { Direction } from "./objective_history";
 import { describeTrial, emptyPicture, type Frame, type Mark, type Picture, thinnedNote } from "./picture";
 import { extent, interpolate, type Sample } from "./statistics";
@@ -228,6 +229,6 @@ export function contour(data: ContourData, frame: Frame): Picture {
       ]),
     }),
     notes,
-    area: { x: data.x, y: data.y },
+    area: { x, y },
   };
 }

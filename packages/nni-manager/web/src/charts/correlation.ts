@@ -1,8 +1,8 @@
 /** How parameters and metrics go together: Spearman's rank correlation of each pair. */
 
+import { formatNumber } from "../ui/format";
 import { axisLook } from "./axes";
 import { baseOption } from "./base";
-import { formatNumber } from "./format";
 import { type Description, emptyPicture, type Frame, type Mark, type Picture, thinnedNote } from "./picture";
 import { spearman } from "./statistics";
 import { columnOf, type TrialTable } from "./table";

@@ -1,12 +1,15 @@
 /** Intermediate results of many trials, one curve each. */
 
+import { idOf } from "../api/page_facts";
 import type { Curve } from "../generated/nni_proto/v1/trial_table_pb";
+import { formatNumber } from "../ui/format";
+import { trialLook } from "../ui/statuses";
 import { hasPlace, leftAxis, lowerAxis, type ScaleChoice, scaleOf } from "./axes";
 import { baseOption, plotGrid, zoomInside } from "./base";
-import { count, formatNumber } from "./format";
+import { count } from "./format";
 import { type Description, emptyPicture, type Frame, type Mark, type Picture } from "./picture";
 import { extent } from "./statistics";
-import { statusLook, statusOrder } from "./statuses";
+import { statusPlace, statusSymbol } from "./statuses";
 import { unknownInfo } from "./table";
 
 /** What the picture of curves shows. */
@@ -22,11 +25,6 @@ export interface CurvesData {
 interface Line {
   curve: Curve;
   points: [index: number, value: number][];
-}
-
-/** Returns the id in a trial's resource name. */
-function idOf(name: string): string {
-  return name.slice(name.lastIndexOf("/") + 1);
 }
 
 /** Returns the picture of the curves. A curve of a single point is a dot. */
@@ -110,7 +108,7 @@ export function curves(data: CurvesData, frame: Frame): Picture {
             type: "scatter" as const,
             name: group.name,
             data: group.lines.map((line) => line.points.at(-1) as [number, number]),
-            symbol: statusLook(group.status).symbol,
+            symbol: statusSymbol(group.status),
             symbolSize: many ? 5 : 8,
             itemStyle: { color },
             emphasis: { scale: 1.6, itemStyle: { borderColor: frame.theme.text, borderWidth: 2 } },
@@ -129,7 +127,7 @@ export function curves(data: CurvesData, frame: Frame): Picture {
         const range = extent(points.map(([, value]) => value)) ?? [Number.NaN, Number.NaN];
         return [
           String(curve.sequenceNumber),
-          statusLook(curve.status).word,
+          trialLook(curve.status).word,
           String(curve.pointCount),
           formatNumber(points[0]?.[1] ?? Number.NaN),
           formatNumber(points.at(-1)?.[1] ?? Number.NaN),
@@ -159,12 +157,12 @@ function notesOf(data: CurvesData, drawn: number, left: number): string[] {
 }
 
 function statusGroups(lines: Line[]) {
-  const order = (status: number) =>
-    (statusOrder.indexOf(status) + statusOrder.length + 1) % (statusOrder.length + 1);
-  const statuses = [...new Set(lines.map((line) => line.curve.status))].sort((a, b) => order(a) - order(b));
+  const statuses = [...new Set(lines.map((line) => line.curve.status))].sort(
+    (one, other) => statusPlace(one) - statusPlace(other),
+  );
   return statuses.map((status) => ({
     status,
-    name: statusLook(status).word,
+    name: trialLook(status).word,
     lines: lines.filter((line) => line.curve.status === status),
   }));
 }
@@ -175,7 +173,7 @@ function describeLine({ curve, points }: Line, name: string): Description {
   return {
     title: `Trial ${curve.sequenceNumber}`,
     lines: [
-      ["status", statusLook(curve.status).word],
+      ["status", trialLook(curve.status).word],
       [`last ${name}`, `${formatNumber(value)} (index ${index})`],
       ["lowest", formatNumber(range[0])],
       ["highest", formatNumber(range[1])],

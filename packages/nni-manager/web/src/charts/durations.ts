@@ -1,12 +1,12 @@
 /** How long each trial ran. */
 
+import { formatDuration } from "../ui/format";
+import { trialLook } from "../ui/statuses";
 import { hasPlace, leftAxis, placeNotes, type ScaleChoice, scaleOf } from "./axes";
 import { baseOption, groupByStatus, legendAbove, plotGrid, statusStyle, zoomInside } from "./base";
-import { formatDuration } from "./format";
 import { numberAxis } from "./objective_history";
 import { describeTrial, emptyPicture, type Frame, type Mark, type Picture, thinnedNote } from "./picture";
-import { statusLook } from "./statuses";
-import { columnOf, type TrialTable } from "./table";
+import { columnOf, type TrialTable, unknownInfo } from "./table";
 
 /** What the picture of durations shows. */
 export interface DurationsData {
@@ -79,11 +79,11 @@ export function durations(data: DurationsData, frame: Frame): Picture {
       headers: ["trial", "status", "duration"],
       rows: rows.map((row) => [
         String(table.numbers[row]),
-        statusLook(table.statuses[row] ?? 0).word,
+        trialLook(table.statuses[row] ?? 0).word,
         formatDuration(column.values[row] ?? Number.NaN),
       ]),
     }),
     notes: [`Half of the trials ran longer than ${formatDuration(middle)}.`, ...notes],
-    area: { x: "number", y: "duration" },
+    area: { x: { info: unknownInfo("number"), values: table.numbers }, y: column },
   };
 }

@@ -2,9 +2,10 @@
 
 import type { CustomSeriesRenderItemAPI, CustomSeriesRenderItemParams } from "echarts";
 import type { GetParameterImportanceResponse } from "../generated/nni_proto/v1/trial_table_pb";
+import { formatNumber, formatShare } from "../ui/format";
 import { axisLook } from "./axes";
 import { baseOption } from "./base";
-import { count, formatNumber, formatShare } from "./format";
+import { count } from "./format";
 import { type Description, emptyPicture, type Frame, type Mark, type Picture } from "./picture";
 
 /** What the picture of importance shows. */

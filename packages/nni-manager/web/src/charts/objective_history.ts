@@ -1,11 +1,11 @@
 /** Objective by trial number, with the best so far. */
 import type { ScatterSeriesOption, XAXisComponentOption } from "echarts";
 import { Trial_Status } from "../generated/nni_proto/v1/trial_pb";
+import { trialLook } from "../ui/statuses";
 import { hasPlace, leftAxis, lowerAxis, placeNotes, type ScaleChoice, scaleOf } from "./axes";
 import { baseOption, groupByStatus, legendAbove, plotGrid, statusStyle, zoomInside } from "./base";
 import { formatValue } from "./format";
 import { describeTrial, emptyPicture, type Frame, type Mark, type Picture, thinnedNote } from "./picture";
-import { statusLook } from "./statuses";
 import { columnOf, type TrialTable, unknownInfo } from "./table";
 
 export type Direction = "maximize" | "minimize";
@@ -102,12 +102,12 @@ export function objectiveHistory(data: HistoryData, frame: Frame): Picture {
       headers: ["trial", "status", metric],
       rows: rows.map((row) => [
         String(table.numbers[row]),
-        statusLook(table.statuses[row] ?? 0).word,
+        trialLook(table.statuses[row] ?? 0).word,
         formatValue(column.values[row] ?? Number.NaN, column.info.kind, column.categories),
       ]),
     }),
     notes,
-    area: { x: "number", y: metric },
+    area: { x: { info: unknownInfo("number"), values: table.numbers }, y: column },
   };
 }
 

@@ -1,12 +1,12 @@
 /** Parallel coordinates: an axis for each column, a line for each trial (Inselberg, 1985). */
 
+import { trialLook } from "../ui/statuses";
 import { axisLook, type Scale, type ScaleChoice, scaleOf, tickText } from "./axes";
 import { baseOption } from "./base";
 import { formatValue } from "./format";
 import type { Direction } from "./objective_history";
 import { describeTrial, emptyPicture, type Frame, type Mark, type Picture, thinnedNote } from "./picture";
 import { extent } from "./statistics";
-import { statusLook } from "./statuses";
 import { type ColumnData, columnOf, rowsOf, type TrialTable } from "./table";
 
 /** What the picture of parallel coordinates shows. */
@@ -132,7 +132,7 @@ export function parallel(data: ParallelData, frame: Frame): Picture {
       headers: ["trial", "status", ...columns.map((column) => column.info.name)],
       rows: table.ids.map((_, row) => [
         String(table.numbers[row]),
-        statusLook(table.statuses[row] ?? 0).word,
+        trialLook(table.statuses[row] ?? 0).word,
         ...columns.map((column) =>
           formatValue(column.values[row] ?? Number.NaN, column.info.kind, column.categories),
         ),

@@ -118,6 +118,6 @@ export function pareto(data: ParetoData, frame: Frame): Picture {
       ]),
     }),
     notes: [`${front.length} of ${rows.length} trials are on the front.`, ...notes],
-    area: { x: data.x, y: data.y },
+    area: { x, y },
   };
 }

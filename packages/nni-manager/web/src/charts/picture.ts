@@ -1,8 +1,8 @@
 /** What a chart's builder hands to the component that draws it. */
 import type { EChartsOption } from "echarts";
-import { formatNumber } from "./format";
-import { statusLook } from "./statuses";
-import type { TrialTable } from "./table";
+import { formatNumber } from "../ui/format";
+import { trialLook } from "../ui/statuses";
+import type { ColumnData, TrialTable } from "./table";
 import type { Theme } from "./theme";
 
 /** Where a thing that can be pointed at is in the option. */
@@ -35,7 +35,7 @@ export interface Picture {
   /** What a reader has to know about what is not shown, each a sentence. */
   notes: string[];
   /** The columns of the axes, when a rectangle drawn on the chart can become a filter. */
-  area?: { x: string; y: string };
+  area?: { x: ColumnData; y: ColumnData };
   /** Why there is nothing to draw. The option is empty then. */
   empty?: string;
   /** The height in pixels that it needs, when that depends on what it shows. */
@@ -67,7 +67,7 @@ export function emptyPicture(reason: string, notes: string[] = []): Picture {
 export function describeTrial(table: TrialTable, row: number, lines: [string, string][]): Description {
   return {
     title: `Trial ${table.numbers[row] ?? "?"}`,
-    lines: [["status", statusLook(table.statuses[row] ?? 0).word], ...lines],
+    lines: [["status", trialLook(table.statuses[row] ?? 0).word], ...lines],
     trial: table.ids[row],
   };
 }

@@ -48,14 +48,6 @@ export function filterOf(choices: readonly Choice[]): string {
   return terms.filter(Boolean).join(" and ");
 }
 
-/** Returns a filter that holds where both do. */
-export function both(one: string, other: string): string {
-  const terms = [one.trim(), other.trim()].filter(Boolean);
-  return terms.length > 1
-    ? terms.map((term) => (/\bor\b/i.test(term) ? `(${term})` : term)).join(" and ")
-    : (terms[0] ?? "");
-}
-
 /** Returns the rows that every choice holds for; a row without a value is in no stretch. */
 export function rowsInside(choices: readonly Choice[], rows: number): number[] {
   const inside: number[] = [];
@@ -67,4 +59,9 @@ export function rowsInside(choices: readonly Choice[], rows: number): number[] {
     if (held) inside.push(row);
   }
   return inside;
+}
+
+/** Returns the query of the trials page that shows one trial, opened. */
+export function trialQuery(trial: string): URLSearchParams {
+  return new URLSearchParams({ filter: `id = ${quoted(trial)}`, open: trial });
 }

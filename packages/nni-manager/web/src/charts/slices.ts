@@ -1,10 +1,10 @@
 /** Each parameter against the objective: small plots side by side. */
 
+import { trialLook } from "../ui/statuses";
 import { hasPlace, leftAxis, lowerAxis, type ScaleChoice, scaleOf } from "./axes";
 import { baseOption, groupByStatus, legendAbove, statusStyle } from "./base";
 import { formatValue } from "./format";
 import { describeTrial, emptyPicture, type Frame, type Mark, type Picture, thinnedNote } from "./picture";
-import { statusLook } from "./statuses";
 import { columnOf, type TrialTable } from "./table";
 
 /** What the picture of slices shows. */
@@ -110,7 +110,7 @@ export function slices(data: SlicesData, frame: Frame): Picture {
       headers: ["trial", "status", data.metric, ...shown.map((plot) => plot.column.info.name)],
       rows: measured.map((row) => [
         String(table.numbers[row]),
-        statusLook(table.statuses[row] ?? 0).word,
+        trialLook(table.statuses[row] ?? 0).word,
         formatValue(metric.values[row] ?? Number.NaN, metric.info.kind, metric.categories),
         ...shown.map(({ column }) =>
           formatValue(column.values[row] ?? Number.NaN, column.info.kind, column.categories),

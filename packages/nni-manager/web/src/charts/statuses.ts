@@ -1,36 +1,27 @@
-/** How the statuses of trials look in charts: each has a colour and a shape of its own. */
+/** The shapes of statuses in charts: colour alone tells nobody anything who does not see it. */
+
 import { Trial_Status } from "../generated/nni_proto/v1/trial_pb";
+import { TRIAL_STATUSES } from "../ui/statuses";
 
-export interface StatusLook {
-  word: string;
-  symbol: string;
-}
-
-const looks: Record<number, StatusLook> = {
-  [Trial_Status.UNSPECIFIED]: { word: "unknown", symbol: "emptyCircle" },
-  [Trial_Status.UNKNOWN]: { word: "unknown", symbol: "emptyCircle" },
-  [Trial_Status.WAITING]: { word: "waiting", symbol: "emptyRect" },
-  [Trial_Status.RUNNING]: { word: "running", symbol: "triangle" },
-  [Trial_Status.SUCCEEDED]: { word: "succeeded", symbol: "circle" },
-  [Trial_Status.FAILED]: { word: "failed", symbol: "diamond" },
-  [Trial_Status.USER_CANCELED]: { word: "canceled by a user", symbol: "rect" },
-  [Trial_Status.SYS_CANCELED]: { word: "canceled by the system", symbol: "roundRect" },
-  [Trial_Status.EARLY_STOPPED]: { word: "stopped early", symbol: "pin" },
+const SYMBOLS: Partial<Record<Trial_Status, string>> = {
+  [Trial_Status.WAITING]: "emptyRect",
+  [Trial_Status.RUNNING]: "triangle",
+  [Trial_Status.SUCCEEDED]: "circle",
+  [Trial_Status.FAILED]: "diamond",
+  [Trial_Status.USER_CANCELED]: "rect",
+  [Trial_Status.SYS_CANCELED]: "roundRect",
+  [Trial_Status.EARLY_STOPPED]: "pin",
 };
 
-/** The order of statuses in legends. */
-export const statusOrder: readonly Trial_Status[] = [
-  Trial_Status.SUCCEEDED,
-  Trial_Status.EARLY_STOPPED,
-  Trial_Status.RUNNING,
-  Trial_Status.WAITING,
-  Trial_Status.FAILED,
-  Trial_Status.USER_CANCELED,
-  Trial_Status.SYS_CANCELED,
-  Trial_Status.UNKNOWN,
-];
+/** Returns the name of a status's shape. */
+export function statusSymbol(status: Trial_Status): string {
+  return SYMBOLS[status] ?? "emptyCircle";
+}
 
-/** The word and the shape of a status; one that this page does not know looks like an unknown one. */
-export function statusLook(status: number): StatusLook {
-  return looks[status] ?? { word: "unknown", symbol: "emptyCircle" };
+const ORDER: readonly Trial_Status[] = [...TRIAL_STATUSES.keys()];
+
+/** Returns the place of a status in legends. */
+export function statusPlace(status: Trial_Status): number {
+  const place = ORDER.indexOf(status);
+  return place < 0 ? ORDER.length : place;
 }

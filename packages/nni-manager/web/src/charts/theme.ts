@@ -58,28 +58,8 @@ export function themeOf(read: (property: string) => string, dark: boolean, reduc
 }
 
 /** Returns the theme of the page as it looks now. */
-export function readTheme(): Theme {
-  const root = document.documentElement;
-  const style = getComputedStyle(root);
-  const dark = style.colorScheme === "dark";
+export function readTheme(dark: boolean): Theme {
+  const style = getComputedStyle(document.documentElement);
   const reducedMotion = window.matchMedia("(prefers-reduced-motion: reduce)").matches;
   return themeOf((property) => style.getPropertyValue(property).trim(), dark, reducedMotion);
-}
-
-/**
- * Calls back when the page has changed its looks: by its switch, or by the system.
- *
- * @returns Ends that.
- */
-export function onThemeChange(callback: () => void): () => void {
-  const observer = new MutationObserver(callback);
-  observer.observe(document.documentElement, { attributes: true, attributeFilter: ["data-theme", "class"] });
-  const wishes = ["(prefers-color-scheme: dark)", "(prefers-reduced-motion: reduce)"].map((query) =>
-    window.matchMedia(query),
-  );
-  for (const wish of wishes) wish.addEventListener("change", callback);
-  return () => {
-    observer.disconnect();
-    for (const wish of wishes) wish.removeEventListener("change", callback);
-  };
 }

@@ -1,11 +1,11 @@
 /** When each trial waited and ran, slot by slot. */
 
 import type { CustomSeriesRenderItemAPI, CustomSeriesRenderItemParams } from "echarts";
+import { formatDuration, formatTime } from "../ui/format";
+import { trialLook } from "../ui/statuses";
 import { axisLook } from "./axes";
 import { baseOption, legendAbove } from "./base";
-import { formatDuration, formatTime } from "./format";
 import { describeTrial, emptyPicture, type Frame, type Mark, type Picture, thinnedNote } from "./picture";
-import { statusLook } from "./statuses";
 import { columnOf, type TrialTable } from "./table";
 
 /** What the timeline shows. */
@@ -107,7 +107,7 @@ export function timeline(data: TimelineData, frame: Frame): Picture {
       legend: {
         ...legendAbove(
           frame.theme,
-          statuses.map((status) => statusLook(status).word),
+          statuses.map((status) => trialLook(status).word),
         ),
         icon: "roundRect",
       },
@@ -126,10 +126,10 @@ export function timeline(data: TimelineData, frame: Frame): Picture {
         splitLine: { show: false },
         axisLabel: { ...look.axisLabel, width: frame.width < 560 ? 80 : 160, overflow: "truncate" },
       } as Picture["option"]["yAxis"],
-      dataZoom: [{ type: "inside", xAxisIndex: 0, filterMode: "weakFilter" }],
+      dataZoom: [{ type: "inside", id: "zoom-x", xAxisIndex: 0, filterMode: "weakFilter" }],
       series: statuses.map((status, place) => ({
         type: "custom" as const,
-        name: statusLook(status).word,
+        name: trialLook(status).word,
         data: (series[place] ?? []).map((bar) => [
           bar.start * 1000,
           bar.end * 1000,
@@ -159,7 +159,7 @@ export function timeline(data: TimelineData, frame: Frame): Picture {
       headers: ["trial", "status", "where", "started", "ran", "waited before"],
       rows: list.map((bar) => [
         String(table.numbers[bar.row]),
-        statusLook(table.statuses[bar.row] ?? 0).word,
+        trialLook(table.statuses[bar.row] ?? 0).word,
         laneName(bar),
         formatTime(bar.start),
         formatDuration(bar.end - bar.start),

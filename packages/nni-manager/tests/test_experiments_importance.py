@@ -36,7 +36,7 @@ def table(trials: list[TrialRecord]) -> TrialTable:
     record = ExperimentRecord("e", ExperimentStatus.RUNNING, {"searchSpace": space}, "maximize", 1.0)
     storage = MemoryStorage()
     storage.commit([SaveExperiment(record), *(SaveTrial(each) for each in trials)])
-    return TableKeeper(storage, lambda: record).table()
+    return TableKeeper().table(storage, record)
 
 
 def made(count: int) -> list[TrialRecord]:

@@ -16,10 +16,9 @@ import numpy as np
 
 from nni_manager.analysis.interface import FEWEST_ROWS, MOST_ROWS, Cell, Importance, Measured
 from nni_manager.experiments.errors import WrongExperimentStatusError
-from nni_manager.experiments.trial_table.cells import NUMBER, TEXT, Cells
-from nni_manager.experiments.trial_table.filtering import matching
+from nni_manager.experiments.trial_table.cells import NUMBER, TEXT, Cells, Indexes
 from nni_manager.experiments.trial_table.names import Source
-from nni_manager.experiments.trial_table.parsing import parsed_filter
+from nni_manager.experiments.trial_table.querying import TrialQuery, chosen
 from nni_manager.experiments.trial_table.table import TrialTable
 
 _SECONDS = 120.0
@@ -63,7 +62,8 @@ def importance_question(table: TrialTable, metric: str, filter_text: str) -> Imp
     """
     metric = metric or "objective"
     cells = table.cells(table.column(metric, "metric"))
-    rows = np.flatnonzero(matching(table, parsed_filter(filter_text)) & ~np.isnan(cells.numbers))
+    filtered = chosen(table, TrialQuery(filter_text)).rows
+    rows = filtered[~np.isnan(cells.numbers[filtered])]
     if len(rows) < FEWEST_ROWS:
         which = " that the filter holds for" if filter_text else ""
         raise WrongExperimentStatusError(
@@ -106,7 +106,7 @@ class ImportanceMeter:
             return answer
 
 
-def _cells(cells: Cells, rows: np.ndarray[tuple[int], np.dtype[np.intp]]) -> list[Cell]:
+def _cells(cells: Cells, rows: Indexes) -> list[Cell]:
     found: list[Cell] = []
     for kind, number, code in zip(cells.kinds[rows], cells.numbers[rows], cells.codes[rows], strict=True):
         if kind == TEXT:

@@ -13,10 +13,12 @@ from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 from nni_proto.v1 import experiment_service_pb2, trial_runtime_service_pb2
 
-from nni_manager.experiments.interface import ExperimentCalls
+from nni_manager.experiments.interface import FolderCalls
 from nni_manager.rpc.access import Authenticator, Caller, SignInCodes, UnauthenticatedError
+from nni_manager.rpc.experiment_list_servicer import ExperimentListServicer
 from nni_manager.rpc.experiment_servicer import ExperimentServicer
 from nni_manager.rpc.file_servicer import FileServicer
+from nni_manager.rpc.importance_servicer import ImportanceServicer
 from nni_manager.rpc.policy import check_role, check_trial
 from nni_manager.rpc.trial_runtime_servicer import TrialRuntimeServicer
 from nni_manager.rpc.trial_table_servicer import TrialTableServicer
@@ -106,7 +108,7 @@ def bearer_token(authorization: str) -> str:
 
 
 def guarded_calls(
-    calls: ExperimentCalls, authenticator: Authenticator, codes: SignInCodes, experiment_id: str
+    calls: FolderCalls, authenticator: Authenticator, codes: SignInCodes, experiment_id: str
 ) -> GuardedCalls:
     """Returns every method of the manager's services.
 
@@ -118,7 +120,9 @@ def guarded_calls(
     """
     servicers = (
         ExperimentServicer(calls, codes, experiment_id),
+        ExperimentListServicer(calls),
         FileServicer(calls),
+        ImportanceServicer(calls),
         TrialRuntimeServicer(calls),
         TrialTableServicer(calls),
     )

@@ -26,7 +26,6 @@ class ImportanceServicer:
     ) -> pb.GetParameterImportanceResponse:
         """Returns how much each parameter matters for a result."""
         reader = await self._calls.reader(requests.experiment_id(request.parent, "parent"))
-
         asked = await reader.ask(
             lambda storage: importance_question(reader.table_of(storage), request.metric, request.filter)
         )

@@ -25,8 +25,8 @@ from nni_manager.analysis.interface import Cell, Importance, Measured, Parameter
 
 _FOLDS = 3
 _REPEATS = 3
-_TREES = 32
-_SMALLEST_LEAF = 2
+_TREES = 24
+_SMALLEST_LEAF = 3
 _MOST_CATEGORIES = 30
 _ROWS_AT_ONCE = 20_000
 

@@ -6,9 +6,11 @@ from collections.abc import AsyncIterator, Collection, Sequence
 from typing import Any, Protocol
 
 from nni_config import ExperimentConfig
+from nni_config.local_state import ManagerRecord
 
 from nni_manager.engine.events import Report
 from nni_manager.engine.statuses import MetricKind, TrialStatus
+from nni_manager.experiments.listing import ListedExperiment
 from nni_manager.experiments.reading import ExperimentReader
 from nni_manager.experiments.views import Change, ExperimentUpdate, ExperimentView, TrialView
 from nni_manager.storage.interface import StoredMetric
@@ -141,3 +143,21 @@ class ExperimentCalls(Protocol):
         self, experiment_id: str, trial_id: str, attempt: int, reports: Sequence[Report]
     ) -> int:
         """Stores results and returns, once they are durable, how many were new."""
+
+
+class FolderCalls(ExperimentCalls, Protocol):
+    """What can be asked about all experiments of a folder; others than the manager's own are only read."""
+
+    async def listed(self) -> list[ListedExperiment]:
+        """Returns all experiments of the folder, the newest first."""
+
+    async def manager(self, experiment_id: str) -> ManagerRecord | None:
+        """Returns the other manager that runs an experiment; None for this manager's and when none does."""
+
+    async def delete(self, experiment_id: str) -> None:
+        """Removes another experiment with all its files.
+
+        Raises:
+            WrongExperimentStatusError: It is this manager's, it or a trial of it runs, or something in its
+                folder cannot be removed.
+        """

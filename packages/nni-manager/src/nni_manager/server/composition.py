@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Protocol
 
 from nni_manager.experiments.errors import ExperimentServiceError
-from nni_manager.experiments.interface import ExperimentCalls
+from nni_manager.experiments.interface import FolderCalls
+from nni_manager.experiments.many_experiments import ManyExperiments, OwnExperiment
 from nni_manager.experiments.open_experiment import OpenExperiment
 from nni_manager.experiments.parts import Parts
 from nni_manager.experiments.recording import reopen_experiment
@@ -28,7 +29,7 @@ from nni_manager.tuning.interface import Emit as AlgorithmEmit
 from nni_manager.tuning.served_connection import Servers
 
 
-class Application(ExperimentCalls, Protocol):
+class Application(FolderCalls, Protocol):
     """The application service, as the process that runs it needs it.
 
     Attributes:
@@ -67,6 +68,15 @@ def make_application(surroundings: Surroundings) -> Application:
     Raises:
         StartProblem: The experiment cannot be served in the way that was asked for.
     """
+    return ManyExperiments(
+        _own_experiment(surroundings),
+        surroundings.experiment_id,
+        surroundings.experiments_directory,
+        _open_to_read,
+    )
+
+
+def _own_experiment(surroundings: Surroundings) -> OwnExperiment:
     if surroundings.view:
         try:
             return open_view(surroundings.experiments_directory, surroundings.experiment_id, _open_to_read)

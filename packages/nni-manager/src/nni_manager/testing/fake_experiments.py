@@ -6,9 +6,12 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, TypeVar
 
 from nni_config import ExperimentConfig
+from nni_config.experiment_folders import FolderKind, FolderSummary
+from nni_config.local_state import ManagerRecord
 
 from nni_manager.engine.effects import SaveExperiment, SaveTrial
 from nni_manager.engine.events import Report
@@ -18,8 +21,11 @@ from nni_manager.experiments.errors import (
     ExperimentAlreadyExistsError,
     ExperimentNotFoundError,
     TrialNotFoundError,
+    WrongExperimentStatusError,
 )
+from nni_manager.experiments.listing import ListedExperiment
 from nni_manager.experiments.reading import ExperimentReader
+from nni_manager.experiments.summary_file import summary_of
 from nni_manager.experiments.views import UNCHANGED, Change, ExperimentUpdate, ExperimentView, TrialView
 from nni_manager.storage.interface import Storage, StoredMetric, StoredTrial
 from nni_manager.storage.memory import MemoryStorage
@@ -30,7 +36,7 @@ _DIRECTORY = "/experiments/fake"
 
 
 class FakeExperiments:
-    """Implements ExperimentCalls (experiments/interface.py) for one experiment.
+    """Implements FolderCalls (experiments/interface.py) for one experiment.
 
     Attributes:
         failure: Raised by every call when it is not None.
@@ -58,6 +64,27 @@ class FakeExperiments:
         record, storage = self._check(experiment_id), MemoryStorage()
         storage.commit([SaveExperiment(record), *(SaveTrial(it.record) for it in self._trials.values())])
         return _MemoryReader(storage, record, self._revision)
+
+    async def listed(self) -> list[ListedExperiment]:
+        """Returns the experiment, as if it ran nowhere."""
+        record = self._record
+        self._fail()
+        if record is None:
+            return []
+        path = Path(_DIRECTORY)
+        summary = summary_of(record, MemoryStorage())
+        folder = FolderSummary(record.experiment_id, path, FolderKind.EXPERIMENT, True, summary)
+        return [ListedExperiment(folder, summary, None, "", own=True)]
+
+    async def manager(self, experiment_id: str) -> ManagerRecord | None:
+        """Returns none: nothing else runs."""
+        self._check(experiment_id)
+        return None
+
+    async def delete(self, experiment_id: str) -> None:
+        """Refuses: there is no other experiment."""
+        self._check(experiment_id)
+        raise WrongExperimentStatusError(f"experiment {experiment_id!r} is the manager's own")
 
     async def create(self, config: ExperimentConfig, experiment_id: str, request_id: str) -> ExperimentView:
         """Records an experiment."""

@@ -14,13 +14,16 @@ from nni_config import ExperimentConfig
 from nni_config.wire import config_to_message
 from nni_proto.v1 import experiment_config_pb2
 
-from nni_manager.experiments.interface import ExperimentCalls
+from nni_manager.experiments.interface import FolderCalls
+from nni_manager.experiments.many_experiments import ManyExperiments, OwnExperiment
 from nni_manager.rpc.access import Role
 from nni_manager.rpc.calls import guarded_calls
 from nni_manager.server.front import serving
 from nni_manager.server.listener import listen
 from nni_manager.server.sign_in_codes import OneTimeCodes
 from nni_manager.server.tokens import Tokens
+from nni_manager.storage.interface import Storage
+from nni_manager.storage.sqlite import open_sqlite_storage
 from nni_manager.testing.fake_experiments import FakeExperiments
 
 if TYPE_CHECKING:
@@ -53,14 +56,22 @@ async def running_port(
     allowed_hosts: Sequence[str] = (),
     url_prefix: str = "",
     tls: ssl.SSLContext | None = None,
-    service: ExperimentCalls | None = None,
+    service: OwnExperiment | None = None,
+    experiments_directory: Path | None = None,
 ) -> AsyncIterator[RunningPort]:
-    """Runs a port with an experiment that has not been created, in front of a fake or a given service."""
+    """Runs a port with an experiment that has not been created, in front of a fake or a given service.
+
+    Other experiments are those in `experiments_directory`, if it is given.
+    """
     experiments, tokens = FakeExperiments(), Tokens(b"a secret of a test, 32 bytes long")
     listener = listen("127.0.0.1", port, encrypted=False)
     port = listener.getsockname()[1]
     codes = OneTimeCodes(f"http://127.0.0.1:{port}/")
-    calls = guarded_calls(service or experiments, tokens, codes, EXPERIMENT_ID)
+    folder: FolderCalls = experiments
+    if service is not None or experiments_directory is not None:
+        directory = experiments_directory or Path(tempfile.gettempdir())
+        folder = ManyExperiments(service or experiments, EXPERIMENT_ID, directory, _open_to_read)
+    calls = guarded_calls(folder, tokens, codes, EXPERIMENT_ID)
 
     def make_app() -> ASGIApp:
         from nni_manager.web.app import WebSettings, make_app
@@ -73,6 +84,8 @@ async def running_port(
         async with serving(listener, tls, Path(sockets), calls, make_app):
             yield RunningPort(port, tokens, codes, experiments)
             await experiments.close(by_user=False, message="the test has ended")
+            if isinstance(folder, ManyExperiments):
+                await folder.close_others()
 
 
 def example_config() -> experiment_config_pb2.ExperimentConfig:
@@ -88,3 +101,7 @@ def example_config() -> experiment_config_pb2.ExperimentConfig:
     )
     config.tuner.name = "Random"
     return config_to_message(config)
+
+
+def _open_to_read(path: Path) -> Storage:
+    return open_sqlite_storage(path, read_only=True)

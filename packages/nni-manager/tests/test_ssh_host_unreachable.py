@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -16,7 +17,7 @@ from nni_manager.engine.events import TrialEnded, TrialReported, TrialStarted
 from nni_manager.testing.ssh_place import SshPlace
 from nni_manager.testing.ssh_server import SshServer, ssh_server
 from nni_manager.testing.training_service import PATIENCE, PYTHON, REPORTER, Listener, started, trial
-from nni_manager.training.host import HostChanged, HostEvent
+from nni_manager.training.host import HostAwayError, HostChanged, HostEvent
 from nni_manager.training.ssh import reconnecting
 
 COUNTING = (
@@ -317,3 +318,80 @@ async def test_a_machine_that_is_just_back_is_cleaned_up(
         server.start()
     assert listener.changes() == [False, True]
     assert not place.remote.parent.exists()
+
+
+async def started_later(host: Any) -> None:
+    """Starts a host whose machine is away."""
+    with pytest.raises(HostAwayError) as caught:
+        await host.start()
+    caught.value.start_later()
+
+
+async def test_a_machine_that_is_away_at_the_start_is_waited_for(
+    place: SshPlace, server: SshServer, listener: HostListener
+) -> None:
+    """Its trials are adopted when it is back, and what they reported comes once."""
+    place.write_code("wait.py", WAITING)
+    again = HostListener()
+    async with listener.serve(place, f"{PYTHON} wait.py"):
+        for name in ("abcde", "other"):
+            listener.host.submit(trial(name))
+            await listener.next(name, TrialReported)
+        server.stop()
+    again.host = place.service(f"{PYTHON} wait.py", again.emit)
+    await started_later(again.host)
+    try:
+        (away,) = [event for event in again.seen if isinstance(event, HostChanged)]
+        assert not away.reachable and away.at <= time.time() and away.reason
+        again.host.adopt("abcde", 0, listener.of("abcde", TrialReported)[-1].end_offset)
+        again.host.submit(trial("other"))  # the manager before died before it knew that it runs
+        again.host.submit(trial("new"))
+        place.write_code("go", "")
+        server.start()
+        for name in ("abcde", "other", "new"):
+            assert (await again.next(name, TrialEnded)).exit_code == 0
+    finally:
+        await again.host.close()
+    assert (again.values("abcde"), again.values("other")) == (["last"], ["ready", "last"])
+    assert again.values("new") == ["ready", "last"]
+    assert not place.remote.parent.exists()
+
+
+async def test_a_machine_that_stays_away_after_the_start_loses_its_trials(
+    place: SshPlace, server: SshServer, listener: HostListener
+) -> None:
+    """The time counts from when it was reached last, by an earlier manager."""
+    again = HostListener()
+    async with listener.serve(place, STUBBORN):
+        listener.host.submit(trial())
+        pid = int(await remote_file(place.remote / "trials/abcde/pid"))
+        server.stop()
+        await listener.changed(1)
+    (seen,) = place.experiment.glob("hosts/*.seen")
+    os.utime(seen, (time.time() - 500, time.time() - 500))
+    again.host = place.service(STUBBORN, again.emit, unreachable_limit=400.0)
+    await started_later(again.host)
+    try:
+        again.host.adopt("abcde", 0, 0)
+        assert (await again.next("abcde", TrialEnded)).problem.startswith("loopback was unreachable for 8.3")
+        assert place.is_alive(pid)
+        server.start()
+        await died(place, pid)
+    finally:
+        await again.host.close()
+    assert not place.remote.parent.exists()
+
+
+async def test_a_trial_that_waits_for_a_machine_is_canceled(
+    place: SshPlace, server: SshServer, listener: HostListener
+) -> None:
+    server.stop()
+    listener.host = place.service("sleep 1000", listener.emit)
+    await started_later(listener.host)
+    try:
+        listener.host.submit(trial())
+        listener.host.cancel("abcde", 0)
+        server.start()
+        assert "never started" in (await listener.next("abcde", TrialEnded)).problem
+    finally:
+        await listener.host.close()

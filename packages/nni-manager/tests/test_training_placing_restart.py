@@ -189,12 +189,12 @@ async def test_trials_that_the_engine_does_not_know_are_stopped_after_a_while(
 
 
 async def test_what_waits_at_the_close_is_not_launched(scene: Scene) -> None:
-    machine = scene.add("a", HostRules(trial_concurrency=1))
+    machine, other = (scene.add(name, HostRules(trial_concurrency=1)) for name in "ab")
     made = await scene.start(durable=True)
-    scene.submit("t0", "t1")
+    scene.submit("t0", "t1", "t2")
     await made.close()
     machine.emit(TrialEnded("t0", 0, 0.0))
-    assert machine.launched == []
+    assert machine.launched == other.launched == []
     assert scene.of(TrialEnded) == []
 
 
@@ -276,3 +276,44 @@ async def test_stopping_what_is_about_to_be_launched(scene: Scene) -> None:
     await scene.until(lambda: machine.launched)
     assert machine.launched == [("t1", 0)]
     assert scene.of(TrialEnded)[0].problem == "it was stopped before it started"
+
+
+async def test_trials_of_a_machine_that_is_away_at_a_restart_are_waited_for(scene: Scene) -> None:
+    """With allow_partial; others run meanwhile, and none on a machine that never ran anything."""
+    away, well = (
+        scene.add("a", HostRules(trial_concurrency=1)),
+        scene.add("b", HostRules(trial_concurrency=1)),
+    )
+    never = scene.add("c", HostRules(trial_concurrency=1))
+    never.is_away = True
+    await scene.start(optional_services={0})
+    scene.submit("t0", "t1")
+    assert (away.launched, well.launched) == ([("t0", 0)], [("t1", 0)])
+    away.is_away = True
+    made = await scene.start()
+    assert scene.warnings[-2:] == [
+        "a: no answer in 10 s; the trials that ran there are looked for, and others run without it meanwhile",
+        "c: no answer in 10 s; the trials run without it",
+    ]
+    for name in ("t0", "t1"):
+        made.adopt(name, 0, 0)
+    scene.submit("new")
+    assert scene.reason("new").startswith("a unreachable since ")
+    well.end("t1")
+    assert well.launched[-1] == ("new", 0)
+    assert not scene.of(TrialEnded, "t0") and away.adopted == [("t0", 0)]
+    away.join()
+    away.end("t0")
+    assert [event.exit_code for event in scene.of(TrialEnded, "t0")] == [0]
+
+
+async def test_a_start_without_a_machine_that_may_not_lack_is_refused_though_trials_run_there(
+    scene: Scene,
+) -> None:
+    scene.add("a", HostRules())
+    scene.add("b", HostRules())
+    await scene.start()
+    scene.submit("t0")
+    scene.machines["a"].is_away = True
+    with pytest.raises(TrainingServiceError, match="a: no answer in 10 s"):
+        await scene.start()

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from nni_manager.engine.events import Report, TrainingServiceFailed, TrialEnded, TrialReported, TrialStarted
 from nni_manager.engine.statuses import MetricKind
-from nni_manager.training.host import Gpu, HostChanged, HostEmit, HostReport
+from nni_manager.training.host import Gpu, HostAwayError, HostChanged, HostEmit, HostReport
 from nni_manager.training.interface import TrainingServiceError, TrialRun
 
 Attempt = tuple[str, int]
@@ -29,6 +29,7 @@ class FakeMachine:
         name: What it is called.
         report: Its GPUs, or why they cannot be told.
         start_problem: Why it cannot be used, "" if it can.
+        is_away: Whether it cannot be reached when it is to start.
         refuses: Why it takes no trial, None if it does.
         runs: What was launched on it and has not ended.
         ends: How those ended that have.
@@ -44,6 +45,7 @@ class FakeMachine:
     name: str
     report: HostReport | Exception = field(default_factory=gpus)
     start_problem: str = ""
+    is_away: bool = False
     refuses: Exception | None = None
     runs: dict[Attempt, TrialRun] = field(default_factory=dict)
     ends: dict[Attempt, TrialEnded] = field(default_factory=dict)
@@ -110,8 +112,13 @@ class FakeHost:
     async def start(self) -> None:
         """Works, unless the machine says that it does not."""
         await asyncio.sleep(0)
+        if self._machine.is_away:
+            raise HostAwayError(f"{self.name}: no answer in 10 s", self._start_later)
         if self._machine.start_problem:
             raise TrainingServiceError(self._machine.start_problem)
+
+    def _start_later(self) -> None:
+        self._machine.cut(time.time() - 100.0, "no answer in 10 s")
 
     async def report(self) -> HostReport:
         """Lists the GPUs."""

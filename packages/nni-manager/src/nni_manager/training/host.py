@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from nni_manager.training.interface import TrainingEvent, TrainingService
+from nni_manager.training.interface import TrainingEvent, TrainingService, TrainingServiceError
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +71,20 @@ class HostChanged:
     reachable: bool
     at: float
     reason: str = ""
+
+
+class HostAwayError(TrainingServiceError):
+    """A host cannot be reached now, and may be later.
+
+    Attributes:
+        start_later: Waits for the host from now on, which says by HostChanged when it can be reached. Until
+            then it takes orders, and its trials count as those of a machine that is away.
+    """
+
+    def __init__(self, message: str, start_later: Callable[[], None]) -> None:
+        """Says why."""
+        super().__init__(message)
+        self.start_later = start_later
 
 
 THIS_MACHINE = "this machine"

@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Collection, Sequence
 
-from nni_manager.training.host import Host
+from nni_manager.training.host import Host, HostAwayError
 from nni_manager.training.interface import TrainingServiceError
 from nni_manager.training.placement import HostState, Placements
 from nni_manager.training.placing.reports import ReportKeeper
@@ -36,15 +36,22 @@ async def start_hosts(
             text has the reasons of all of them.
     """
     problems = await asyncio.gather(*(_start(host, reports) for host in hosts))
-    failed = {host.name: problem for host, problem in zip(hosts, problems, strict=True) if problem}
+    failed = {host.name: str(problem) for host, problem in zip(hosts, problems, strict=True) if problem}
     states = placements.hosts
     needed = [name for name in failed if states[name].rules.service not in optional_services]
     mistakes = [text for state in states.values() for text in _mistakes(state)]
     if needed or mistakes or len(failed) == len(hosts):
         raise TrainingServiceError(_all_problems(failed, mistakes, len(hosts), bool(needed)))
-    for name, problem in failed.items():
-        placements.take_out(name, problem)
-        warn(f"{_named(name, problem)}; the trials run without it")
+    for host, error in zip(hosts, problems, strict=True):
+        if error is None:
+            continue
+        told = _named(host.name, str(error))
+        if isinstance(error, HostAwayError) and states[host.name].trials:
+            error.start_later()
+            warn(f"{told}; the trials that ran there are looked for, and others run without it meanwhile")
+        else:
+            placements.take_out(host.name, str(error))
+            warn(f"{told}; the trials run without it")
     if never := never_reason(placements):
         raise TrainingServiceError(f"trial_gpu_number: {never}")
     for state in states.values():
@@ -52,17 +59,17 @@ async def start_hosts(
             warn(f"{reason}; no trial is placed there")
 
 
-async def _start(host: Host, reports: ReportKeeper) -> str:
-    """Returns why a host cannot be used, "" if it can."""
+async def _start(host: Host, reports: ReportKeeper) -> TrainingServiceError | None:
+    """Returns why a host cannot be used, None if it can."""
     try:
         await host.start()
     except TrainingServiceError as error:
-        return str(error) or "it cannot be started"
+        return error if str(error) else TrainingServiceError("it cannot be started")
     except Exception as error:
         logger.exception("%s cannot be started", host.name)
-        return f"it cannot be started: {error!r}"
+        return TrainingServiceError(f"it cannot be started: {error!r}")
     await reports.ask(host.name)
-    return ""
+    return None
 
 
 def _mistakes(state: HostState) -> list[str]:

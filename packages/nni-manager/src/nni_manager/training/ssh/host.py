@@ -10,19 +10,22 @@ from collections.abc import Collection
 from contextlib import suppress
 from pathlib import Path
 
-from nni_manager.engine.events import TrialEnded
+from nni_manager.engine.events import TrainingServiceFailed, TrialEnded
 from nni_manager.engine.statuses import MetricKind
 from nni_manager.training import courier_messages as messages
 from nni_manager.training.courier_connection import END_SECONDS, CourierConnection, cancelled
 from nni_manager.training.gpu_report import PROGRAM_SECONDS, parse_machine_report
-from nni_manager.training.host import HostChanged, HostEmit, HostReport
+from nni_manager.training.host import HostAwayError, HostChanged, HostEmit, HostReport
 from nni_manager.training.interface import TrainingEvent, TrainingServiceError, TrialRun
 from nni_manager.training.ssh.abandoned import AbandonedAttempts
 from nni_manager.training.ssh.cleaning import remove_experiment
 from nni_manager.training.ssh.courier_channel import CourierRules, RemoteProcess, after_token
 from nni_manager.training.ssh.endings import Endings, OutputRules
+from nni_manager.training.ssh.errors import Phase, SshError
 from nni_manager.training.ssh.finished import FinishedAttempts
+from nni_manager.training.ssh.last_seen import LastSeen
 from nni_manager.training.ssh.machine import RemoteMachine, Ship
+from nni_manager.training.ssh.reconnecting import HostUnreachableError
 from nni_manager.training.ssh.site import Site
 from nni_manager.training.ssh.target import SshTarget
 from nni_manager.training.trial_environment import trial_environment
@@ -130,6 +133,8 @@ class SshHost:
             site,
         )
         trials_directory = experiment_directory.absolute() / "trials"
+        self._held: list[TrialRun] | None = None
+        self._seen = LastSeen(experiment_directory.absolute(), self.name)
         self._abandoned = AbandonedAttempts(experiment_directory.absolute(), self.name)
         self._finished = FinishedAttempts(trials_directory, emit)
         self._endings: Endings | None = None
@@ -149,22 +154,34 @@ class SshHost:
         """Connects, looks for what is needed, puts code and SDK there, and starts the courier.
 
         Raises:
+            HostAwayError: The machine cannot be reached now.
             TrainingServiceError: That is impossible; the text names all that is wrong there.
         """
         try:
             await self._machine.open()
-            self._environment = trial_environment(
-                "remote", self._machine.code_directory, self._trial_gpu_number
-            )
-            for trial_id, attempt in self._abandoned.attempts:
-                self._abandon(trial_id, attempt)
-            await self._connection.open()
+        except SshError as error:
+            if error.phase not in (Phase.CONNECT, Phase.LOST):
+                raise
+            reason = error.reason
+            raise HostAwayError(str(error), lambda: self._start_later(reason)) from error
+        try:
+            await self._begin()
         except BaseException:
             self._machine.wait_no_longer()
             if self._machine.code_directory:
                 await self._clean()
             await self._machine.close()
             raise
+
+    async def _begin(self) -> None:
+        self._seen.note()
+        self._environment = trial_environment("remote", self._machine.code_directory, self._trial_gpu_number)
+        for trial_id, attempt in self._abandoned.attempts:
+            self._abandon(trial_id, attempt)
+        await self._connection.open()
+        held, self._held = self._held or [], None
+        for run in held:
+            self._launch(run)
         attend = self._keep_attended()
         self._tasks.append(asyncio.create_task(attend, name=f"signs of life to {self.name}"))
         if self._endings is not None:
@@ -172,6 +189,20 @@ class SshHost:
             self._tasks.append(asyncio.create_task(follow, name=f"logs on {self.name}"))
             if self._reuse_mode:
                 await self._endings.recover()
+
+    def _start_later(self, reason: str) -> None:
+        self._held = []
+        self._machine.open_later(time.monotonic() - (time.time() - self._seen.when()), reason)
+        self._tasks.append(asyncio.create_task(self._begin_later(), name=f"start of {self.name}"))
+
+    async def _begin_later(self) -> None:
+        try:
+            await self._machine.wait()
+            await self._begin()
+        except HostUnreachableError as error:
+            logger.debug("%s was never reached: %s", self.name, error)
+        except TrainingServiceError as error:
+            self._emit(TrainingServiceFailed(str(error), at=time.time()))
 
     async def report(self) -> HostReport:
         """Lists the machine's GPUs.
@@ -200,6 +231,12 @@ class SshHost:
         if key in self._open or self._finished.tell(*key):
             return
         self._open.add(key)
+        if self._held is None:
+            self._launch(run)
+        else:
+            self._held.append(run)
+
+    def _launch(self, run: TrialRun) -> None:
         command = messages.launch(
             run, self._command, self._machine.code_directory, self._environment, self._numeric_kinds
         )
@@ -216,6 +253,12 @@ class SshHost:
         """Stops a trial. While its machine is away that is done later, but its end is told before long."""
         if (trial_id, attempt) in self._open:
             self._canceled.setdefault((trial_id, attempt), time.monotonic())
+            for run in [
+                run for run in self._held or () if (run.trial_id, run.attempt) == (trial_id, attempt)
+            ]:
+                # It may run there: an earlier manager died before it knew.
+                self._held = [other for other in self._held or () if other is not run]
+                self._connection.adopt(trial_id, attempt, 0)
             if self._probe is None or self._probe.done():
                 probe = self._machine.probe(PROBE_SECONDS)
                 self._probe = asyncio.create_task(probe, name=f"looking for {self.name}")
@@ -284,6 +327,7 @@ class SshHost:
             if self._machine.lost_at is None:
                 with suppress(TrainingServiceError):
                     await self._machine.files.ask("hello")
+                    self._seen.note()
 
     def _on_event(self, event: TrainingEvent) -> None:
         if not isinstance(event, TrialEnded):
@@ -315,6 +359,8 @@ class SshHost:
             self._watch.cancel()
             self._watch = None
         if not event.reachable:
+            if self._held is None:
+                self._seen.note()
             self._watch = asyncio.create_task(self._give_up_in_time(), name=f"limit for {self.name}")
         self._emit(event)
 
@@ -349,6 +395,8 @@ class SshHost:
             )
         end = TrialEnded(*key, at=time.time(), problem=problem)
         self._abandoned.add(*key)
+        if self._held is not None:
+            self._held = [run for run in self._held if (run.trial_id, run.attempt) != key]
         if self._endings is not None:
             try:
                 self._finished.note(end, complete=True)

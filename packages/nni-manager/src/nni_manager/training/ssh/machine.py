@@ -113,6 +113,23 @@ class RemoteMachine:
         """
         await self._link.open()
 
+    def open_later(self, lost_at: float, reason: str) -> None:
+        """Tries to do that from now on, after `open` has failed since the machine cannot be reached.
+
+        Args:
+            lost_at: Since when, by the monotonic clock.
+            reason: Why not.
+        """
+        self._link.open_later(lost_at, reason)
+
+    async def wait(self) -> None:
+        """Waits until the machine is ready.
+
+        Raises:
+            HostUnreachableError: Nobody is to wait for it any more.
+        """
+        await self._link.connection()
+
     async def run(self, command: Callable[[RemotePlace], str], timeout: float) -> RunResult:
         """Runs a command.
 

@@ -76,6 +76,18 @@ class ReconnectingLink:
         self._connection = await self._connect()
         self._task = asyncio.create_task(self._keep(), name=f"connection to {self._name}")
 
+    def open_later(self, lost_at: float, reason: str) -> None:
+        """Tries to connect from now on, after `open` has failed.
+
+        Args:
+            lost_at: Since when the machine cannot be reached, by the monotonic clock.
+            reason: Why not.
+        """
+        self.lost_at, self.reason = lost_at, reason
+        since = time.time() - (time.monotonic() - lost_at)
+        self._tell(HostChanged(self._name, False, since, reason))
+        self._task = asyncio.create_task(self._keep_later(), name=f"connection to {self._name}")
+
     async def connection(self, patience: float | None = None) -> SshConnection:
         """Returns the connection, as soon as there is one.
 
@@ -149,6 +161,11 @@ class ReconnectingLink:
             await connection.close()
             raise
         return connection
+
+    async def _keep_later(self) -> None:
+        self._connection = await self._reconnect()
+        self._gain()
+        await self._keep()
 
     async def _keep(self) -> None:
         while self._connection is not None:

@@ -32,12 +32,15 @@ def run_tests(steps: Runner, everything: bool, arguments: Sequence[str]) -> list
         The tests that failed at first and passed when they were repeated.
     """
     with tempfile.TemporaryDirectory() as cache:
-        pytest = [str(interpreter(VENV)), "-m", "pytest", "-p", "workspace.no_skips", "-ra"]
+        pytest = [str(interpreter(VENV)), "-m", "pytest", "-ra"]
+        pytest += ["-p", "workspace.no_skips", "-p", "workspace.slow_first"]
         pytest += ["-o", f"cache_dir={cache}", *(["--color=yes"] if sys.stdout.isatty() else [])]
         pytest += [*([] if everything else ["-m", "not slow"]), *arguments]
         variables = {"PYTHONPATH": str(ROOT / "tools")}
         # Tests often wait for processes, so there is one more at work than there are processors.
         side_by_side = ["-n", str((os.cpu_count() or 1) + 1), "--dist", "loadscope", "--durations=20"]
+        # xdist would put files with few tests last, the longest among them.
+        side_by_side.append("--no-loadscope-reorder")
         if steps.command("pytest", [*pytest, *side_by_side], variables):
             return []
         failed, output = _failed_tests(Path(cache)), steps.output

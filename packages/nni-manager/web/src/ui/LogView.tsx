@@ -63,7 +63,6 @@ export function LogView({ parent, path }: { parent: string; path: string }) {
         </span>
       </div>
       {tail.problem !== undefined && <p class="problem">{visible(tail.problem)}</p>}
-      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls has to be reached by keyboard */}
       <div
         class={wrap ? "log-lines wrap" : "log-lines"}
         ref={scroller}
@@ -102,7 +101,6 @@ function Line({ text }: { text: string }) {
   return (
     <>
       {ansiPieces(text).map((piece, at) => (
-        // biome-ignore lint/suspicious/noArrayIndexKey: the pieces of a line never move
         <span key={at} class={piece.class || undefined}>
           {visible(piece.text)}
         </span>

@@ -11,15 +11,16 @@ import signal
 import sys
 from collections import OrderedDict
 from dataclasses import dataclass
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from nni_manager.analysis.interface import FEWEST_ROWS, MOST_ROWS, Cell, Importance, Measured
 from nni_manager.experiments.errors import WrongExperimentStatusError
-from nni_manager.experiments.trial_table.cells import NUMBER, TEXT, Cells, Indexes
 from nni_manager.experiments.trial_table.names import Source
-from nni_manager.experiments.trial_table.querying import TrialQuery, chosen
-from nni_manager.experiments.trial_table.table import TrialTable
+from nni_manager.experiments.trial_table.query import TrialQuery
+
+if TYPE_CHECKING:
+    from nni_manager.experiments.trial_table.cells import Cells, Indexes
+    from nni_manager.experiments.trial_table.table import TrialTable
 
 _SECONDS = 120.0
 _ANSWERS_KEPT = 16
@@ -60,6 +61,10 @@ def importance_question(table: TrialTable, metric: str, filter_text: str) -> Imp
         InvalidArgumentError: There is no such column, or the filter is not one.
         WrongExperimentStatusError: Fewer than 10 trials have a number in the column.
     """
+    import numpy as np  # Here, since most managers are never asked; what makes tables needs it too.
+
+    from nni_manager.experiments.trial_table.querying import chosen
+
     metric = metric or "objective"
     cells = table.cells(table.column(metric, "metric"))
     filtered = chosen(table, TrialQuery(filter_text)).rows
@@ -107,6 +112,8 @@ class ImportanceMeter:
 
 
 def _cells(cells: Cells, rows: Indexes) -> list[Cell]:
+    from nni_manager.experiments.trial_table.cells import NUMBER, TEXT
+
     found: list[Cell] = []
     for kind, number, code in zip(cells.kinds[rows], cells.numbers[rows], cells.codes[rows], strict=True):
         if kind == TEXT:

@@ -5,20 +5,24 @@ from __future__ import annotations
 import asyncio
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from nni_manager.engine.records import ExperimentRecord
 from nni_manager.engine.statuses import MetricKind, TrialStatus
 from nni_manager.experiments.errors import ShuttingDownError, TrialNotFoundError
-from nni_manager.experiments.trial_table.keeping import TableKeeper
-from nni_manager.experiments.trial_table.paging import TrialPage, trial_page
-from nni_manager.experiments.trial_table.querying import TrialQuery
-from nni_manager.experiments.trial_table.sorting import Position
-from nni_manager.experiments.trial_table.table import TrialTable
+from nni_manager.experiments.trial_table.query import Position, StepRange, TrialQuery
+from nni_manager.experiments.trial_table.reading import TableReader
 from nni_manager.experiments.views import Change, ExperimentView, TrialView
 from nni_manager.storage.interface import Storage, StoredMetric, StoredTrial
+
+if TYPE_CHECKING:
+    from nni_manager.experiments.trial_table.curves import Curves
+    from nni_manager.experiments.trial_table.paging import TrialPage
+    from nni_manager.experiments.trial_table.reading_columns import ReadColumns
+    from nni_manager.experiments.trial_table.search_space import SpaceColumn
+    from nni_manager.experiments.trial_table.table import TrialTable
 
 _Result = TypeVar("_Result")
 _TRIALS_PER_CHANGE = 1000
@@ -49,7 +53,7 @@ class ExperimentReader(ABC):
         self.directory = directory
         self._committed = committed
         self._output_directory = output_directory
-        self._tables = TableKeeper()
+        self._tables = TableReader()
 
     @abstractmethod
     async def ask(self, question: Callable[[Storage], _Result]) -> _Result:
@@ -86,20 +90,32 @@ class ExperimentReader(ABC):
         self, query: TrialQuery, after: Position | None, skip: int, limit: int
     ) -> tuple[TrialPage, list[TrialView]]:
         """Returns a page of trials; see `trial_table.paging.trial_page`."""
-
-        def read(storage: Storage) -> TrialPage:
-            return trial_page(storage, lambda: self.table_of(storage), query, after, skip, limit)
-
-        page = await self.ask(read)
+        page = await self.ask(lambda it: self._tables.page(it, self._record(it), query, after, skip, limit))
         return page, [self._view(trial) for trial in page.trials]
-
-    async def table(self) -> TrialTable:
-        """Returns the trials as a table."""
-        return await self.ask(self.table_of)
 
     def table_of(self, storage: Storage) -> TrialTable:
         """Returns the trials as a table, within a question."""
-        return self._tables.table(storage, self._committed(storage)[0])
+        return self._tables.table(storage, self._record(storage))
+
+    async def columns(self) -> Sequence[SpaceColumn]:
+        """Returns the columns that there are; see `trial_table.columns`."""
+        return await self.ask(lambda it: self._tables.columns(it, self._record(it)))
+
+    async def read_columns(self, query: TrialQuery, names: Sequence[str], max_trials: int) -> ReadColumns:
+        """Returns columns of trials; see `trial_table.reading_columns`."""
+        return await self.ask(
+            lambda it: self._tables.read_columns(it, self._record(it), query, names, max_trials)
+        )
+
+    async def curves(
+        self, query: TrialQuery, key: str, max_curves: int, max_points: int, step_range: StepRange | None
+    ) -> Curves:
+        """Returns the curves of trials; see `trial_table.curves`."""
+        return await self.ask(
+            lambda it: self._tables.curves(
+                it, self._record(it), query, key, max_curves, max_points, step_range
+            )
+        )
 
     async def metrics(
         self, trial_id: str | None, after_row: int, limit: int, kind: MetricKind | None
@@ -161,6 +177,9 @@ class ExperimentReader(ABC):
             directory=self.directory,
             revision=revision,
         )
+
+    def _record(self, storage: Storage) -> ExperimentRecord:
+        return self._committed(storage)[0]
 
     def _view(self, stored: StoredTrial) -> TrialView:
         return TrialView(stored, self._output_directory(stored.record.trial_id))

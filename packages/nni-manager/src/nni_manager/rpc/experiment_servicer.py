@@ -8,23 +8,21 @@ from contextlib import aclosing
 from nni_proto import resource_names
 from nni_proto.v1 import experiment_service_pb2 as pb
 
-from nni_manager.experiments.errors import InvalidArgumentError
-from nni_manager.experiments.interface import ExperimentCalls
-from nni_manager.experiments.trial_table.querying import TrialQuery
-from nni_manager.rpc import metric_messages, paging, requests, trial_messages
+from nni_manager.experiments.errors import InvalidArgumentError, WrongExperimentStatusError
+from nni_manager.experiments.interface import FolderCalls
+from nni_manager.experiments.trial_table.query import TrialQuery
+from nni_manager.rpc import metric_messages, other_manager, paging, requests, trial_messages
 from nni_manager.rpc.access import Role, SignInCodes
 from nni_manager.rpc.experiment_messages import ExperimentMessages, config_from_message, update_from_message
+from nni_manager.rpc.policy import OWN_EXPERIMENT
 from nni_manager.rpc.times import timestamp
 from nni_manager.rpc.watching import responses
-
-_OWN = "-"
-"""Stands for the id of the experiment that this manager was started for."""
 
 
 class ExperimentServicer:
     """Answers the calls of ExperimentService; each method is one RPC."""
 
-    def __init__(self, calls: ExperimentCalls, codes: SignInCodes, experiment_id: str) -> None:
+    def __init__(self, calls: FolderCalls, codes: SignInCodes, experiment_id: str) -> None:
         """Makes the servicer.
 
         Args:
@@ -53,7 +51,9 @@ class ExperimentServicer:
     async def get_experiment(self, request: pb.GetExperimentRequest) -> pb.GetExperimentResponse:
         """Returns an experiment."""
         experiment_id = requests.experiment_id(request.name, "name")
-        view = await self._calls.get(self._experiment_id if experiment_id == _OWN else experiment_id)
+        view = await self._calls.get(
+            self._experiment_id if experiment_id == OWN_EXPERIMENT else experiment_id
+        )
         return pb.GetExperimentResponse(experiment=self._messages.to_message(view))
 
     async def update_experiment(self, request: pb.UpdateExperimentRequest) -> pb.UpdateExperimentResponse:
@@ -195,8 +195,16 @@ class ExperimentServicer:
         return pb.ImportTrialsResponse(imported_count=count)
 
     async def create_sign_in_code(self, request: pb.CreateSignInCodeRequest) -> pb.CreateSignInCodeResponse:
-        """Returns a one-time code that signs a browser in."""
-        await self._calls.get(requests.experiment_id(request.name, "name"))
+        """Returns a one-time code that signs a browser in: here, or at the manager of another experiment."""
+        experiment_id = requests.experiment_id(request.name, "name")
+        manager = await self._calls.manager(experiment_id)
+        if manager is not None:
+            return await other_manager.create_sign_in_code(manager, request)
+        await self._calls.get(experiment_id)
+        if experiment_id != self._experiment_id:
+            raise WrongExperimentStatusError(
+                f"no manager runs experiment {experiment_id!r}, so there is no page of it to sign in to"
+            )
         code = self._codes.create(Role.VIEW if request.view_only else Role.MANAGER)
         return pb.CreateSignInCodeResponse(
             code=code.code, url=code.url, expire_time=timestamp(code.expires_at)

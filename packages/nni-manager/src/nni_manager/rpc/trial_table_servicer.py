@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
 from nni_proto import resource_names
 from nni_proto.v1 import trial_table_pb2 as pb
 
 from nni_manager.experiments.errors import InvalidArgumentError
 from nni_manager.experiments.interface import ExperimentCalls
-from nni_manager.experiments.trial_table.columns import listed_columns
-from nni_manager.experiments.trial_table.curves import Curve, Curves, StepRange, read_curves
-from nni_manager.experiments.trial_table.querying import TrialQuery, chosen
-from nni_manager.experiments.trial_table.reading_columns import ReadColumns, read_columns
-from nni_manager.experiments.trial_table.search_space import SpaceColumn
+from nni_manager.experiments.trial_table.query import StepRange, TrialQuery
 from nni_manager.rpc import requests, trial_messages
-from nni_manager.storage.interface import Storage
 from nni_manager.storage.values import DEFAULT_KEY
+
+if TYPE_CHECKING:
+    from nni_manager.experiments.trial_table.curves import Curve
+    from nni_manager.experiments.trial_table.search_space import SpaceColumn
 
 _MOST_COLUMNS = 200
 
@@ -35,8 +35,7 @@ class TrialTableServicer:
     async def list_columns(self, request: pb.ListColumnsRequest) -> pb.ListColumnsResponse:
         """Returns what trials can be listed, filtered and sorted by."""
         reader = await self._calls.reader(requests.experiment_id(request.parent, "parent"))
-        table = await reader.table()
-        return pb.ListColumnsResponse(columns=map(_column_message, listed_columns(table)))
+        return pb.ListColumnsResponse(columns=map(_column_message, await reader.columns()))
 
     async def read_columns(self, request: pb.ReadColumnsRequest) -> pb.ReadColumnsResponse:
         """Returns columns of many trials at once."""
@@ -45,13 +44,7 @@ class TrialTableServicer:
             raise InvalidArgumentError(f"columns: {len(request.columns)} are too many; allowed are 200")
         names = list(request.columns)
         limit = _limit(request.max_trials, "max_trials", 20_000, 100_000)
-        query = TrialQuery(request.filter, request.order_by)
-        optimize_mode = (await reader.experiment()).record.optimize_mode
-
-        def read(storage: Storage) -> ReadColumns:
-            return read_columns(chosen(reader.table_of(storage), query), names, limit, optimize_mode)
-
-        found = await reader.ask(read)
+        found = await reader.read_columns(TrialQuery(request.filter, request.order_by), names, limit)
         return pb.ReadColumnsResponse(
             trial_ids=found.trial_ids,
             sequence_numbers=found.sequence_numbers,
@@ -79,11 +72,7 @@ class TrialTableServicer:
         max_points = _limit(request.max_points, "max_points", 200, 10_000)
         step_range = _step_range(request.step_range) if request.HasField("step_range") else None
 
-        def read(storage: Storage) -> Curves:
-            trials = chosen(reader.table_of(storage), query)
-            return read_curves(storage, trials, key, max_curves, max_points, step_range)
-
-        found = await reader.ask(read)
+        found = await reader.curves(query, key, max_curves, max_points, step_range)
         return pb.ListCurvesResponse(
             curves=[_curve_message(curve, experiment_id) for curve in found.curves],
             total_size=found.total_size,

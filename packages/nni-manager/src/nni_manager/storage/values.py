@@ -65,13 +65,6 @@ def number_at(value: Any, key: str) -> float:
     return float(kind) if number is None else number
 
 
-def numbers_at(values: list[Any], key: str) -> list[float]:
-    """Returns the number of an entry of each of many results; see `number_at`."""
-    if key == DEFAULT_KEY:
-        return [value if type(value) is float else number_at(value, key) for value in values]
-    return [number_at(value, key) for value in values]
-
-
 def _entry(key: str, value: Any) -> tuple[str, float | None, str] | None:
     if not isinstance(value, (int, float)) or isinstance(value, bool):
         return None

@@ -3,33 +3,25 @@
 from __future__ import annotations
 
 import math
+import threading
+from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from nni_manager.engine.statuses import TrialStatus
 from nni_manager.experiments.trial_table.names import ColumnKey, Source
+from nni_manager.experiments.trial_table.query import StepRange
 from nni_manager.experiments.trial_table.querying import ChosenTrials
 from nni_manager.experiments.trial_table.table import TrialTable
 from nni_manager.experiments.trial_table.thinning import rounded, thinned_curve
 from nni_manager.storage.interface import NumberSeries, Storage
 from nni_manager.storage.values import DEFAULT_KEY
 
-
-@dataclass(frozen=True, slots=True)
-class StepRange:
-    """Keeps the trials whose result of one index lies in a range.
-
-    Attributes:
-        index: The index of the result.
-        low: The lowest value kept.
-        high: The highest value kept.
-    """
-
-    index: int
-    low: float = -math.inf
-    high: float = math.inf
+_CURVES_KEPT = 1000
+_INTERMEDIATES = ColumnKey(Source.TRIAL, "intermediates")
+_ATTEMPT = ColumnKey(Source.TRIAL, "attempt")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,45 +62,74 @@ class Curves:
     revision: int
 
 
-def read_curves(
-    storage: Storage,
-    trials: ChosenTrials,
-    key: str,
-    max_curves: int,
-    max_points: int,
-    step_range: StepRange | None = None,
-) -> Curves:
-    """Returns the curves of trials that have intermediate results.
+class CurveKeeper:
+    """Reads curves, and keeps those that it read last: of a trial that has ended nothing is read again."""
 
-    Args:
-        storage: The record.
-        trials: The trials.
-        key: The entry of the results that is shown.
-        max_curves: At most so many curves.
-        max_points: At most so many points of each.
-        step_range: Which trials are kept; None for all.
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._kept: OrderedDict[tuple[str, str, int], tuple[tuple[int, int], Curve]] = OrderedDict()
 
-    Raises:
-        StorageError: The record cannot be read.
-    """
-    table = trials.table
-    rows = trials.rows[table.cells(ColumnKey(Source.TRIAL, "intermediates")).numbers[trials.rows] > 0]
-    if step_range is not None:
-        values = storage.intermediate_numbers_at(step_range.index, key)
-        at_index = np.array([values.get(table.trial_ids[row], math.nan) for row in rows], dtype=np.float64)
-        rows = rows[(step_range.low <= at_index) & (at_index <= step_range.high)]
-    wanted = {table.trial_ids[row]: row for row in rows[:max_curves]}
-    points = storage.intermediate_numbers(wanted, key)
-    return Curves(
-        curves=[
-            _curve(table, row, points[trial_id], max_points)
-            for trial_id, row in wanted.items()
-            if trial_id in points
-        ],
-        total_size=len(rows),
-        keys=_keys(trials),
-        revision=table.revision,
-    )
+    def curves(
+        self,
+        storage: Storage,
+        trials: ChosenTrials,
+        key: str,
+        max_curves: int,
+        max_points: int,
+        step_range: StepRange | None = None,
+    ) -> Curves:
+        """Returns the curves of trials that have intermediate results.
+
+        Args:
+            storage: The record, always of the same experiment.
+            trials: The trials.
+            key: The entry of the results that is shown.
+            max_curves: At most so many curves.
+            max_points: At most so many points of each.
+            step_range: Which trials are kept; None for all.
+
+        Raises:
+            StorageError: The record cannot be read.
+        """
+        table = trials.table
+        rows = trials.rows[table.cells(_INTERMEDIATES).numbers[trials.rows] > 0]
+        if step_range is not None:
+            values = storage.intermediate_numbers_at(step_range.index, key)
+            at_index = np.array(
+                [values.get(table.trial_ids[row], math.nan) for row in rows], dtype=np.float64
+            )
+            rows = rows[(step_range.low <= at_index) & (at_index <= step_range.high)]
+        total_size, rows = len(rows), rows[:max_curves]
+        return Curves(
+            curves=self._read(storage, table, rows.tolist(), key, max_points),
+            total_size=total_size,
+            keys=_keys(table),
+            revision=table.revision,
+        )
+
+    def _read(
+        self, storage: Storage, table: TrialTable, rows: list[int], key: str, max_points: int
+    ) -> list[Curve]:
+        counts, attempts = table.cells(_INTERMEDIATES).numbers, table.cells(_ATTEMPT).numbers
+        # Results are only ever added: as many of the same attempt are the same ones.
+        states = {row: (int(attempts[row]), int(counts[row])) for row in rows}
+        places = {row: (table.trial_ids[row], key, max_points) for row in rows}
+        with self._lock:
+            kept = {row: self._kept.get(places[row], (None, None)) for row in rows}
+        missing = {table.trial_ids[row]: row for row in rows if kept[row][0] != states[row]}
+        found: dict[int, Curve] = {row: curve for row, (_, curve) in kept.items() if curve is not None}
+        for trial_id, series in storage.intermediate_numbers(missing, key).items():
+            found[missing[trial_id]] = _curve(table, missing[trial_id], series, max_points)
+        shown = {row: replace(found[row], status=table.statuses[row]) for row in rows if row in found}
+        with self._lock:
+            for row, curve in shown.items():
+                # More may have been stored since the table was made.
+                if curve.point_count == states[row][1]:
+                    self._kept[places[row]] = (states[row], curve)
+                    self._kept.move_to_end(places[row])
+            while len(self._kept) > _CURVES_KEPT:
+                self._kept.popitem(last=False)
+        return list(shown.values())
 
 
 def _curve(table: TrialTable, row: int, series: NumberSeries, max_points: int) -> Curve:
@@ -124,8 +145,8 @@ def _curve(table: TrialTable, row: int, series: NumberSeries, max_points: int) -
     )
 
 
-def _keys(trials: ChosenTrials) -> list[str]:
-    known = trials.table.known
+def _keys(table: TrialTable) -> list[str]:
+    known = table.known
     keys = [key.path for key in known if key.source is Source.INTERMEDIATE]
     numeric = [path for path in keys if known[ColumnKey(Source.INTERMEDIATE, path)]]
     return sorted(numeric, key=lambda path: (path != DEFAULT_KEY, numeric.index(path)))

@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from nni_manager.experiments.errors import InvalidArgumentError
-from nni_manager.experiments.trial_table.querying import TrialQuery, chosen
-from nni_manager.experiments.trial_table.sorting import Position
+from nni_manager.experiments.trial_table.query import Position, TrialQuery
+from nni_manager.experiments.trial_table.querying import chosen
 from nni_manager.experiments.trial_table.table import TrialTable
 from nni_manager.storage.interface import Storage, StoredTrial
 

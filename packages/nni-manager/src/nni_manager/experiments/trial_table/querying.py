@@ -2,34 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
 
-from nni_manager.engine.statuses import TrialStatus
 from nni_manager.experiments.trial_table.cells import Indexes
 from nni_manager.experiments.trial_table.filtering import matching
 from nni_manager.experiments.trial_table.parsing import parsed_filter, parsed_order
+from nni_manager.experiments.trial_table.query import TrialQuery
 from nni_manager.experiments.trial_table.sorting import Sorter
 from nni_manager.experiments.trial_table.table import TrialTable
-
-
-@dataclass(frozen=True, slots=True)
-class TrialQuery:
-    """Which trials are wanted, in which order.
-
-    Attributes:
-        filter: What holds for them, in the language of filters; "" for all.
-        order_by: The columns to sort by; "" to sort by number.
-        statuses: Their statuses; empty for every one.
-        trial_ids: Only these; None for all.
-    """
-
-    filter: str = ""
-    order_by: str = ""
-    statuses: Collection[TrialStatus] = ()
-    trial_ids: Collection[str] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,10 +15,8 @@ import numpy as np
 
 from nni_manager.experiments.trial_table.cells import TEXT, Cells, Indexes
 from nni_manager.experiments.trial_table.expressions import OrderTerm
+from nni_manager.experiments.trial_table.query import Position
 from nni_manager.experiments.trial_table.table import TrialTable
-
-Position = list[Any]
-"""What a trial was sorted by, and its number: with it the next page is found."""
 
 _MISSING_GROUP = 2
 

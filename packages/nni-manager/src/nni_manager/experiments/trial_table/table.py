@@ -35,7 +35,7 @@ class TrialTable:
         trial_ids: The trials' ids, by rising number.
         numbers: Their numbers.
         statuses: Their statuses.
-        values: What the trials have in each column: MISSING for nothing. A list may be too short: nothing follows.
+        values: What the trials have in each column: MISSING for nothing. A list may end early.
         known: The columns that some trial has had a value in, and whether all those were numbers. The trial's
             own are not among them.
         space: The columns of the search space.

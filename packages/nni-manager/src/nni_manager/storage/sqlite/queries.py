@@ -44,16 +44,15 @@ LEFT JOIN report_files AS f ON f.trial_id = wanted.trial_id AND f.attempt = want
 LEFT JOIN reporters AS p ON p.trial_id = wanted.trial_id AND p.attempt = wanted.attempt"""
 
 
-_PRESENT_INTERMEDIATES = """FROM metrics AS m
+INTERMEDIATES_AT = """SELECT m.trial_id, m.value FROM metrics AS m
 JOIN trials AS t ON t.trial_id = m.trial_id AND t.attempt = m.attempt
-WHERE m.kind = 'INTERMEDIATE'"""
+WHERE m.kind = 'INTERMEDIATE' AND m.metric_index = :index ORDER BY m.row"""
 
-INTERMEDIATES_AT = f"""SELECT m.trial_id, m.value {_PRESENT_INTERMEDIATES} AND m.metric_index = :index
-ORDER BY m.row"""
-
-# One row for a trial: that many rows of single results would take several times as long to fetch.
-INTERMEDIATES_OF = f"""SELECT m.trial_id, group_concat(m.metric_index), group_concat(m.value)
-{_PRESENT_INTERMEDIATES} AND m.trial_id IN (%s) GROUP BY m.trial_id"""
+# One row for a trial: as many rows as results would take several times as long to fetch. CROSS JOIN has
+# SQLite find each trial once, not once for each result.
+_INTERMEDIATES_OF = """SELECT t.trial_id, group_concat(m.metric_index), group_concat(m.value)
+FROM trials AS t CROSS JOIN metrics AS m ON m.trial_id = t.trial_id AND m.attempt = t.attempt
+WHERE m.kind = 'INTERMEDIATE' AND t.trial_id IN (%s) GROUP BY t.trial_id"""
 
 
 def trials_of(count: int) -> str:
@@ -63,7 +62,7 @@ def trials_of(count: int) -> str:
 
 def intermediates_of(count: int) -> str:
     """Returns the statement for the intermediate results of so many trials."""
-    return INTERMEDIATES_OF % placeholders(count)
+    return _INTERMEDIATES_OF % placeholders(count)
 
 
 def placeholders(count: int) -> str:

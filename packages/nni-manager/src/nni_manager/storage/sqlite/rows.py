@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import operator
+from array import array
 from typing import Any
 
 from nni_manager.engine.records import (
@@ -22,7 +22,7 @@ from nni_manager.engine.statuses import (
     TunerNoteKind,
 )
 from nni_manager.storage.interface import NumberSeries, StoredMetric, StoredTrial, StoredTunerNote
-from nni_manager.storage.values import decode, encode, numbers_at
+from nni_manager.storage.values import DEFAULT_KEY, decode, encode, number_at
 
 Row = tuple[Any, ...]
 
@@ -50,6 +50,9 @@ SELECT trial_id, attempt, kind, metric_index, value, reported_at, late, row, rev
 SELECT_NOTES = f"""
 SELECT n.row, n.kind, n.number, n.parameter_ids, n.data, n.revision, n.trial_id AS noted_id, {_TRIAL_COLUMNS}
 FROM tuner_notes AS n LEFT JOIN trials AS t ON t.trial_id = n.trial_id"""
+
+_NOT_FINITE_NUMBERS = '{["tfnNI'
+"""Characters of which every text of values other than finite numbers has one."""
 
 _ACTORS = {actor.value: actor for actor in Actor}
 _EXPERIMENT_STATUSES = {status.value: status for status in ExperimentStatus}
@@ -220,13 +223,19 @@ def metric_of(row: Row) -> StoredMetric:
 
 def series_of(row: Row, key: str) -> tuple[str, NumberSeries]:
     """Returns a trial and one entry of its results, which a row has in lists with commas."""
+    import numpy as np  # Here, since most managers never show a curve.
+
     trial_id, index_list, value_list = row
-    indexes: list[int] = decode(f"[{index_list}]")
-    numbers = numbers_at(decode(f"[{value_list}]"), key)
-    if any(map(operator.ge, indexes, indexes[1:])):
-        places = sorted(range(len(indexes)), key=indexes.__getitem__)
-        indexes, numbers = [indexes[place] for place in places], [numbers[place] for place in places]
-    return trial_id, NumberSeries(indexes, numbers)
+    indexes = np.fromstring(index_list, dtype=np.int64, sep=",")
+    if key == DEFAULT_KEY and not any(character in value_list for character in _NOT_FINITE_NUMBERS):
+        numbers = np.fromstring(value_list, dtype=np.float64, sep=",")  # In a quarter of the time.
+    else:
+        values = decode(f"[{value_list}]")
+        numbers = np.array([number_at(value, key) for value in values], dtype=np.float64)
+    places = np.argsort(indexes, kind="stable")
+    return trial_id, NumberSeries(
+        array("q", indexes[places].tobytes()), array("d", numbers[places].tobytes())
+    )
 
 
 def _end_reason_text(reason: EndReason | None) -> str | None:

@@ -12,6 +12,7 @@ EXPERIMENT_ID_PATTERN = re.compile(r"[A-Za-z0-9_-]{1,32}")
 """What an experiment's id looks like."""
 
 _EXPERIMENT_NAME = re.compile(r"experiments/([A-Za-z0-9_-]{1,32})")
+_ANY_NAME = re.compile(r"experiments/([A-Za-z0-9_-]{1,32})(?:/.*)?", re.DOTALL)
 _TRIAL_NAME = re.compile(r"experiments/([A-Za-z0-9_-]{1,32})/trials/([A-Za-z0-9_-]{1,64})")
 
 
@@ -47,3 +48,15 @@ def parse_trial_name(name: str) -> Tuple[str, str]:
     if match is None:
         raise ValueError(f"{name!r} is not the name of a trial: experiments/ID/trials/ID is")
     return match.group(1), match.group(2)
+
+
+def experiment_id_of(name: str) -> str:
+    """Returns the id of the experiment that a resource is, or belongs to.
+
+    Raises:
+        ValueError: The text is not the name of a resource.
+    """
+    match = _ANY_NAME.fullmatch(name)
+    if match is None:
+        raise ValueError(f"{name!r} is not a resource name: those begin with experiments/ID")
+    return match.group(1)

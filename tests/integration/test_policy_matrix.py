@@ -16,10 +16,12 @@ from google.protobuf import json_format
 from google.protobuf.message import Message
 from nni_manager.rpc.calls import SERVICES
 from nni_manager.testing.running_port import EXPERIMENT_ID, RunningPort, example_config, running_port
+from nni_proto.v1 import experiment_file_pb2, experiment_summary_pb2, tensor_board_pb2, trial_table_pb2
 from nni_proto.v1 import experiment_service_pb2 as experiment
 from nni_proto.v1 import trial_runtime_service_pb2 as trial_runtime
 
 TOKENS = ("no", "wrong", "other trial", "own trial", "view-only", "manager")
+"""The columns. A call that a token is good for is answered, or refused for another reason than who calls."""
 
 NO_TOKEN, REFUSED, OK = "UNAUTHENTICATED", "PERMISSION_DENIED", "OK"
 
@@ -40,8 +42,19 @@ EXPECTED = {
     "CreateTrial": (NO_TOKEN, NO_TOKEN, REFUSED, REFUSED, REFUSED, OK),
     "CancelTrial": (NO_TOKEN, NO_TOKEN, REFUSED, REFUSED, REFUSED, OK),
     "ListMetrics": (NO_TOKEN, NO_TOKEN, REFUSED, REFUSED, OK, OK),
+    "ListColumns": (NO_TOKEN, NO_TOKEN, REFUSED, REFUSED, OK, OK),
+    "ReadColumns": (NO_TOKEN, NO_TOKEN, REFUSED, REFUSED, OK, OK),
+    "ListCurves": (NO_TOKEN, NO_TOKEN, REFUSED, REFUSED, OK, OK),
+    "GetParameterImportance": (NO_TOKEN, NO_TOKEN, REFUSED, REFUSED, OK, OK),
     "ExportTrials": (NO_TOKEN, NO_TOKEN, REFUSED, REFUSED, OK, OK),
     "ImportTrials": (NO_TOKEN, NO_TOKEN, REFUSED, REFUSED, REFUSED, OK),
+    "ListFiles": (NO_TOKEN, NO_TOKEN, REFUSED, REFUSED, OK, OK),
+    "ReadFile": (NO_TOKEN, NO_TOKEN, REFUSED, REFUSED, OK, OK),
+    "ListExperiments": (NO_TOKEN, NO_TOKEN, REFUSED, REFUSED, REFUSED, OK),
+    "DeleteExperiment": (NO_TOKEN, NO_TOKEN, REFUSED, REFUSED, REFUSED, OK),
+    "CreateTensorBoard": (NO_TOKEN, NO_TOKEN, REFUSED, REFUSED, REFUSED, OK),
+    "ListTensorBoards": (NO_TOKEN, NO_TOKEN, REFUSED, REFUSED, OK, OK),
+    "DeleteTensorBoard": (NO_TOKEN, NO_TOKEN, REFUSED, REFUSED, REFUSED, OK),
     "CreateSignInCode": (NO_TOKEN, NO_TOKEN, REFUSED, REFUSED, REFUSED, OK),
     "GetParameters": (NO_TOKEN, NO_TOKEN, REFUSED, OK, REFUSED, OK),
     "ReportMetrics": (NO_TOKEN, NO_TOKEN, REFUSED, OK, REFUSED, OK),
@@ -70,8 +83,19 @@ REQUESTS: dict[str, Message] = {
     ),
     "CancelTrial": experiment.CancelTrialRequest(name=TRIAL),
     "ListMetrics": experiment.ListMetricsRequest(parent=EXPERIMENT),
+    "ListColumns": trial_table_pb2.ListColumnsRequest(parent=EXPERIMENT),
+    "ReadColumns": trial_table_pb2.ReadColumnsRequest(parent=EXPERIMENT, columns=["number"]),
+    "ListCurves": trial_table_pb2.ListCurvesRequest(parent=EXPERIMENT),
+    "GetParameterImportance": trial_table_pb2.GetParameterImportanceRequest(parent=EXPERIMENT),
     "ExportTrials": experiment.ExportTrialsRequest(parent=EXPERIMENT),
     "ImportTrials": experiment.ImportTrialsRequest(parent=EXPERIMENT, request_id=REQUEST_ID),
+    "ListFiles": experiment_file_pb2.ListFilesRequest(parent=TRIAL),
+    "ReadFile": experiment_file_pb2.ReadFileRequest(parent=TRIAL, path="stdout"),
+    "ListExperiments": experiment_summary_pb2.ListExperimentsRequest(),
+    "DeleteExperiment": experiment_summary_pb2.DeleteExperimentRequest(name=EXPERIMENT),
+    "CreateTensorBoard": tensor_board_pb2.CreateTensorBoardRequest(parent=EXPERIMENT),
+    "ListTensorBoards": tensor_board_pb2.ListTensorBoardsRequest(parent=EXPERIMENT),
+    "DeleteTensorBoard": tensor_board_pb2.DeleteTensorBoardRequest(name=f"{EXPERIMENT}/tensorBoards/t"),
     "CreateSignInCode": experiment.CreateSignInCodeRequest(name=EXPERIMENT),
     "GetParameters": trial_runtime.GetParametersRequest(trial=TRIAL),
     "ReportMetrics": trial_runtime.ReportMetricsRequest(
@@ -99,6 +123,28 @@ async def test_each_token_gets_what_the_table_says(name: str, transport: str) ->
     assert dict(zip(TOKENS, answers, strict=True)) == dict(zip(TOKENS, EXPECTED[name], strict=True))
 
 
+@pytest.mark.parametrize("transport", ["grpc", "json"])
+async def test_a_view_only_token_shows_its_own_experiment_alone(transport: str) -> None:
+    call = {"grpc": _call_by_grpc, "json": _call_by_json}[transport]
+    shown = [name for name, row in EXPECTED.items() if row[4] == OK]
+    async with running_port() as port:
+        await port.experiments.create(_config(), EXPERIMENT_ID, REQUEST_ID)
+        port.experiments.add_trial("mine", {"x": 1})
+        for request in (_elsewhere(REQUESTS[name]) for name in shown):
+            name = type(request).__name__.removesuffix("Request")
+            assert await call(port, name, port.tokens.view(), request) == REFUSED, name
+            assert await call(port, name, port.tokens.manager(), request) == OK, name
+
+
+def _elsewhere(request: Message) -> Message:
+    """Returns a request about another experiment."""
+    other = type(request)()
+    other.CopyFrom(request)
+    field = "name" if "name" in request.DESCRIPTOR.fields_by_name else "parent"
+    setattr(other, field, getattr(request, field).replace(EXPERIMENT, "experiments/another"))
+    return other
+
+
 def _config() -> Any:
     from nni_config.wire import config_from_message
 
@@ -116,31 +162,39 @@ def _token(port: RunningPort, kind: str) -> str | None:
     }[kind]
 
 
-async def _call_by_grpc(port: RunningPort, name: str, token: str | None) -> str:
+async def _call_by_grpc(
+    port: RunningPort, name: str, token: str | None, request: Message | None = None
+) -> str:
     method = METHODS[name]
+    request = request or REQUESTS[name]
     path = f"/{method.containing_service.full_name}/{name}"
     metadata = [("authorization", f"Bearer {token}")] if token else []
     async with grpc.aio.insecure_channel(f"127.0.0.1:{port.port}") as channel:
         make = channel.unary_stream if method.server_streaming else channel.unary_unary
-        call = make(path, request_serializer=type(REQUESTS[name]).SerializeToString)(
-            REQUESTS[name], metadata=metadata
-        )
+        call = make(path, request_serializer=type(request).SerializeToString)(request, metadata=metadata)
         try:
             await (call.read() if method.server_streaming else call)
         except grpc.aio.AioRpcError as error:
             assert b"nni" in dict(error.trailing_metadata())["grpc-status-details-bin"]
-            return error.code().name
+            return _verdict(error.code().name)
         call.cancel()
         return OK
 
 
-async def _call_by_json(port: RunningPort, name: str, token: str | None) -> str:
-    return await asyncio.to_thread(_post, port.port, name, token)
+async def _call_by_json(
+    port: RunningPort, name: str, token: str | None, request: Message | None = None
+) -> str:
+    return await asyncio.to_thread(_post, port.port, name, token, request or REQUESTS[name])
 
 
-def _post(port: int, name: str, token: str | None) -> str:
+def _verdict(code: str) -> str:
+    assert code not in ("UNKNOWN", "UNIMPLEMENTED", "INTERNAL")
+    return code if code in (NO_TOKEN, REFUSED) else OK
+
+
+def _post(port: int, name: str, token: str | None, request: Message) -> str:
     method = METHODS[name]
-    text = json_format.MessageToJson(REQUESTS[name]).encode()
+    text = json_format.MessageToJson(request).encode()
     headers = {"Content-Type": "application/json"}
     if method.server_streaming:
         text = struct.pack(">BI", 0, len(text)) + text
@@ -151,15 +205,22 @@ def _post(port: int, name: str, token: str | None) -> str:
     try:
         connection.request("POST", f"/{method.containing_service.full_name}/{name}", text, headers)
         response = connection.getresponse()
-        if response.status == 200:
-            if method.server_streaming:
-                flags, length = struct.unpack(">BI", response.read(5))
-                assert flags == 0 and "experiment" in json.loads(response.read(length))
+        if response.status == 200 and not method.server_streaming:
             return OK
-        body = json.loads(response.read())
-        assert response.status == {"unauthenticated": 401, "permission_denied": 403}[body["code"]]
+        if response.status == 200:
+            flags, length = struct.unpack(">BI", response.read(5))
+            body = json.loads(response.read(length))
+            if flags == 0:
+                return OK
+            body = body["error"]
+        else:
+            body = json.loads(response.read())
+            status = {"unauthenticated": 401, "permission_denied": 403}.get(body["code"])
+            assert status in (None, response.status)
         (detail,) = body["details"]
-        assert detail["debug"] == {"reason": body["code"].upper(), "domain": "nni"}
-        return body["code"].upper()
+        assert detail["debug"]["domain"] == "nni"
+        verdict = _verdict(body["code"].upper())
+        assert verdict == OK or detail["debug"]["reason"] == verdict
+        return verdict
     finally:
         connection.close()

@@ -1,6 +1,10 @@
 from __future__ import annotations
 
+from contextlib import nullcontext
+
 import pytest
+from google.protobuf.descriptor import MethodDescriptor
+from google.protobuf.message_factory import GetMessageClass
 from nni_manager.rpc import policy
 from nni_manager.rpc.access import Caller, PermissionDeniedError, Role
 from nni_manager.rpc.calls import SERVICES
@@ -34,14 +38,45 @@ def test_a_call_outside_the_policy_is_refused(role: Role) -> None:
         policy.check_role("/nni_proto.v1.ExperimentService/DropEverything", Caller(role, "t"))
 
 
-@pytest.mark.parametrize("name", ["", "experiments/e/trials/other", "experiments/e", "t", "../t"])
+@pytest.mark.parametrize(
+    "name", ["", "experiments/e/trials/other", "experiments/e", "t", "../t", "experiments/other/trials/t"]
+)
 def test_a_trial_may_name_itself_only(name: str) -> None:
     request = trial_runtime_service_pb2.ReportMetricsRequest(trial=name)
     with pytest.raises(PermissionDeniedError):
-        policy.check_trial(_REPORT, Caller(Role.TRIAL, "t"), request)
-    policy.check_trial(_REPORT, Caller(Role.MANAGER), request)
+        policy.check_resource(_REPORT, Caller(Role.TRIAL, "t"), request, "e")
+    policy.check_resource(_REPORT, Caller(Role.MANAGER), request, "e")
 
 
 def test_a_trial_may_name_itself() -> None:
     request = trial_runtime_service_pb2.ReportMetricsRequest(trial="experiments/e/trials/t")
-    policy.check_trial(_REPORT, Caller(Role.TRIAL, "t"), request)
+    policy.check_resource(_REPORT, Caller(Role.TRIAL, "t"), request, "e")
+
+
+def _viewed() -> list[MethodDescriptor]:
+    methods = [method for service in SERVICES for method in service.methods]
+    return [method for method in methods if Role.VIEW in policy.POLICY[_path(method)].roles]
+
+
+def _path(method: MethodDescriptor) -> str:
+    return f"/{method.containing_service.full_name}/{method.name}"
+
+
+@pytest.mark.parametrize("method", _viewed(), ids=lambda method: method.name)
+def test_who_may_only_look_may_look_at_the_manager_s_own_experiment_alone(method: MethodDescriptor) -> None:
+    path = _path(method)
+    field = "name" if "name" in method.input_type.fields_by_name else "parent"
+    for name, is_allowed in {
+        "experiments/e": True,
+        "experiments/e/trials/t": True,
+        "experiments/-": True,
+        "experiments/other": False,
+        "experiments/other/trials/t": False,
+        "experiments/e2": False,
+        "trials/e": False,
+        "": False,
+    }.items():
+        request = GetMessageClass(method.input_type)(**{field: name})
+        with nullcontext() if is_allowed else pytest.raises(PermissionDeniedError):
+            policy.check_resource(path, Caller(Role.VIEW), request, "e")
+        policy.check_resource(path, Caller(Role.MANAGER), request, "e")

@@ -58,6 +58,14 @@ class ManagerRecord:
     ca_file: str = ""
     tls_name: str = ""
 
+    @property
+    def local_host(self) -> str:
+        """The address under which programs on this machine reach it."""
+        return _ANY_ADDRESS.get(self.bind, self.bind)
+
+
+_ANY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}
+
 
 def write_manager_record(record: ManagerRecord, experiment_directory: Path) -> None:
     """Says that a manager runs an experiment: in the experiment's folder, and in the runtime folder by port.

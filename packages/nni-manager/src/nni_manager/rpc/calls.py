@@ -19,7 +19,7 @@ from nni_manager.rpc.experiment_list_servicer import ExperimentListServicer
 from nni_manager.rpc.experiment_servicer import ExperimentServicer
 from nni_manager.rpc.file_servicer import FileServicer
 from nni_manager.rpc.importance_servicer import ImportanceServicer
-from nni_manager.rpc.policy import check_role, check_trial
+from nni_manager.rpc.policy import check_resource, check_role
 from nni_manager.rpc.trial_runtime_servicer import TrialRuntimeServicer
 from nni_manager.rpc.trial_table_servicer import TrialTableServicer
 
@@ -56,7 +56,8 @@ class UnknownMethodError(Exception):
 class GuardedCalls:
     """All methods behind the check of who calls."""
 
-    def __init__(self, methods: Iterable[Method], authenticator: Authenticator) -> None:
+    def __init__(self, methods: Iterable[Method], authenticator: Authenticator, experiment_id: str) -> None:
+        self._experiment_id = experiment_id
         self.methods: Mapping[str, Method] = {method.path: method for method in methods}
         self._authenticator = authenticator
 
@@ -89,13 +90,13 @@ class GuardedCalls:
         Raises:
             Exception: Whatever goes wrong; errors.describe says what the caller is told.
         """
-        check_trial(method.path, caller, request)
+        check_resource(method.path, caller, request, self._experiment_id)
         response: Message = await method.answer(request)
         return response
 
     async def stream(self, method: Method, caller: Caller, request: Message) -> AsyncGenerator[Message, None]:
         """Yields the answers of a streaming call; raises what `unary` raises."""
-        check_trial(method.path, caller, request)
+        check_resource(method.path, caller, request, self._experiment_id)
         async with aclosing(method.answer(request)) as responses:
             async for response in responses:
                 yield response
@@ -127,7 +128,7 @@ def guarded_calls(
         TrialTableServicer(calls),
     )
     methods = [_method(descriptor, servicers) for service in SERVICES for descriptor in service.methods]
-    return GuardedCalls(methods, authenticator)
+    return GuardedCalls(methods, authenticator, experiment_id)
 
 
 def _method(descriptor: MethodDescriptor, servicers: Sequence[object]) -> Method:

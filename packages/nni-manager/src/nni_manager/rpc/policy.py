@@ -24,6 +24,9 @@ class Access:
     trial_field: str = ""
 
 
+OWN_EXPERIMENT = "-"
+"""Stands for the id of the experiment that a manager was started for."""
+
 _CHANGE = Access(frozenset({Role.MANAGER}))
 _READ = Access(frozenset({Role.MANAGER, Role.VIEW}))
 _OWN_TRIAL = Access(frozenset({Role.MANAGER, Role.TRIAL}), trial_field="trial")
@@ -77,17 +80,35 @@ def check_role(path: str, caller: Caller) -> None:
         raise PermissionDeniedError(f"a {caller.role.value} token is not good for {path.rpartition('/')[2]}")
 
 
-def check_trial(path: str, caller: Caller, request: Message) -> None:
-    """Refuses a trial's call about something other than that trial.
+def check_resource(path: str, caller: Caller, request: Message, experiment_id: str) -> None:
+    """Refuses a call about something that the caller's token is not made for.
+
+    A trial may name itself alone. Who may only look may look at the experiment of this manager alone.
+
+    Args:
+        path: The call, /package.Service/Method.
+        caller: Who makes it.
+        request: What is asked.
+        experiment_id: The experiment that this manager was started for.
 
     Raises:
-        PermissionDeniedError: The request names another trial.
+        PermissionDeniedError: It names another trial or experiment.
     """
-    if caller.role is not Role.TRIAL:
-        return
-    try:
-        _, trial_id = resource_names.parse_trial_name(getattr(request, POLICY[path].trial_field))
-    except ValueError:
-        trial_id = ""
-    if trial_id != caller.trial_id:
-        raise PermissionDeniedError("this token belongs to another trial")
+    if caller.role is Role.TRIAL:
+        name = getattr(request, POLICY[path].trial_field)
+        if name != resource_names.trial_name(experiment_id, caller.trial_id):
+            raise PermissionDeniedError("this token belongs to another trial")
+    if caller.role is Role.VIEW:
+        try:
+            named = resource_names.experiment_id_of(_named_resource(request))
+        except ValueError as error:
+            raise PermissionDeniedError(f"a view-only token: {error}") from error
+        if named not in (experiment_id, OWN_EXPERIMENT):
+            raise PermissionDeniedError(f"a view-only token is good for experiment {experiment_id} alone")
+
+
+def _named_resource(request: Message) -> str:
+    """Returns what a call is about, "" when it is about nothing in particular."""
+    fields = request.DESCRIPTOR.fields_by_name
+    field = next((field for field in ("name", "parent") if field in fields), None)
+    return "" if field is None else str(getattr(request, field))

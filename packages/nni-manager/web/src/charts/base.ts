@@ -2,7 +2,7 @@
 import type { EChartsOption, GridComponentOption, LegendComponentOption } from "echarts";
 import { trialLook } from "../ui/statuses";
 import type { Frame } from "./picture";
-import { statusPlace, statusSymbol } from "./statuses";
+import { statusPlace, statusShape } from "./statuses";
 import type { TrialTable } from "./table";
 import type { Theme } from "./theme";
 
@@ -22,7 +22,7 @@ export function plotGrid(frame: Frame, legend = true): GridComponentOption {
   return {
     left: 12,
     right: 20,
-    top: legend && !frame.compact ? (frame.width < 560 ? 84 : 60) : 32,
+    top: legend && !frame.compact ? 52 : 32,
     bottom: frame.compact ? 8 : 12,
     outerBoundsMode: "same",
     outerBoundsContain: "all",
@@ -37,6 +37,8 @@ export function legendAbove(theme: Theme, names: string[]): LegendComponentOptio
     left: 0,
     right: 8,
     data: names,
+    itemWidth: 16,
+    itemHeight: 10,
     textStyle: { color: theme.text, fontFamily: theme.font },
     inactiveColor: theme.line,
     pageIconColor: theme.text,
@@ -85,7 +87,7 @@ export function pointSize(points: number): number {
 export function statusStyle(theme: Theme, status: number, points: number) {
   const many = points > 500;
   return {
-    symbol: statusSymbol(status),
+    ...statusShape(status),
     symbolSize: pointSize(points),
     itemStyle: { color: theme.statuses[status] ?? theme.muted, opacity: many ? 0.7 : 0.9 },
     emphasis: { scale: 1.6, itemStyle: { opacity: 1, borderColor: theme.text, borderWidth: 2 } },

@@ -2,7 +2,7 @@
 
 import type { CustomSeriesRenderItemAPI, CustomSeriesRenderItemParams } from "echarts";
 import { formatNumber } from "../ui/format";
-import { hasPlace, leftAxis, lowerAxis, placeOn, type Scale, scaleOf } from "./axes";
+import { axisOption, hasPlace, leftAxis, lowerAxis, placeOn, type Scale, scaleOf } from "./axes";
 import { baseOption, plotGrid } from "./base";
 import { formatValue } from "./format";
 import type { Direction } from "./objective_history";
@@ -22,7 +22,7 @@ export interface ContourData {
 /** A rectangle of the map: its corners on the axes and its value. */
 export type Cell = [left: number, right: number, bottom: number, top: number, value: number];
 
-const steps = 36;
+const steps = 44;
 /** How far from a trial, as a share of an axis, a value is still told. */
 const reach = 0.18;
 
@@ -108,8 +108,8 @@ function drawCell(
   const top = y.categories ? (middle[1] ?? 0) - height / 2 : (upper[1] ?? 0);
   return {
     type: "rect" as const,
-    // Half a pixel more hides the seams between cells.
-    shape: { x: left, y: top, width: right - left + 0.5, height: bottom - top + 0.5 },
+    // A pixel more hides the seams between cells.
+    shape: { x: left, y: top, width: right - left + 1, height: bottom - top + 1 },
     style: { fill: api.visual("color") as string },
     silent: true,
   };
@@ -176,7 +176,10 @@ export function contour(data: ContourData, frame: Frame): Picture {
   };
   const axisRange = (column: ColumnData) => {
     const side = sideOf(column, rows);
-    return column.categories ? {} : { min: valueAt(side, 0), max: valueAt(side, 1), scale: true };
+    if (column.categories) return {};
+    const option = axisOption(column, side.scale, frame.theme);
+    const axisLabel = { ...option.axisLabel, showMinLabel: false, showMaxLabel: false };
+    return { min: valueAt(side, 0), max: valueAt(side, 1), axisLabel };
   };
   return {
     option: {

@@ -5,11 +5,11 @@ import type { Curve } from "../generated/nni_proto/v1/trial_table_pb";
 import { formatNumber } from "../ui/format";
 import { trialLook } from "../ui/statuses";
 import { hasPlace, leftAxis, lowerAxis, type ScaleChoice, scaleOf } from "./axes";
-import { baseOption, plotGrid, zoomInside } from "./base";
+import { baseOption, legendAbove, plotGrid, zoomInside } from "./base";
 import { count } from "./format";
 import { type Description, emptyPicture, type Frame, type Mark, type Picture } from "./picture";
-import { extent } from "./statistics";
-import { statusPlace, statusSymbol } from "./statuses";
+import { extent, roundedOut } from "./statistics";
+import { statusPlace, statusShape } from "./statuses";
 import { unknownInfo } from "./table";
 
 /** What the picture of curves shows. */
@@ -61,21 +61,17 @@ export function curves(data: CurvesData, frame: Frame): Picture {
     const line = groups[Math.floor(mark.seriesIndex / 2)]?.lines[mark.dataIndex];
     return line && describeLine(line, name);
   };
-  const margin = scale === "logarithmic" ? 0 : (ys[1] - ys[0]) * 0.04 || Math.abs(ys[1]) * 0.1 || 1;
+  const [low, high] = scale === "logarithmic" ? ys : roundedOut(ys);
   const many = drawn.length > 30;
   return {
     option: {
       ...baseOption(frame),
       animation: false,
       grid: plotGrid(frame),
-      legend: {
-        type: "scroll",
-        top: 0,
-        left: 0,
-        data: groups.map((group) => group.name),
-        textStyle: { color: frame.theme.text },
-        inactiveColor: frame.theme.line,
-      },
+      legend: legendAbove(
+        frame.theme,
+        groups.map((group) => group.name),
+      ),
       xAxis: {
         ...lowerAxis({ info: unknownInfo("index of the result"), values: [] }, "linear", frame.theme),
         min: xs[0],
@@ -84,8 +80,8 @@ export function curves(data: CurvesData, frame: Frame): Picture {
       } as Picture["option"]["xAxis"],
       yAxis: {
         ...leftAxis(column, scale, frame.theme),
-        min: ys[0] - margin,
-        max: ys[1] + margin,
+        min: low,
+        max: high,
       } as Picture["option"]["yAxis"],
       dataZoom: zoomInside(["x", "y"]),
       series: groups.flatMap((group) => {
@@ -108,7 +104,7 @@ export function curves(data: CurvesData, frame: Frame): Picture {
             type: "scatter" as const,
             name: group.name,
             data: group.lines.map((line) => line.points.at(-1) as [number, number]),
-            symbol: statusSymbol(group.status),
+            ...statusShape(group.status),
             symbolSize: many ? 5 : 8,
             itemStyle: { color },
             emphasis: { scale: 1.6, itemStyle: { borderColor: frame.theme.text, borderWidth: 2 } },

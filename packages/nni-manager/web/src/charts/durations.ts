@@ -6,20 +6,13 @@ import { hasPlace, leftAxis, placeNotes, type ScaleChoice, scaleOf } from "./axe
 import { baseOption, groupByStatus, legendAbove, plotGrid, statusStyle, zoomInside } from "./base";
 import { numberAxis } from "./objective_history";
 import { describeTrial, emptyPicture, type Frame, type Mark, type Picture, thinnedNote } from "./picture";
+import { extent, median } from "./statistics";
 import { columnOf, type TrialTable, unknownInfo } from "./table";
 
 /** What the picture of durations shows. */
 export interface DurationsData {
   table: TrialTable;
   scale?: ScaleChoice;
-}
-
-/** Returns the middle of the values: as many are shorter as are longer. */
-export function median(values: readonly number[]): number {
-  const sorted = [...values].sort((one, other) => one - other);
-  const middle = Math.floor(sorted.length / 2);
-  const high = sorted[middle] ?? Number.NaN;
-  return sorted.length % 2 ? high : ((sorted[middle - 1] ?? Number.NaN) + high) / 2;
 }
 
 /** Returns the picture of durations by trial number. */
@@ -34,6 +27,7 @@ export function durations(data: DurationsData, frame: Frame): Picture {
   if (rows.length === 0) return emptyPicture("No trial has run yet.", notes);
   const groups = groupByStatus(table, rows);
   const middle = median(rows.map((row) => column.values[row] ?? 0));
+  const [first, last] = extent(rows.map((row) => table.numbers[row] ?? 0)) ?? [0, 0];
   const describe = (mark: Mark) => {
     const row = groups[mark.seriesIndex]?.rows[mark.dataIndex];
     if (row === undefined) return undefined;
@@ -43,34 +37,31 @@ export function durations(data: DurationsData, frame: Frame): Picture {
     option: {
       ...baseOption(frame),
       grid: plotGrid(frame),
-      legend: legendAbove(
-        frame.theme,
-        groups.map((group) => group.name),
-      ),
+      legend: legendAbove(frame.theme, [...groups.map((group) => group.name), "median"]),
       xAxis: numberAxis(table, frame),
       yAxis: leftAxis(column, scale, frame.theme),
       dataZoom: zoomInside(["x", "y"]),
-      series: groups.map((group, place) => ({
-        type: "scatter" as const,
-        name: group.name,
-        data: group.rows.map((row) => [table.numbers[row] ?? 0, column.values[row] ?? 0]),
-        ...statusStyle(frame.theme, group.status, rows.length),
-        ...(place === 0
-          ? {
-              markLine: {
-                silent: true,
-                symbol: "none",
-                data: [{ yAxis: middle }],
-                lineStyle: { color: frame.theme.text, type: "dashed" as const },
-                label: {
-                  formatter: `median ${formatDuration(middle)}`,
-                  color: frame.theme.text,
-                  position: "insideEndTop" as const,
-                },
-              },
-            }
-          : {}),
-      })),
+      series: [
+        ...groups.map((group) => ({
+          type: "scatter" as const,
+          name: group.name,
+          data: group.rows.map((row) => [table.numbers[row] ?? 0, column.values[row] ?? 0]),
+          ...statusStyle(frame.theme, group.status, rows.length),
+        })),
+        {
+          type: "line",
+          name: "median",
+          data: [
+            [first, middle],
+            [last, middle],
+          ],
+          symbol: "none",
+          silent: true,
+          tooltip: { show: false },
+          lineStyle: { color: frame.theme.text, type: "dashed", width: 1.5 },
+          itemStyle: { color: frame.theme.text },
+        },
+      ],
     },
     marks: () =>
       groups.map((group, seriesIndex) => group.rows.map((_, dataIndex) => ({ seriesIndex, dataIndex }))),

@@ -14,9 +14,7 @@ import {
   DataZoomInsideComponent,
   GridComponent,
   LegendComponent,
-  MarkLineComponent,
   ParallelComponent,
-  TitleComponent,
   TooltipComponent,
   VisualMapContinuousComponent,
 } from "echarts/components";
@@ -34,11 +32,9 @@ use([
   LegendComponent,
   LineChart,
   LinesChart,
-  MarkLineComponent,
   ParallelChart,
   ParallelComponent,
   ScatterChart,
-  TitleComponent,
   TooltipComponent,
   VisualMapContinuousComponent,
 ]);

@@ -47,34 +47,39 @@ export function importance(data: ImportanceData, frame: Frame): Picture {
   };
   const method = `Measured by ${data.answer.method || "the service"} on ${count(data.answer.trialCount, "trial")}.`;
   return {
-    height: narrow ? 2 * plot + 170 : plot + 90,
+    height: narrow ? 2 * plot + 140 : plot + 64,
     option: {
       ...baseOption(frame),
       grid: narrow
         ? [
-            { left: 8, right: 64, top: 36, height: plot, ...bounds },
-            { left: 8, right: 24, top: plot + 96, height: plot, ...bounds },
+            { left: 8, right: 64, top: 8, height: plot + 48, ...bounds },
+            { left: 8, right: 24, top: plot + 80, height: plot + 48, ...bounds },
           ]
         : [
-            { left: 8, width: "58%", top: 36, height: plot, ...bounds },
-            { left: "68%", right: 24, top: 36, height: plot, ...bounds },
+            { left: 8, width: "58%", top: 8, height: plot + 48, ...bounds },
+            { left: "68%", right: 24, top: 8, height: plot + 48, ...bounds },
           ],
-      title: [
-        titleOf("Importance", 0, 0),
-        narrow ? titleOf("Rank correlation", 0, plot + 60) : titleOf("Rank correlation", "68%", 0),
-      ].map((title) => ({
-        ...title,
-        textStyle: { color: frame.theme.text, fontSize: 14, fontFamily: frame.theme.font },
-      })),
       xAxis: [
         {
           ...look,
           type: "value",
           gridIndex: 0,
           min: 0,
+          name: "share of what the parameters explain",
+          nameLocation: "middle",
+          nameGap: 26,
           axisLabel: { ...look.axisLabel, formatter: (value: number) => formatShare(value) },
         },
-        { ...look, type: "value", gridIndex: 1, min: -1, max: 1 },
+        {
+          ...look,
+          type: "value",
+          gridIndex: 1,
+          min: -1,
+          max: 1,
+          name: "rank correlation",
+          nameLocation: "middle",
+          nameGap: 26,
+        },
       ],
       yAxis: [category(0, true), category(1, narrow)],
       series: [
@@ -137,10 +142,6 @@ export function importance(data: ImportanceData, frame: Frame): Picture {
 
 function correlationText(value: number | undefined): string {
   return value === undefined ? "none: no number, or a single value" : formatNumber(value, 3);
-}
-
-function titleOf(text: string, left: number | string, top: number) {
-  return { text, left, top };
 }
 
 function whisker(_: CustomSeriesRenderItemParams, api: CustomSeriesRenderItemAPI, stroke: string) {

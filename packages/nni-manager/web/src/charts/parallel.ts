@@ -158,7 +158,15 @@ function parallelAxis(column: ColumnData, scale: Scale, dim: number, frame: Fram
     nameGap: 14,
     nameTruncate: { maxWidth: Math.max(50, (frame.width - 90) / count - 8), ellipsis: "…" },
     nameTextStyle: { ...look.nameTextStyle, color: frame.theme.text },
-    axisLabel: { ...look.axisLabel, formatter: tickText(column), width: 90, overflow: "truncate" as const },
+    axisLabel: {
+      ...look.axisLabel,
+      color: frame.theme.text,
+      textBorderColor: frame.theme.background,
+      textBorderWidth: 3,
+      formatter: tickText(column),
+      width: 90,
+      overflow: "truncate" as const,
+    },
   };
   if (scale === "category") return { ...shared, type: "category" as const, data: column.categories ?? [] };
   const values = extent(column.values.filter((value) => scale !== "logarithmic" || value > 0));

@@ -69,11 +69,20 @@ export function interpolate(samples: readonly Sample[], x: number, y: number, re
   let weights = 0;
   let sum = 0;
   for (const { distance, value } of near) {
-    const weight = 1 / (distance + 1e-6);
+    // Added to the distance, it keeps single trials from standing out as spots.
+    const weight = 1 / (distance + 1e-3);
     weights += weight;
     sum += weight * value;
   }
   return sum / weights;
+}
+
+/** Returns a range made a little longer so that it begins and ends with round numbers. */
+export function roundedOut([low, high]: [number, number]): [number, number] {
+  const length = high - low || Math.abs(high) || 1;
+  const step = 10 ** Math.floor(Math.log10(length)) / 5;
+  const round = (value: number) => Number((value * step).toPrecision(12));
+  return [round(Math.floor(low / step)), round(Math.ceil(high / step + 0.01))];
 }
 
 /** The lowest and the highest finite value; undefined without one. */
@@ -86,4 +95,12 @@ export function extent(values: Iterable<number>): [low: number, high: number] | 
     high = Math.max(high, value);
   }
   return low <= high ? [low, high] : undefined;
+}
+
+/** Returns the middle of the values: as many are shorter as are longer. */
+export function median(values: readonly number[]): number {
+  const sorted = [...values].sort((one, other) => one - other);
+  const middle = Math.floor(sorted.length / 2);
+  const high = sorted[middle] ?? Number.NaN;
+  return sorted.length % 2 ? high : ((sorted[middle - 1] ?? Number.NaN) + high) / 2;
 }

@@ -3,19 +3,23 @@
 import { Trial_Status } from "../generated/nni_proto/v1/trial_pb";
 import { TRIAL_STATUSES } from "../ui/statuses";
 
-const SYMBOLS: Partial<Record<Trial_Status, string>> = {
-  [Trial_Status.WAITING]: "emptyRect",
-  [Trial_Status.RUNNING]: "triangle",
-  [Trial_Status.SUCCEEDED]: "circle",
-  [Trial_Status.FAILED]: "diamond",
-  [Trial_Status.USER_CANCELED]: "rect",
-  [Trial_Status.SYS_CANCELED]: "roundRect",
-  [Trial_Status.EARLY_STOPPED]: "pin",
+/** The name of a shape, and how many degrees it is turned. */
+type Shape = [name: string, turned?: number];
+
+const SHAPES: Partial<Record<Trial_Status, Shape>> = {
+  [Trial_Status.WAITING]: ["emptyRect"],
+  [Trial_Status.RUNNING]: ["triangle"],
+  [Trial_Status.SUCCEEDED]: ["circle"],
+  [Trial_Status.FAILED]: ["diamond"],
+  [Trial_Status.USER_CANCELED]: ["rect"],
+  [Trial_Status.SYS_CANCELED]: ["rect", 45],
+  [Trial_Status.EARLY_STOPPED]: ["triangle", 180],
 };
 
-/** Returns the name of a status's shape. */
-export function statusSymbol(status: Trial_Status): string {
-  return SYMBOLS[status] ?? "emptyCircle";
+/** Returns the shape of a status, as the chart library names it. */
+export function statusShape(status: Trial_Status): { symbol: string; symbolRotate: number } {
+  const [symbol, symbolRotate = 0] = SHAPES[status] ?? ["emptyCircle"];
+  return { symbol, symbolRotate };
 }
 
 const ORDER: readonly Trial_Status[] = [...TRIAL_STATUSES.keys()];

@@ -36,6 +36,7 @@ export interface TrialTable {
 const kinds: Partial<Record<Column_Kind, ValueKind>> = {
   [Column_Kind.TIME]: "time",
   [Column_Kind.DURATION]: "duration",
+  [Column_Kind.TEXT]: "category",
 };
 
 /** What the service says of a column. */

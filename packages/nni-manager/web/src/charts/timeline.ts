@@ -1,12 +1,15 @@
 /** When each trial waited and ran, slot by slot. */
 
 import type { CustomSeriesRenderItemAPI, CustomSeriesRenderItemParams } from "echarts";
+import { Trial_Status } from "../generated/nni_proto/v1/trial_pb";
 import { formatDuration, formatTime } from "../ui/format";
 import { trialLook } from "../ui/statuses";
 import { axisLook } from "./axes";
 import { baseOption, legendAbove } from "./base";
 import { describeTrial, emptyPicture, type Frame, type Mark, type Picture, thinnedNote } from "./picture";
+import { median } from "./statistics";
 import { columnOf, type TrialTable } from "./table";
+import type { Theme } from "./theme";
 
 /** What the timeline shows. */
 export interface TimelineData {
@@ -70,6 +73,8 @@ export function timeline(data: TimelineData, frame: Frame): Picture {
   if (table.total > table.ids.length)
     notes.push("Slots are worked out from the trials shown, so gaps may not be idle.");
   if (list.length === 0) return emptyPicture("No trial has started yet.", notes);
+  const waits = median(list.map((bar) => bar.start - bar.created));
+  notes.push(`Half of the trials waited longer than ${formatDuration(waits)} before they started.`);
   const waiting = table.ids.length - list.length;
   if (waiting > 0) notes.push(`Trials that have not started have no bar: ${waiting}.`);
   const laneName = (bar: Bar) => (bar.host ? `${bar.host} · ${bar.slot + 1}` : `slot ${bar.slot + 1}`);
@@ -139,7 +144,13 @@ export function timeline(data: TimelineData, frame: Frame): Picture {
         clip: true,
         itemStyle: { color: frame.theme.statuses[status] ?? frame.theme.muted },
         renderItem: (params: CustomSeriesRenderItemParams, api: CustomSeriesRenderItemAPI) =>
-          drawBar(params, api, frame.theme.background, frame.theme.text),
+          drawBar(
+            params,
+            api,
+            frame.theme,
+            status,
+            String(table.numbers[(series[place] ?? [])[params.dataIndex]?.row ?? 0]),
+          ),
       })),
     },
     marks: () => {
@@ -178,20 +189,45 @@ function busyNote(list: readonly Bar[], lanes: number, begin: number, finish: nu
   return `Slots are numbered by the page: each trial takes the first free one of its machine. They were busy ${share} % of the time.`;
 }
 
+/** How high a bar is, as a share of the usual: what did not succeed is told apart by more than its colour. */
+const HEIGHTS: Partial<Record<Trial_Status, number>> = {
+  [Trial_Status.SUCCEEDED]: 1,
+  [Trial_Status.RUNNING]: 1,
+  [Trial_Status.EARLY_STOPPED]: 0.75,
+  [Trial_Status.FAILED]: 0.5,
+};
+const OTHER_HEIGHT = 0.6;
+
 function drawBar(
   _: CustomSeriesRenderItemParams,
   api: CustomSeriesRenderItemAPI,
-  gap: string,
-  outline: string,
+  theme: Theme,
+  status: Trial_Status,
+  label: string,
 ) {
   const [left = 0, middle = 0] = api.coord([api.value(0), api.value(2)]);
   const [right = 0] = api.coord([api.value(1), api.value(2)]);
   const band = (api.size?.([0, 1]) as number[] | undefined)?.[1] ?? 20;
-  const height = Math.min(22, band * 0.8);
+  const height = Math.min(22, band * 0.8) * (HEIGHTS[status] ?? OTHER_HEIGHT);
+  const width = Math.max(1, right - left);
+  const roomy = width > 9 * label.length + 6 && height > 12;
   return {
     type: "rect" as const,
-    shape: { x: left, y: middle - height / 2, width: Math.max(1, right - left), height, r: 2 },
-    style: { fill: api.visual("color") as string, stroke: gap, lineWidth: right - left > 4 ? 1 : 0 },
-    emphasis: { style: { stroke: outline, lineWidth: 2.5 } },
+    shape: { x: left, y: middle - height / 2, width, height, r: 2 },
+    style: {
+      fill: theme.statuses[status] ?? theme.muted,
+      stroke: theme.background,
+      lineWidth: width > 4 ? 1 : 0,
+    },
+    emphasis: { style: { stroke: theme.text, lineWidth: 2.5 } },
+    ...(roomy
+      ? {
+          textContent: {
+            type: "text" as const,
+            style: { text: label, fill: theme.background, fontFamily: theme.font, fontSize: 11 },
+          },
+          textConfig: { position: "inside" as const },
+        }
+      : {}),
   };
 }

@@ -1,4 +1,6 @@
 import { useRef, useState } from "preact/hooks";
+import type { ScaleChoice } from "../../charts/axes";
+import type { ColumnInfo } from "../../charts/table";
 import { Button } from "../../ui/Button";
 import { visible } from "../../ui/text";
 import { movedTo } from "./lists";
@@ -6,14 +8,15 @@ import { movedTo } from "./lists";
 /** What the list of axes is made of. */
 export interface AxisListProps {
   axes: readonly string[];
-  /** Those that are linear although they would be logarithmic. */
-  linear: readonly string[];
+  infos: readonly ColumnInfo[];
+  /** The scales that were chosen, by the name of the axis. */
+  scales: Readonly<Record<string, ScaleChoice>>;
   onAxes: (axes: string[]) => void;
-  onLinear: (linear: string[]) => void;
+  onScales: (scales: Record<string, ScaleChoice>) => void;
 }
 
 /** The axes in their order: dragged, or moved by the arrow keys; Delete removes one. */
-export function AxisList({ axes, linear, onAxes, onLinear }: AxisListProps) {
+export function AxisList({ axes, infos, scales, onAxes, onScales }: AxisListProps) {
   const [dragged, setDragged] = useState<string>();
   const list = useRef<HTMLUListElement>(null);
   function place(name: string, to: number): void {
@@ -29,6 +32,11 @@ export function AxisList({ axes, linear, onAxes, onLinear }: AxisListProps) {
     else if (event.key === "Delete" || event.key === "Backspace") remove(name);
     else return;
     event.preventDefault();
+  }
+  function isLogarithmic(name: string): boolean {
+    const chosen = scales[name] ?? "automatic";
+    if (chosen !== "automatic") return chosen === "logarithmic";
+    return infos.some((info) => info.name === name && info.logarithmic);
   }
   function remove(name: string): void {
     onAxes(axes.filter((one) => one !== name));
@@ -63,21 +71,27 @@ export function AxisList({ axes, linear, onAxes, onLinear }: AxisListProps) {
           >
             {visible(name)}
           </button>
-          <Button
-            kind="quiet"
-            class="axis-log"
-            aria-pressed={!linear.includes(name)}
-            title="Logarithmic where the search space or the values are; press for linear"
-            aria-label={`${name}: logarithmic where it fits`}
-            onClick={() =>
-              onLinear(linear.includes(name) ? linear.filter((one) => one !== name) : [...linear, name])
-            }
-          >
-            log
-          </Button>
+          {canBeLogarithmic(infos, name) && (
+            <Button
+              kind="quiet"
+              class="axis-log"
+              aria-pressed={isLogarithmic(name)}
+              title={isLogarithmic(name) ? "Logarithmic; press for linear" : "Linear; press for logarithmic"}
+              aria-label={`${name}: logarithmic`}
+              onClick={() => onScales({ ...scales, [name]: isLogarithmic(name) ? "linear" : "logarithmic" })}
+            >
+              log
+            </Button>
+          )}
           <Button kind="quiet" icon="cross" label={`Remove ${name}`} onClick={() => remove(name)} />
         </li>
       ))}
     </ul>
   );
+}
+
+/** Returns whether the axis of a column may be logarithmic: text has no logarithm, nor have options. */
+function canBeLogarithmic(infos: readonly ColumnInfo[], name: string): boolean {
+  const info = infos.find((one) => one.name === name);
+  return info === undefined ? name !== "status" : info.kind !== "category" && info.options.length === 0;
 }

@@ -6,7 +6,7 @@ import { columnOf, type TrialTable } from "../../charts/table";
 import { AxisList } from "./AxisList";
 import { Choice } from "./Choice";
 import { DirectionChoice, directionOf, MetricChoice, metricOf } from "./MetricControls";
-import { listOf, numberOf } from "./settings_text";
+import { listOf, numberOf, scalesOf } from "./settings_text";
 import { TableChart } from "./TableChart";
 import type { ViewProps } from "./view";
 
@@ -23,9 +23,8 @@ export function ParallelView(props: ViewProps) {
     () => listOf(settings["axes"]) ?? [...columns.parameters.slice(0, USUAL_AXES), metric],
     [settings["axes"], columns.parameters, metric],
   );
-  const linear = useMemo(() => listOf(settings["linear"]) ?? [], [settings["linear"]]);
+  const scales = useMemo(() => scalesOf(settings["scales"]), [settings["scales"]]);
   const [inside, setInside] = useState("");
-  const scales = Object.fromEntries(linear.map((name) => [name, "linear" as const]));
 
   function selected(intervals: Intervals, table: TrialTable): void {
     const choices = axes
@@ -59,16 +58,17 @@ export function ParallelView(props: ViewProps) {
       </div>
       <AxisList
         axes={axes}
-        linear={linear}
+        infos={columns.infos}
+        scales={scales}
         onAxes={(names) => change({ axes: JSON.stringify(names) })}
-        onLinear={(names) => change({ linear: names.length > 0 ? JSON.stringify(names) : "" })}
+        onScales={(chosen) => change({ scales: JSON.stringify(chosen) })}
       />
       <TableChart
         {...props}
         title={`Parallel coordinates, coloured by ${metric}`}
         names={[...axes, metric]}
         maxTrials={MOST}
-        deps={[axes, direction, top, linear]}
+        deps={[axes, direction, top, scales]}
         picture={(table, frame) => parallel({ table, axes, metric, direction, top, scales }, frame)}
         onIntervals={selected}
       />

@@ -1,5 +1,7 @@
 /** Settings as texts, as an address holds them. */
 
+import type { ScaleChoice } from "../../charts/axes";
+
 /** What a reader chose, by the name of the setting. */
 export type Settings = Record<string, string>;
 
@@ -31,6 +33,22 @@ export function listOf(text: string | undefined): string[] | undefined {
     return Array.isArray(value) && value.every((one) => typeof one === "string") ? value : undefined;
   } catch {
     return undefined;
+  }
+}
+
+/** Returns the scales in a setting, by the name of the column. */
+export function scalesOf(text: string | undefined): Record<string, ScaleChoice> {
+  try {
+    const value: unknown = JSON.parse(text ?? "null");
+    if (!isSettings(value)) return {};
+    return Object.fromEntries(
+      Object.entries(value).map(([name, scale]) => [
+        name,
+        oneOf<ScaleChoice>(scale, ["automatic", "linear", "logarithmic"]),
+      ]),
+    );
+  } catch {
+    return {};
   }
 }
 

@@ -7,9 +7,10 @@ from nni_manager.storage.interface import Storage
 from nni_manager.storage.memory import MemoryStorage
 from nni_manager.testing.storage import StorageContract
 from nni_manager.testing.storage_history import HistoryContract
+from nni_manager.testing.storage_table import TableContract
 
 
-class TestMemoryStorage(StorageContract, HistoryContract):
+class TestMemoryStorage(StorageContract, HistoryContract, TableContract):
     @pytest.fixture
     def storage(self) -> Iterator[Storage]:
         storage = MemoryStorage()

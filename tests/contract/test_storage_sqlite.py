@@ -8,9 +8,10 @@ from nni_manager.storage.interface import Storage
 from nni_manager.storage.sqlite import files, open_sqlite_storage
 from nni_manager.testing.storage import StorageContract
 from nni_manager.testing.storage_history import HistoryContract
+from nni_manager.testing.storage_table import TableContract
 
 
-class TestSqliteStorage(StorageContract, HistoryContract):
+class TestSqliteStorage(StorageContract, HistoryContract, TableContract):
     @pytest.fixture
     def storage(self, tmp_path: Path) -> Iterator[Storage]:
         storage = open_sqlite_storage(tmp_path / "db" / "experiment.sqlite")

@@ -123,6 +123,7 @@ def everything(storage: Storage) -> list[str]:
         storage.trial_of_request("a"),
         storage.tuner_notes(),
         storage.tuner_notes(2, 3),
+        storage.trials_of(["t0003", "t0001", "unknown"]),
         storage.metrics(after_row=2, limit=3, kind=MetricKind.FINAL),
     ]
     for number in NUMBERS:
@@ -135,6 +136,10 @@ def everything(storage: Storage) -> list[str]:
             answers.append(
                 replace(position, reporter_numbers=dict(sorted(position.reporter_numbers.items())))
             )
+    for key in ("default", "a"):
+        series = storage.intermediate_numbers([f"t{number:04d}" for number in NUMBERS], key)
+        answers += [(it, list(found.indexes), list(found.numbers)) for it, found in sorted(series.items())]
+        answers += [sorted(storage.intermediate_numbers_at(index, key).items()) for index in (0, 1, 2)]
     for revision, limit in itertools.product((0, 1, storage.revision() // 2), (1, 3, 1000)):
         answers.append(storage.trials_changed_after(revision, limit))
         answers.append(storage.metrics_changed_after(revision, limit))

@@ -227,9 +227,10 @@ def series_of(row: Row, key: str) -> tuple[str, NumberSeries]:
 
     trial_id, index_list, value_list = row
     indexes = np.fromstring(index_list, dtype=np.int64, sep=",")
+    numbers = None
     if key == DEFAULT_KEY and not any(character in value_list for character in _NOT_FINITE_NUMBERS):
         numbers = np.fromstring(value_list, dtype=np.float64, sep=",")  # In a quarter of the time.
-    else:
+    if numbers is None or np.isinf(numbers).any():  # An integer that no double can hold is no number.
         values = decode(f"[{value_list}]")
         numbers = np.array([number_at(value, key) for value in values], dtype=np.float64)
     places = np.argsort(indexes, kind="stable")

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import signal
+import subprocess
+import sys
 import time
 
 import pytest
@@ -123,7 +125,7 @@ def test_passwords_are_asked_for_again_after_a_crash(
     remote_stage.environment[names[0]] = lab.credentials.password
     remote_stage.environment[names[1]] = lab.credentials.passphrase
     remote_stage.nnictl("resume", "mine", "--foreground", "--port", "0")
-    facts = facts_in(remote_stage.run('tell(Experiment.view("mine", non_blocking=True))'))
+    facts = facts_in(remote_stage.run('tell(Experiment.view("mine", 0, non_blocking=True))'))
     assert [trial["status"] for trial in facts] == ["SUCCEEDED"] * 2
     assert [trial["values"] for trial in facts] == [list(range(150))] * 2
     for path in runs:
@@ -147,9 +149,47 @@ def test_a_manager_is_killed_while_a_machine_is_away(
             refused = remote_stage.nnictl("resume", "mine", "--foreground", "--port", "0", exit_code=1)
             assert "gpu-b: unreachable" in refused.stdout + refused.stderr
     remote_stage.nnictl("resume", "mine", "--foreground", "--port", "0")
-    facts = facts_in(remote_stage.run('tell(Experiment.view("mine", non_blocking=True))'))
+    facts = facts_in(remote_stage.run('tell(Experiment.view("mine", 0, non_blocking=True))'))
     assert [trial["status"] for trial in facts] == ["SUCCEEDED"] * 2
     assert [trial["values"] for trial in facts] == [list(range(120))] * 2
+    for path in runs:
+        assert len(path.read_text().split()) == 1
+        path.unlink()
+    nothing_is_left()
+
+
+def test_a_resume_goes_on_without_a_machine_and_finds_its_trials_when_it_is_back(
+    remote_stage, lab, facts_in, kill_manager, nothing_is_left
+) -> None:
+    remote_stage.write("trial.py", NOTING.format(steps=60))
+    with remote_stage.start(
+        """
+        remote(
+            "gpu-a", "gpu-b", trials=2, concurrency=2, id="mine", connect_timeout="3s", allow_partial=True
+        ).run(0)
+        """
+    ) as script:
+        runs = [lab.hosts[name].home() / "runs" for name in ("gpu-a", "gpu-b")]
+        assert remote_stage.until(lambda: all(path.exists() for path in runs))
+        with lab.hosts["gpu-b"].cut_off():
+            kill_manager()
+            script.communicate(timeout=60)
+            log = remote_stage.experiments / "mine" / "log" / "nnimanager.log"
+            resume = "from nni_client.commands import main; main()"
+            resumed = subprocess.Popen(
+                [sys.executable, "-c", resume, "resume", "mine", "--foreground", "--port", "0"],
+                env=remote_stage.environment,
+                cwd=remote_stage.home,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+            )
+            assert remote_stage.until(lambda: "gpu-b is unreachable, its trials go on" in log.read_text())
+        output, _ = resumed.communicate(timeout=120)
+    assert resumed.returncode == 0, output
+    facts = facts_in(remote_stage.run('tell(Experiment.view("mine", 0, non_blocking=True))'))
+    assert [trial["status"] for trial in facts] == ["SUCCEEDED"] * 2, facts
+    assert [trial["values"] for trial in facts] == [list(range(60))] * 2
     for path in runs:
         assert len(path.read_text().split()) == 1
         path.unlink()
@@ -189,7 +229,7 @@ def test_what_runs_on_a_machine_that_was_away_at_the_stop_is_stopped_by_a_resume
         began = time.monotonic()
         experiment.stop()
         print("TOOK", time.monotonic() - began)
-        tell(Experiment.view("mine", non_blocking=True))
+        tell(Experiment.view("mine", 0, non_blocking=True))
         """,
         stdin=-1,
     ) as script:
@@ -215,7 +255,7 @@ def test_a_machine_behind_another(stage, remote_stage, tmp_path, facts_in) -> No
             """
             experiment = remote(RemoteMachineConfig(**json.loads(os.environ["INNER"])), trials=2, id="mine")
             assert experiment.run(0)
-            tell(Experiment.view("mine", non_blocking=True))
+            tell(Experiment.view("mine", 0, non_blocking=True))
             """
         )
         assert [trial["status"] for trial in facts_in(output)] == ["SUCCEEDED"] * 2

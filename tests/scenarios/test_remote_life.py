@@ -34,7 +34,7 @@ def test_three_machines_three_ways_to_sign_in(remote_stage, lab, facts_in, nothi
         machines = [machine("gpu-a", "password"), machine("gpu-b"), machine("old", "passphrase")]
         experiment = remote(*machines, trials=9, id="mine")
         assert experiment.run(0) is True
-        experiment = Experiment.view("mine", non_blocking=True)
+        experiment = Experiment.view("mine", 0, non_blocking=True)
         tell(experiment)
         """
     )
@@ -100,7 +100,7 @@ def test_the_environment_of_a_trial_is_that_of_a_login(remote_stage, lab, facts_
         """
         experiment = remote("gpu-a", trials=1, id="mine")
         assert experiment.run(0)
-        tell(Experiment.view("mine", non_blocking=True))
+        tell(Experiment.view("mine", 0, non_blocking=True))
         """
     )
     (trial,) = facts_in(output)
@@ -119,7 +119,7 @@ def test_a_failed_trial_leaves_its_logs_here(remote_stage, facts_in, nothing_is_
         experiment = remote("old", trials=1, id="mine")
         experiment.config.stop_on_early_failures = False
         experiment.run(0)
-        tell(Experiment.view("mine", non_blocking=True))
+        tell(Experiment.view("mine", 0, non_blocking=True))
         """
     )
     (trial,) = facts_in(output)
@@ -226,7 +226,7 @@ def test_a_killed_manager_finds_its_trials_again(remote_stage, lab, facts_in, no
         """
         experiment = Experiment("remote", id="mine")
         assert Experiment.resume("mine", 0) is not None
-        tell(Experiment.view("mine", non_blocking=True))
+        tell(Experiment.view("mine", 0, non_blocking=True))
         """
     )
     facts = facts_in(output)

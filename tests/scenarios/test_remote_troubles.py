@@ -67,7 +67,7 @@ def test_the_good_ones_are_used_if_that_is_allowed(remote_stage, lab, facts_in, 
             """
             experiment = remote("gpu-a", "gpu-b", "old", allow_partial=True, connect_timeout="3s", id="mine")
             assert experiment.run(0)
-            tell(Experiment.view("mine", non_blocking=True))
+            tell(Experiment.view("mine", 0, non_blocking=True))
             """
         )
     finally:

@@ -102,3 +102,28 @@ def test_why_there_are_no_more_trials_is_said_in_the_words_of_the_tuner() -> Non
     assert story.experiment.end_reason.message == "generation 1 starts when all trials have ended"
     owe(story, 1)
     assert story.status is ExperimentStatus.RUNNING and story.experiment.end_reason is None
+
+
+def test_a_refusal_that_crosses_the_end_of_the_last_trial_does_not_end_the_experiment():
+    story = Story()
+    story.tuner_is_asleep = True
+    story.end(0)
+    asked = story.told(RequestParameters)[-1]
+    assert asked.parameter_ids == (2,)
+    last = story.trial(1)
+    story.tell(
+        events.TrialEnded(last.trial_id, 0, story.now, exit_code=0),
+        events.ParametersRefused((2,), "one trial runs still, and the others come later"),
+        events.TunerProcessed(asked.number, story.now),
+    )
+    again = story.told(RequestParameters)[-1]
+    assert again.parameter_ids == (3,)
+    story.tell(events.TunerProcessed(again.number, story.now))
+    assert story.status is ExperimentStatus.TUNER_NO_MORE_TRIAL, "it has not said that there is no more"
+    story.tell(events.ParametersProposed(2, {"x": 2}, story.now))
+    assert story.status is ExperimentStatus.RUNNING and len(story.trials) == 3
+    story.end(2)
+    story.tell(events.ParametersRefused((3,), "no more"), events.TunerProcessed(again.number + 9, story.now))
+    assert story.told(RequestParameters)[-1].parameter_ids == (4,)
+    story.tell(events.ParametersRefused((4,), "no more"))
+    assert story.status is ExperimentStatus.DONE

@@ -24,6 +24,8 @@ class ParameterRequests:
         withdrawn_count: How many ids were taken back because no trial may start any more.
         last_number: The last number that was given to a call to the tuner.
         last_told: The number of the last call that the tuner was told, or is being told beside the engine.
+        last_asked: The number of the last call that asked it for parameters.
+        last_news: The number of the last call after which it may have more than before.
         last_processed: The number of the last call that the tuner has dealt with.
         reserved: The number of the last call that is made beside the engine, 0 once that is noted.
     """
@@ -38,6 +40,8 @@ class ParameterRequests:
     withdrawn_count: int = 0
     last_number: int = 0
     last_told: int = 0
+    last_asked: int = 0
+    last_news: int = 0
     last_processed: int = 0
     reserved: int = 0
 
@@ -75,7 +79,8 @@ class ParameterRequests:
         if refused:
             self.unanswered -= refused
             self.owed |= refused
-            self.may_ask = False
+            # A refusal that crosses news on its way does not know of them.
+            self.may_ask = self.last_news > self.last_asked
             self.exhausted = True
         return refused
 

@@ -204,7 +204,10 @@ class Step:
         if self._state.is_open:
             requests.last_told = call.number
             self.act(ToTuner(call))
-            if not isinstance(call, (RequestParameters, TellIntermediateResult)):
+            if isinstance(call, RequestParameters):
+                requests.last_asked = call.number
+            elif not isinstance(call, TellIntermediateResult):
+                requests.last_news = call.number
                 requests.may_ask = True
 
     def tell_assessor(self, call: AssessorCall) -> None:

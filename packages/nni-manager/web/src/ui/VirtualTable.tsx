@@ -19,6 +19,12 @@ export interface TableColumn {
   cell: (index: number) => ComponentChildren;
 }
 
+/** One column that rows are sorted by. */
+export interface ColumnOrder {
+  key: string;
+  descending: boolean;
+}
+
 /** What a table is made of. */
 export interface VirtualTableProps {
   /** The table's name, for a screen reader. */
@@ -28,9 +34,12 @@ export interface VirtualTableProps {
   count: number;
   /** What a row is known by while the table lives. */
   rowKey: (index: number) => string | number;
-  /** The column that rows are sorted by, and which way. */
-  sort?: { key: string; descending: boolean } | undefined;
-  onSort?: (key: string) => void;
+  /** The columns that rows are sorted by, the first one first, and which way. */
+  sort?: readonly ColumnOrder[];
+  /** A click on a header; with Shift the columns sorted by so far stay. */
+  onSort?: (key: string, further: boolean) => void;
+  /** A column that can be sorted by was made wider or narrower; without it, all keep their width. */
+  onResize?: (key: string, width: number) => void;
   /** What an opened row shows below itself; undefined for a row that is not open. */
   expanded?: (index: number) => ComponentChildren;
   /** Enter or a click on a row. */
@@ -98,7 +107,13 @@ export function VirtualTable(props: VirtualTableProps) {
     >
       <div class="table-head" role="row" style={{ gridTemplateColumns: template }}>
         {columns.map((column) => (
-          <HeaderCell key={column.key} column={column} sort={props.sort} onSort={props.onSort} />
+          <HeaderCell
+            key={column.key}
+            column={column}
+            sort={props.sort}
+            onSort={props.onSort}
+            onResize={props.onResize}
+          />
         ))}
       </div>
       {count === 0 && <div class="table-empty">{props.empty}</div>}
@@ -141,30 +156,80 @@ export function VirtualTable(props: VirtualTableProps) {
 
 function HeaderCell({
   column,
-  sort,
+  sort = [],
   onSort,
-}: {
-  column: TableColumn;
-  sort: VirtualTableProps["sort"];
-  onSort: VirtualTableProps["onSort"];
-}) {
-  const sorted = sort?.key === column.key ? sort : undefined;
+  onResize,
+}: { column: TableColumn } & Pick<VirtualTableProps, "sort" | "onSort" | "onResize">) {
+  const place = sort.findIndex((order) => order.key === column.key);
+  const sorted = sort[place];
   const direction = sorted?.descending ? "descending" : "ascending";
   return (
     <div
       role="columnheader"
-      class={column.numeric ? "cell numeric" : "cell"}
+      class={column.numeric ? "cell numeric head" : "cell head"}
       aria-sort={sorted === undefined ? undefined : direction}
     >
       {column.sortable && onSort !== undefined ? (
-        <button type="button" class="sorter" onClick={() => onSort(column.key)}>
+        <button
+          type="button"
+          class="sorter"
+          title="Sort; with Shift after the columns sorted by"
+          onClick={(event) => onSort(column.key, event.shiftKey)}
+        >
           {column.header}
           {sorted !== undefined && <Icon name={sorted.descending ? "down" : "up"} />}
+          {sort.length > 1 && place >= 0 && <small>{place + 1}</small>}
         </button>
       ) : (
         column.header
       )}
+      {column.sortable && onResize !== undefined && <WidthHandle column={column} onResize={onResize} />}
     </div>
+  );
+}
+
+const WIDTH_STEP = 16;
+
+/** The right edge of a header: dragged, or moved by the arrow keys, it changes the column's width. */
+function WidthHandle({
+  column,
+  onResize,
+}: {
+  column: TableColumn;
+  onResize: (key: string, width: number) => void;
+}) {
+  const handle = useRef<HTMLDivElement>(null);
+  const from = useRef<{ x: number; width: number }>();
+  const width = (): number => handle.current?.parentElement?.getBoundingClientRect().width ?? 0;
+  return (
+    <div
+      ref={handle}
+      class="width-handle"
+      role="slider"
+      tabIndex={0}
+      aria-orientation="horizontal"
+      aria-label={`Width of ${column.key}`}
+      aria-valuenow={Math.round(Number.parseFloat(column.width)) || 0}
+      onPointerDown={(event) => {
+        event.preventDefault();
+        handle.current?.setPointerCapture(event.pointerId);
+        from.current = { x: event.clientX, width: width() };
+      }}
+      onPointerMove={(event) => {
+        const { current: start } = from;
+        if (start !== undefined) onResize(column.key, Math.round(start.width + event.clientX - start.x));
+      }}
+      onPointerUp={() => {
+        from.current = undefined;
+      }}
+      onKeyDown={(event) => {
+        const steps = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
+        if (steps === undefined) return;
+        event.preventDefault();
+        event.stopPropagation();
+        onResize(column.key, Math.round(width()) + steps * WIDTH_STEP);
+      }}
+    />
   );
 }
 

@@ -103,7 +103,6 @@ def test_no_configuration(own_home: Path) -> None:
     [
         ("Host\n", "Unparsable line Host"),
         ("Port abc\n", "abc"),
-        ("ProxyCommand nc %h %p\n", "ProxyCommand is not supported; use ProxyJump"),
         ("Include config\n", "is included more than 16 deep"),
     ],
 )
@@ -129,3 +128,20 @@ def test_ways_that_lead_nowhere(own_home: Path, jump: str, reason: str) -> None:
         ssh_target("gpu-a", "dora")
     assert reason in str(caught.value)
     assert str(caught.value).startswith("gpu-a: ")
+
+
+@pytest.mark.parametrize(
+    ("text", "port", "command"),
+    [
+        ("ProxyCommand nc %h %p\n", 22, "nc inner 2200"),
+        ("ProxyCommand nc %h %p\n", 2300, "nc inner 2300"),
+        ("ProxyCommand ssh -l %r door -W %h:%p\n", 22, "ssh -l dora door -W inner:2200"),
+        ("ProxyCommand none\n", 22, ""),
+        ("ProxyJump door\n ProxyCommand nc %h %p\n", 22, ""),
+    ],
+)
+def test_a_command_that_leads_to_a_machine(own_home: Path, text: str, port: int, command: str) -> None:
+    head = "Host gpu-a\n HostName inner\n Port 2200\n User emil\n "
+    (own_home / ".ssh" / "config").write_text(head + text)
+    target = ssh_target("gpu-a", "dora", port=port)
+    assert (target.proxy_command, target.user) == (command, "dora")

@@ -258,3 +258,52 @@ async def test_the_machine_cannot_be_reached_from_the_other(by_way: tuple[Any, A
     with pytest.raises(SshError) as caught:
         await SshConnection.open(ssh_target("inner", "worker"))
     assert caught.value.reason == f"unreachable at 127.0.0.1:{port} from door: connect failed"
+
+
+async def test_by_a_command(ssh_server: Any, start_ssh_server: Any, own_home: Path) -> None:
+    """Its process ends with the connection, and the connection with it."""
+    door = start_ssh_server()
+    (own_home / ".ssh" / "config").write_text(
+        f"Host inner\n  HostName 127.0.0.1\n  Port {ssh_server.port}\n  IdentityFile {ssh_server.key}\n"
+        f"  ProxyCommand ssh -F none -i {door.key} -o UserKnownHostsFile={own_home}/known -o BatchMode=yes "
+        f"-o StrictHostKeyChecking=no -p {door.port} worker@127.0.0.1 -W %h:%p\n"
+    )
+    connection = await SshConnection.open(ssh_target("inner", "worker"))
+    try:
+        result = await connection.run("cat", input=b"x" * 3_000_000)
+        assert len(result.stdout) == 3_000_000
+        assert len(_commands("ssh -F none")) == 1
+    finally:
+        await connection.close()
+    assert _commands("ssh -F none") == []
+    connection = await SshConnection.open(ssh_target("inner", "worker"))
+    try:
+        _commands("ssh -F none")[0].kill()
+        assert await connection.wait_closed()
+    finally:
+        await connection.close()
+
+
+@pytest.mark.parametrize(
+    ("command", "words"),
+    [
+        (
+            "sh -c 'echo no way; echo no way there >&2; exit 3' secret",
+            "ProxyCommand sh: no way there (exit code 3)",
+        ),
+        ("no-such-program %h secret", "ProxyCommand no-such-program: "),
+    ],
+)
+async def test_a_command_that_leads_nowhere(own_home: Path, command: str, words: str) -> None:
+    (own_home / ".ssh" / "config").write_text(f"Host inner\n  ProxyCommand {command}\n")
+    reason = await refusal("inner", 22)
+    assert words in reason and "secret" not in reason
+
+
+def _commands(beginning: str) -> list[psutil.Process]:
+    found = []
+    for child in psutil.Process().children():
+        with suppress(psutil.Error):
+            if " ".join(child.cmdline()).startswith(beginning):
+                found.append(child)
+    return found

@@ -14,6 +14,7 @@ import paramiko
 
 from nni_manager.training.ssh.errors import Phase, SshError
 from nni_manager.training.ssh.host_keys import preferred_kinds, verify_host_key
+from nni_manager.training.ssh.proxy_command import ProxyCommand
 from nni_manager.training.ssh.sign_in import sign_in
 from nni_manager.training.ssh.target import SshTarget
 
@@ -51,7 +52,8 @@ class Dialer:
         """Does nothing yet."""
         self._target = target
         self._lock = threading.Lock()
-        self._open: list[socket.socket | paramiko.Transport] = []
+        self._open: list[socket.socket | ProxyCommand | paramiko.Transport] = []
+        self._command: ProxyCommand | None = None
         self._aborted = False
         self.heard_socket: HeardSocket | None = None
 
@@ -91,7 +93,7 @@ class Dialer:
                     _shut_down(each)
                 each.close()
 
-    def _keep(self, each: socket.socket | paramiko.Transport) -> None:
+    def _keep(self, each: socket.socket | ProxyCommand | paramiko.Transport) -> None:
         with self._lock:
             self._open.append(each)
             aborted = self._aborted
@@ -100,6 +102,8 @@ class Dialer:
 
     def _connect(self, target: SshTarget) -> socket.socket:
         """Returns a connection to the machine's SSH port."""
+        if target.proxy_command:
+            return self._by_command(target)
         try:
             addresses = socket.getaddrinfo(target.host, target.port, type=socket.SOCK_STREAM)
         except (OSError, UnicodeError) as error:
@@ -122,6 +126,14 @@ class Dialer:
             plain.close()
         raise _unreachable(target, "; ".join(dict.fromkeys(problems)))
 
+    def _by_command(self, target: SshTarget) -> socket.socket:
+        try:
+            self._command = ProxyCommand(target.proxy_command)
+        except OSError as error:
+            raise _unreachable(target, f"ProxyCommand cannot be started: {_words(error)}") from error
+        self._keep(self._command)
+        return self._command.socket
+
     def _greet(self, target: SshTarget, inner: Any) -> paramiko.Transport:
         self.heard_socket = HeardSocket(inner)
         # The library takes whatever behaves as a socket.
@@ -136,6 +148,10 @@ class Dialer:
             transport.start_client()
         except (paramiko.SSHException, EOFError, OSError) as error:
             reason = _no_greeting(target, error, time.monotonic() - began)
+            if self._command is not None and target.proxy_command:
+                # The rest of it may have secrets.
+                program = target.proxy_command.split(maxsplit=1)[0]
+                reason = f"{reason}; ProxyCommand {program}: {self._command.last_words()}"
             message = f"no SSH connection to {target.address}: {reason}"
             raise SshError(target.name, Phase.CONNECT, message) from error
         verify_host_key(target, transport.get_remote_server_key())

@@ -35,6 +35,7 @@ class HostSettings:
         hash_known_hosts: Whether the names of new ones are hashed.
         strict: Whether machines that are not known are refused.
         proxy_jump: The machines on the way, as `[user@]host[:port]`, the nearest first.
+        proxy_command: The command that leads to the machine, "" for none.
     """
 
     host: str
@@ -47,13 +48,16 @@ class HostSettings:
     hash_known_hosts: bool
     strict: bool
     proxy_jump: tuple[str, ...]
+    proxy_command: str
 
 
-def host_settings(alias: str) -> HostSettings:
+def host_settings(alias: str, *, port: int | None = None, user: str | None = None) -> HostSettings:
     """Returns what the configuration says of a machine.
 
     Args:
         alias: Its name as people write it.
+        port: The port that is wanted whatever the configuration says, None for none.
+        user: Whom to sign in as whatever the configuration says, None for nobody.
 
     Raises:
         SshError: The configuration cannot be read or understood, or asks for what is not supported.
@@ -61,7 +65,9 @@ def host_settings(alias: str) -> HostSettings:
     user_config = Path.home() / ".ssh" / "config"
     try:
         # What is obtained first counts, so what the user says goes first.
-        lines = [*_lines(user_config, user_config.parent, 0), "Host *"]
+        wanted = {"Port": port, "User": user}
+        lines = [f"{name} {value}" for name, value in wanted.items() if value is not None]
+        lines += [*_lines(user_config, user_config.parent, 0), "Host *"]
         lines += _lines(SYSTEM_CONFIG, SYSTEM_CONFIG.parent, 0)
         found = paramiko.SSHConfig.from_text("\n".join(lines)).lookup(alias)
         return _settings(alias, found)
@@ -73,9 +79,8 @@ def host_settings(alias: str) -> HostSettings:
 
 def _settings(alias: str, found: SSHConfigDict) -> HostSettings:
     port = found.get("port")
-    if found.get("proxycommand") and "proxyjump" not in found:
-        raise ValueError("ProxyCommand is not supported; use ProxyJump")
     jumps = found.get("proxyjump") or "none"
+    command = "" if "proxyjump" in found else found.get("proxycommand") or ""
     known = found.get("userknownhostsfile", "~/.ssh/known_hosts ~/.ssh/known_hosts2").split()
     return HostSettings(
         host=found.get("hostname", alias),
@@ -88,6 +93,7 @@ def _settings(alias: str, found: SSHConfigDict) -> HostSettings:
         hash_known_hosts=found.get("hashknownhosts", "no").lower() == "yes",
         strict=found.get("stricthostkeychecking", "ask").lower() == "yes",
         proxy_jump=() if jumps.lower() == "none" else tuple(jump.strip() for jump in jumps.split(",")),
+        proxy_command=command,
     )
 
 

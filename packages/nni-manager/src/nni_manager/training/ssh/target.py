@@ -44,6 +44,7 @@ class SshTarget:
         hash_known_hosts: Whether the names of new ones are hashed there.
         new_host_keys: What to do with the key of a machine that is not known yet.
         proxy_jump: The machines on the way there, the nearest first.
+        proxy_command: The command that leads there, "" for none; the first machine's of proxy_jump counts.
         connect_timeout: How long each step of connecting may take, in seconds.
         keepalive: After so many seconds of silence a machine is asked whether it lives; after three times as
             many the connection is given up.
@@ -63,6 +64,7 @@ class SshTarget:
     hash_known_hosts: bool = False
     new_host_keys: NewHostKeys = "accept"
     proxy_jump: tuple[SshTarget, ...] = ()
+    proxy_command: str = ""
     connect_timeout: float = DEFAULT_CONNECT_TIMEOUT
     keepalive: float = 10.0
 
@@ -121,7 +123,8 @@ class _Wish:
 def _target(alias: str, user: str | None, port: int, wish: _Wish, way: tuple[str, ...]) -> SshTarget:
     from nni_manager.training.ssh.ssh_config import host_settings
 
-    settings = host_settings(alias.strip("[]"))
+    explicit_port = None if port == DEFAULT_PORT else port
+    settings = host_settings(alias.strip("[]"), port=explicit_port, user=user)
     name = machine_name(alias, port) if len(way) == 1 else alias
     if port == DEFAULT_PORT and settings.port is not None:
         port = settings.port
@@ -141,6 +144,7 @@ def _target(alias: str, user: str | None, port: int, wish: _Wish, way: tuple[str
         hash_known_hosts=settings.hash_known_hosts,
         new_host_keys="refuse" if settings.strict else wish.new_host_keys,
         proxy_jump=_way_to(settings, wish, way),
+        proxy_command=settings.proxy_command,
         connect_timeout=wish.connect_timeout,
     )
 

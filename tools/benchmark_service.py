@@ -31,6 +31,7 @@ from nni_manager.server.listener import listen
 from nni_manager.server.sign_in_codes import OneTimeCodes
 from nni_manager.server.tokens import Tokens
 from nni_manager.storage.sqlite import open_sqlite_storage
+from nni_manager.tensor_board.boards import TensorBoards
 from nni_manager.testing.running_port import example_config
 from nni_manager.testing.simulated_algorithm import SimulatedAlgorithm
 from nni_manager.testing.simulated_training import SimulatedTrainingService
@@ -114,7 +115,7 @@ async def serve(port: int, link: socket.socket, folder: Path, flush_seconds: flo
     service = ExperimentService(folder, parts)
     codes = OneTimeCodes("http://127.0.0.1/")
     listener = listen("127.0.0.1", port, encrypted=False)
-    calls = guarded_calls(service, TOKENS, codes, EXPERIMENT)
+    calls = guarded_calls(service, TOKENS, codes, EXPERIMENT, TensorBoards(folder / "tensorboards"))
 
     def no_page() -> Any:
         raise RuntimeError("the benchmark has no page")

@@ -20,8 +20,10 @@ from nni_manager.rpc.experiment_servicer import ExperimentServicer
 from nni_manager.rpc.file_servicer import FileServicer
 from nni_manager.rpc.importance_servicer import ImportanceServicer
 from nni_manager.rpc.policy import check_resource, check_role
+from nni_manager.rpc.tensor_board_servicer import TensorBoardServicer
 from nni_manager.rpc.trial_runtime_servicer import TrialRuntimeServicer
 from nni_manager.rpc.trial_table_servicer import TrialTableServicer
+from nni_manager.tensor_board.boards import TensorBoards
 
 SERVICES = (
     experiment_service_pb2.DESCRIPTOR.services_by_name["ExperimentService"],
@@ -109,7 +111,11 @@ def bearer_token(authorization: str) -> str:
 
 
 def guarded_calls(
-    calls: FolderCalls, authenticator: Authenticator, codes: SignInCodes, experiment_id: str
+    calls: FolderCalls,
+    authenticator: Authenticator,
+    codes: SignInCodes,
+    experiment_id: str,
+    boards: TensorBoards,
 ) -> GuardedCalls:
     """Returns every method of the manager's services.
 
@@ -118,12 +124,14 @@ def guarded_calls(
         authenticator: Recognises tokens.
         codes: Makes sign-in codes.
         experiment_id: The experiment that this manager was started for.
+        boards: The TensorBoards of this manager.
     """
     servicers = (
         ExperimentServicer(calls, codes, experiment_id),
         ExperimentListServicer(calls),
         FileServicer(calls),
         ImportanceServicer(calls),
+        TensorBoardServicer(calls, boards),
         TrialRuntimeServicer(calls),
         TrialTableServicer(calls),
     )

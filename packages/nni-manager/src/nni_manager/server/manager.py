@@ -39,6 +39,7 @@ from nni_manager.server.problems import StartProblem
 from nni_manager.server.ready_pipe import ReadyPipe
 from nni_manager.server.sign_in_codes import OneTimeCodes
 from nni_manager.server.tokens import Tokens
+from nni_manager.tensor_board.boards import TensorBoards
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
@@ -97,6 +98,7 @@ async def _run(arguments: Arguments, home: ManagerHome, pipe: ReadyPipe, make: M
         host = reachable_host(arguments.bind, address)
         url = page_url(host, port, arguments.url_prefix, tls is not None)
         tokens, codes = Tokens(home.secret), OneTimeCodes(url)
+        boards = TensorBoards(sockets)
         verification = arguments.verification(tls, (local_host(address), host, socket.gethostname()))
         own_names = () if verification is None else (verification.name,)
         ca_file = home.path / _CA_FILE
@@ -121,14 +123,14 @@ async def _run(arguments: Arguments, home: ManagerHome, pipe: ReadyPipe, make: M
                 secure=tls is not None,
                 role_token={Role.MANAGER: tokens.manager(), Role.VIEW: tokens.view()}.__getitem__,
             )
-            return make_app(settings, calls, tokens, codes)
+            return make_app(settings, calls, tokens, codes, boards)
 
         application = make(
             Surroundings(
                 home.path.parent, home.experiment_id, arguments.resume, arguments.view, trial_environment
             )
         )
-        calls = guarded_calls(application, tokens, codes, home.experiment_id)
+        calls = guarded_calls(application, tokens, codes, home.experiment_id, boards)
         record = ManagerRecord(
             experiment_id=home.experiment_id,
             pid=os.getpid(),
@@ -159,6 +161,7 @@ async def _run(arguments: Arguments, home: ManagerHome, pipe: ReadyPipe, make: M
             finally:
                 if keeping is not None:
                     keeping.cancel()
+                await boards.close()
 
 
 async def _keep_recorded(record: ManagerRecord, folder: Path) -> None:

@@ -24,6 +24,7 @@ from nni_manager.server.sign_in_codes import OneTimeCodes
 from nni_manager.server.tokens import Tokens
 from nni_manager.storage.interface import Storage
 from nni_manager.storage.sqlite import open_sqlite_storage
+from nni_manager.tensor_board.boards import TensorBoards
 from nni_manager.testing.fake_experiments import FakeExperiments
 
 if TYPE_CHECKING:
@@ -71,18 +72,20 @@ async def running_port(
     if service is not None or experiments_directory is not None:
         directory = experiments_directory or Path(tempfile.gettempdir())
         folder = ManyExperiments(service or experiments, EXPERIMENT_ID, directory, _open_to_read)
-    calls = guarded_calls(folder, tokens, codes, EXPERIMENT_ID)
 
     def make_app() -> ASGIApp:
         from nni_manager.web.app import WebSettings, make_app
 
         role_token = {Role.MANAGER: tokens.manager(), Role.VIEW: tokens.view()}.__getitem__
         settings = WebSettings(EXPERIMENT_ID, allowed_hosts, url_prefix, tls is not None, role_token)
-        return make_app(settings, calls, tokens, codes)
+        return make_app(settings, calls, tokens, codes, boards)
 
     with tempfile.TemporaryDirectory(prefix="nni-test-") as sockets:
+        boards = TensorBoards(Path(sockets))
+        calls = guarded_calls(folder, tokens, codes, EXPERIMENT_ID, boards)
         async with serving(listener, tls, Path(sockets), calls, make_app):
             yield RunningPort(port, tokens, codes, experiments)
+            await boards.close()
             await experiments.close(by_user=False, message="the test has ended")
             if isinstance(folder, ManyExperiments):
                 await folder.close_others()

@@ -16,11 +16,13 @@ from starlette.types import ASGIApp
 
 from nni_manager.rpc.access import Authenticator, Role, SignInCodes
 from nni_manager.rpc.calls import GuardedCalls
+from nni_manager.tensor_board.boards import TensorBoards
 from nni_manager.web import page
 from nni_manager.web.guard import BrowserGuard
 from nni_manager.web.refusals import refused_by_http
 from nni_manager.web.rpc_routes import RpcRoutes
 from nni_manager.web.sign_in import SignIn
+from nni_manager.web.tensor_board_proxy import METHODS, TensorBoardProxy
 
 _ALL_VERBS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 
@@ -59,7 +61,11 @@ class WebSettings:
 
 
 def make_app(
-    settings: WebSettings, calls: GuardedCalls, authenticator: Authenticator, codes: SignInCodes
+    settings: WebSettings,
+    calls: GuardedCalls,
+    authenticator: Authenticator,
+    codes: SignInCodes,
+    boards: TensorBoards,
 ) -> ASGIApp:
     """Returns the application.
 
@@ -68,6 +74,7 @@ def make_app(
         calls: The protocol's calls.
         authenticator: Recognises tokens.
         codes: Redeems sign-in codes.
+        boards: The TensorBoards of this manager.
     """
     sign_in = SignIn(settings.experiment_id, authenticator, codes, settings.role_token, settings.secure)
     routes: list[BaseRoute] = [
@@ -76,6 +83,7 @@ def make_app(
         Route("/assets/{name}", page.asset),
         *(Route(f"/{name}", page.plain_file) for name in page.PLAIN_FILES),
         Route("/api/v1/nni/{call:path}", _gone, methods=_ALL_VERBS),
+        Route("/tensorboard/{board}/{path:path}", TensorBoardProxy(boards, sign_in).answer, methods=METHODS),
         Route("/{service}/{method}", RpcRoutes(calls, sign_in.token).call, methods=["POST"]),
     ]
     if settings.url_prefix:

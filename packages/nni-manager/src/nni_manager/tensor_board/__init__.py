@@ -1,0 +1,1 @@
+"""TensorBoards that a manager runs for the logs of trials."""

@@ -2,8 +2,15 @@ import { lazy, Suspense } from "preact/compat";
 import { useEffect } from "preact/hooks";
 import { watch } from "../api/live";
 import { OverviewPage } from "../pages/overview/OverviewPage";
-import { Navigation } from "./Navigation";
+import { ConfirmHost } from "../ui/confirm";
+import { ToastHost } from "../ui/Toast";
+import { Banner } from "./Banner";
+import { Boundary } from "./Boundary";
+import { ConnectionNote } from "./ConnectionState";
+import { OtherExperimentNote } from "./OtherExperimentNote";
+import { Panels } from "./Panels";
 import { type PageName, place, shownExperiment } from "./router";
+import { TopBar } from "./TopBar";
 
 // The overview comes first and fast; the rest is fetched when somebody goes there.
 const PAGE_COMPONENTS = {
@@ -16,16 +23,32 @@ const PAGE_COMPONENTS = {
 /** The whole page: the frame, and in it the page that the address names. */
 export function App() {
   const name = shownExperiment.value;
+  const { page } = place.value;
   useEffect(() => watch(name), [name]);
-  const Page = PAGE_COMPONENTS[place.value.page];
+  const Page = PAGE_COMPONENTS[page];
   return (
     <>
-      <Navigation />
-      <main id="main" tabIndex={-1} key={name}>
-        <Suspense fallback={<p class="quiet">Loading ...</p>}>
-          <Page />
-        </Suspense>
+      <button type="button" class="skip" onClick={() => document.getElementById("main")?.focus()}>
+        Skip to the page
+      </button>
+      <TopBar />
+      <div class="notes">
+        <ConnectionNote />
+        <OtherExperimentNote />
+        <Banner />
+      </div>
+      <main id="main" tabIndex={-1}>
+        <Boundary key={`${name} ${page}`}>
+          <Suspense fallback={<p class="quiet">Loading ...</p>}>
+            <Page />
+          </Suspense>
+        </Boundary>
       </main>
+      <Boundary>
+        <Panels />
+        <ConfirmHost />
+      </Boundary>
+      <ToastHost />
     </>
   );
 }

@@ -1,7 +1,7 @@
 /** The place in the page, kept in the address after the #, so that it can be linked and gone back to. */
 
 import { computed, signal } from "@preact/signals";
-import { ownExperiment } from "../api/page_facts";
+import { mayChange, ownExperiment } from "../api/page_facts";
 
 /** The pages, in the order of the navigation. */
 export const PAGES = ["overview", "trials", "charts", "experiments"] as const;
@@ -73,6 +73,9 @@ export const place = signal(parsePlace(window.location.hash));
 
 /** The resource name of the experiment shown. */
 export const shownExperiment = computed(() => place.value.experiment);
+
+/** Whether this browser may change the experiment shown: others than the manager's own are read-only. */
+export const maySteer = computed(() => mayChange && shownExperiment.value === ownExperiment);
 
 window.addEventListener("hashchange", () => {
   place.value = parsePlace(window.location.hash);

@@ -1,6 +1,32 @@
-import { experiment } from "../../api/live";
+import { lazy, Suspense } from "preact/compat";
+import { experiment, missing } from "../../api/live";
+import { BestTrial } from "./BestTrial";
+import { Counts } from "./Counts";
+import { Facts } from "./Facts";
+import { Limits } from "./Limits";
+import { TopTrials } from "./TopTrials";
+import "./overview.css";
+
+// The charts' library is larger than the rest of the page; the figures do not wait for it.
+const ObjectiveHistory = lazy(async () => (await import("../../charts/ObjectiveHistory")).ObjectiveHistory);
 
 /** How the experiment goes. */
 export function OverviewPage() {
-  return <h1>{experiment.value?.name ?? "Loading ..."}</h1>;
+  const shown = experiment.value;
+  if (shown === undefined) return missing.value === undefined ? <p class="quiet">Loading ...</p> : null;
+  return (
+    <div class="overview">
+      <Counts shown={shown} />
+      <BestTrial shown={shown} />
+      <Limits shown={shown} />
+      <section class="card history" aria-label="Objective over trials">
+        <h2>Objective</h2>
+        <Suspense fallback={<p class="quiet">Loading ...</p>}>
+          <ObjectiveHistory compact />
+        </Suspense>
+      </section>
+      <TopTrials shown={shown} />
+      <Facts shown={shown} />
+    </div>
+  );
 }

@@ -51,7 +51,7 @@ def parameters_of(client: int, number: int) -> dict[str, float]:
     return {f"p{index}": client + number / 1000 for index in range(PARAMETERS)}
 
 
-@pytest.mark.parametrize("count", [20, pytest.param(1000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("count", [20, pytest.param(250, marks=pytest.mark.slow)])
 async def test_no_call_fails_and_nobody_sees_what_is_another_s(tmp_path: Path, count: int) -> None:
     """Row 214: 10 clients create trials of 10 parameters, and read each one back."""
     service = ExperimentService(

@@ -18,6 +18,8 @@ def _quickstart(clone: Path, folder: Path) -> subprocess.CompletedProcess[str]:
     variables = {
         name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "VIRTUAL_ENV")
     }
+    # What pip has downloaded before is not downloaded again: it is ours that is tried.
+    variables.setdefault("PIP_CACHE_DIR", str(Path.home() / ".cache" / "pip"))
     return subprocess.run(
         [str(clone / "tools" / "quickstart")],
         cwd=folder,

@@ -185,26 +185,28 @@ def test_a_slow_tuner_is_not_a_dead_one(stage):
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(400)
-def test_a_tuner_that_takes_minutes(stage):
-    """Row 19: 120 seconds in one call and a stop of 90 seconds change nothing."""
+def test_a_tuner_that_takes_more_than_a_minute(stage):
+    """Row 19: 70 seconds in one call, and a stop of 65 seconds in it, change nothing.
+
+    Nothing of ours limits how long a tuner may take; a minute is what libraries beneath may take for a limit.
+    """
     stage.write("trial.py", "import nni\nnni.report_final_result(nni.get_next_parameter()['x'])\n")
     stage.run(
         """
         from helpers import own, log_of
-        experiment = own(make(trials=2, concurrency=1), seconds=120)
+        experiment = own(make(trials=1, concurrency=1), seconds=70)
         experiment.start(0)
-        time.sleep(125)
+        time.sleep(2)
         pid = int((log_of(experiment) / "pid").read_text())
         os.kill(pid, signal.SIGSTOP)
-        time.sleep(90)
+        time.sleep(65)
         assert experiment.get_status() == "RUNNING"
         os.kill(pid, signal.SIGCONT)
         while experiment.get_status() not in ("DONE", "ERROR"):
             time.sleep(0.05)
-        assert [job.status for job in experiment.list_trial_jobs()] == ["SUCCEEDED"] * 2
+        assert [job.status for job in experiment.list_trial_jobs()] == ["SUCCEEDED"]
         """,
-        timeout=390,
+        timeout=200,
     )
     assert stage.is_quiet(), stage.processes()
 

@@ -265,7 +265,7 @@ places = st.lists(names, min_size=1, max_size=4).map(b"/".join)
 link_texts = st.lists(st.one_of(names, st.sampled_from([b"..", b"."])), min_size=1, max_size=4).map(b"/".join)
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.too_slow])
 @given(
     files=st.dictionaries(places, st.binary(max_size=600), max_size=6),
     links=st.dictionaries(names, link_texts, max_size=3),

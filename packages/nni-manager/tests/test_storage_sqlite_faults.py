@@ -71,7 +71,7 @@ def killed_while_writing(path: Path, revisions: int) -> int:
     return max(int(line) for line in told if line.endswith(b"\n"))
 
 
-@pytest.mark.parametrize("kills", [4, pytest.param(30, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("kills", [4, pytest.param(12, marks=pytest.mark.slow)])
 def test_what_was_acknowledged_survives_a_kill_and_nothing_is_half_there(tmp_path: Path, kills: int) -> None:
     path = tmp_path / "experiment.sqlite"
     chance = random.Random(kills)

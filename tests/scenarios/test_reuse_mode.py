@@ -7,6 +7,8 @@ import shutil
 import signal
 from pathlib import Path
 
+import pytest
+
 EXAMPLE = Path(__file__).parents[2] / "examples" / "reuse_mode"
 
 LOOP = """\
@@ -173,4 +175,42 @@ def test_the_example(stage):
         "runpy.run_path(path)\n"
     )
     assert "1000: 1000 succeeded" in output
+    assert stage.is_quiet(), stage.processes()
+
+
+HIDDEN = {
+    "the socket": ("unshare -m bash -c 'mount -t tmpfs none {runtime} && python3 loop.py'", 1),
+    "the port as well": ("unshare -mn bash -c 'mount -t tmpfs none {runtime} && python3 loop.py'", 4),
+    "the trials": (
+        "unshare -m bash -c 'mount -t tmpfs none {runtime} && mount -t tmpfs none {home}/nni-experiments && "
+        "python3 loop.py'",
+        4,
+    ),
+}
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may make a mount namespace")
+@pytest.mark.parametrize("what", HIDDEN)
+def test_a_process_in_a_container_loops_by_the_loopback_port(stage, what):
+    """Rule E8: where the socket cannot be seen there is a port; without that, each trial has a process."""
+    command, count = HIDDEN[what]
+    stage.write("loop.py", LOOP)
+    runtime = stage.environment["NNI_RUNTIME_DIR"]
+    command = command.format(runtime=runtime, home=stage.home, code=stage.folder)
+    output = stage.run(
+        PIDS
+        + f"""
+experiment = make({command!r}, trials=4, concurrency=1)
+experiment.config.training_service.reuse_mode = True
+print("RESULT", experiment.run(0))
+trials = experiment.list_trial_jobs()
+assert [trial.status for trial in trials] == ["SUCCEEDED"] * 4, [trial.message for trial in trials]
+for trial in trials:
+    assert trial.finalMetricData[0].data == trial.hyperParameters[0].parameters["x"]
+assert len(pids(experiment)) == {count}, pids(experiment)
+for path in Path(trials[0].logPath).parent.glob("*/std*"):
+    assert "NNI_COURIER_TOKEN" not in path.read_text()
+"""
+    )
+    assert "RESULT True" in output
     assert stage.is_quiet(), stage.processes()

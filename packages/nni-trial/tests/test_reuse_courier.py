@@ -13,6 +13,8 @@ from typing import Any
 
 import nni
 import pytest
+from nni import _loopback
+from nni.courier import loopback
 
 PACKAGE_PARENT = str(Path(nni.__file__).parent.parent)
 WAIT = "while [ ! -e $NNI_OUTPUT_DIR/go ]; do sleep 0.01; done"
@@ -272,11 +274,123 @@ def test_an_end_that_cannot_be_noted_is_asked_for_again(manager: Manager) -> Non
 
 
 def test_the_socket_is_removed_by_a_courier_that_was_told_to_end(manager: Manager, socket_path: Path) -> None:
-    assert list(socket_path.parent.iterdir()) == [socket_path]
+    assert sorted(socket_path.parent.iterdir()) == [socket_path, socket_path.with_suffix(".port")]
     manager.send("shutDown")
     assert manager.process.wait(30) == 0
     assert list(socket_path.parent.iterdir()) == []
     manager.send = lambda *_: None  # type: ignore[method-assign]
+
+
+class Door:
+    """The courier's loopback port, as a process finds it in its environment."""
+
+    def __init__(self, socket_path: Path) -> None:
+        self.note = socket_path.with_suffix(".port")
+        content = json.loads(self.note.read_text())
+        self.port, self.token = content["port"], content["token"]
+
+    def connect(self, token: str | None = None, ours: str = "ours") -> socket.socket:
+        """Connects and shows a proof of a token, not yet with a request."""
+        connection = socket.create_connection(("127.0.0.1", self.port), 60)
+        connection.sendall(f"{ours}\n".encode())
+        theirs, shown = self.line(connection).split()
+        assert _loopback.is_right(shown, self.token, _loopback.COURIER, ours, theirs)
+        token = self.token if token is None else token
+        connection.sendall(_loopback.proof(token, _loopback.PROCESS, ours, theirs).encode())
+        return connection
+
+    def line(self, connection: socket.socket) -> str:
+        received = b""
+        while not received.endswith(b"\n"):
+            data = connection.recv(1)
+            assert data, received
+            received += data
+        return received.decode()
+
+
+@pytest.fixture
+def door(manager: Manager, socket_path: Path) -> Door:
+    return Door(socket_path)
+
+
+def test_a_process_that_has_the_token_asks_by_the_port(manager: Manager, door: Door) -> None:
+    variables = "$NNI_COURIER_ADDRESS $NNI_COURIER_TOKEN"
+    command = f'echo "{variables}" > $NNI_OUTPUT_DIR/door; {WAIT}'
+    manager.launch("one", command)
+    manager.wait_for("started")
+    connection = door.connect()
+    for part in (b" {", b'"trialId":"one"', b"}\n"):  # in pieces, as TCP may deliver it
+        connection.sendall(part)
+    assert manager.wait_for("ended")["exitCode"] == 0
+    manager.launch("two", command)
+    assert answer(connection)["NNI_TRIAL_JOB_ID"] == "two"
+    assert door.note.stat().st_mode & 0o777 == 0o600
+    manager.go("one")
+    assert manager.wait_for("ended")["trialId"] == "two"
+    door_file = manager.experiment / "trials" / "one" / "door"
+    assert door_file.read_text() == f"127.0.0.1:{door.port} {door.token}\n"
+
+
+@pytest.mark.parametrize("way", ["other token", "no token", "no proof", "long", "reflected", "silent"])
+def test_nobody_asks_by_the_port_without_the_token(manager: Manager, door: Door, way: str) -> None:
+    manager.launch("one")
+    manager.wait_for("started")
+    request = b' {"trialId":"one"}\n'
+    if way in ("other token", "no token"):
+        connection = door.connect(token="x" * 64 if way == "other token" else "")
+        connection.sendall(request)
+    else:
+        connection = socket.create_connection(("127.0.0.1", door.port), 60)
+        if way == "long":
+            connection.sendall(b"x" * 1000)
+        elif way == "no proof":
+            connection.sendall(b'{"trialId":"one"}\n{"trialId":"one"}\n x\n')
+            door.line(connection)
+        elif way == "reflected":  # the courier's own proof is not that of a process
+            connection.sendall(b"ours\n")
+            connection.sendall(door.line(connection).split()[1].encode() + request)
+    if way == "silent":
+        crowd = [socket.create_connection(("127.0.0.1", door.port), 60) for _ in range(loopback.MAX_UNKNOWN)]
+        with connection, contextlib.suppress(ConnectionResetError):
+            assert connection.recv(1000) == b""
+        for each in crowd:
+            each.close()
+    else:
+        with connection, contextlib.suppress(ConnectionResetError):
+            assert connection.recv(1000) == b""
+    known = door.connect()  # the trial was not ended by any of that
+    assert not (manager.experiment / "trials" / "one" / ".nni" / "0" / "done.json").exists()
+    known.sendall(request)
+    assert manager.wait_for("ended")["exitCode"] == 0
+    manager.send("release")
+    assert answer(known) == {}
+    manager.go("one")
+
+
+@pytest.mark.parametrize("is_taken", [False, True])
+def test_the_next_courier_has_the_port_and_the_token(
+    tmp_path: Path, socket_path: Path, is_taken: bool
+) -> None:
+    with running(tmp_path, socket_path) as first:
+        first.wait_for("ready")
+        first.process.kill()
+        first.process.wait()
+    before = Door(socket_path)
+    with contextlib.ExitStack() as stack:
+        if is_taken:
+            stack.enter_context(socket.create_server(("127.0.0.1", before.port)))
+        with running(tmp_path, socket_path) as second:
+            second.wait_for("ready")
+            after = Door(socket_path)
+            assert after.token == before.token and (after.port == before.port) is not is_taken
+            second.launch("one")
+            second.wait_for("started")
+            connection = after.connect()
+            connection.sendall(b' {"trialId":"one"}\n')
+            assert second.wait_for("ended")["exitCode"] == 0
+            second.send("release")
+            assert answer(connection) == {}
+            second.go("one")
 
 
 def test_a_socket_that_cannot_be_made_is_told(tmp_path: Path) -> None:

@@ -318,3 +318,40 @@ def test_every_supported_python(courier: Courier, version: str, find_python: Cal
     courier.answers = [1, 2, None]
     courier.trial.run(LOOP, python=find_python(version), options=("-W", "error"))
     assert [courier.reports(1), courier.reports(2)] == [[{"number": 1}], [{"number": 2}]]
+
+
+@pytest.mark.parametrize("says", [b"theirs proof\n", b"\n", b"", b"x" * 100_000])
+def test_who_has_the_port_of_a_dead_courier_is_not_believed(
+    inside_loop: Courier, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, says: bytes
+) -> None:
+    heard: list[bytes] = []
+
+    def deceive(server: socket.socket) -> None:
+        while True:
+            try:
+                connection, _ = server.accept()
+            except OSError:
+                return
+            with connection, contextlib.suppress(OSError):
+                heard.append(connection.recv(1 << 16))
+                connection.sendall(says)
+                connection.sendall(b'{"environment": [{"name": "PATH", "value": "/evil"}]}\n')
+                connection.shutdown(socket.SHUT_WR)
+                heard.append(connection.recv(1 << 16))
+
+    monkeypatch.setattr(_next_trial, "STRANGER_PATIENCE_SECONDS", 0.2)
+    monkeypatch.setattr(_next_trial, "_patience_by_port", 0.2)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        thread = threading.Thread(target=deceive, args=[server])
+        thread.start()
+        monkeypatch.setenv("NNI_COURIER_SOCKET", "/does/not/exist/courier")
+        monkeypatch.setenv("NNI_COURIER_ADDRESS", f"127.0.0.1:{server.getsockname()[1]}")
+        monkeypatch.setenv("NNI_COURIER_TOKEN", "secret")
+        nni.get_next_parameter()
+        assert nni.get_next_parameter() is None
+        server.shutdown(socket.SHUT_RDWR)
+        thread.join()
+    assert "nobody has answered" in caplog.text
+    assert os.environ["PATH"] != "/evil"
+    assert len(heard) >= 2
+    assert not any(b"trialId" in each or b"secret" in each for each in heard)

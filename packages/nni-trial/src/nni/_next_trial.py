@@ -2,7 +2,8 @@
 
 The courier is asked by a unix socket (NextTrialRequest in courier.proto), with a connection for every
 question: one that is kept may be closed or shared by a script that forks. While no courier answers, because
-it is being replaced or its manager is, we ask again.
+it is being replaced or its manager is, we ask again. A process that cannot see the socket's folder, such as
+one in a container, asks by a loopback port (nni/_loopback.py).
 """
 
 from __future__ import annotations
@@ -22,8 +23,13 @@ if TYPE_CHECKING:
 PATIENCE_SECONDS = 600.0
 """How long no courier may answer until we take it that none will."""
 
+STRANGER_PATIENCE_SECONDS = 2.0
+"""The same for a process that has never been answered by the loopback port, as in a network of its own."""
+
 _FIRST_PAUSE = 0.02
+_HANDSHAKE_SECONDS = 30.0
 _LONGEST_PAUSE = 0.25  # less than the courier waits for us to come back
+_patience_by_port = STRANGER_PATIENCE_SECONDS
 
 
 def move_on() -> bool:
@@ -49,30 +55,83 @@ def move_on() -> bool:
 
 def _ask(path: str, request: bytes) -> dict[str, str]:
     """Returns the environment of the next trial, empty when there is none."""
-    pause = _FIRST_PAUSE
-    heard = time.monotonic()
+    pause, heard = _FIRST_PAUSE, time.monotonic()
     while True:
-        connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
-            connection.connect(path)
-            connection.sendall(request)
-            answer = _read_line(connection)
+            answer = _exchange(path, request)
             if answer is not None:
                 return {each["name"]: each["value"] for each in json.loads(answer).get("environment", ())}
             heard, pause = time.monotonic(), _FIRST_PAUSE
         except OSError as error:
-            if isinstance(error, PermissionError) or not os.path.isdir(os.path.dirname(path)):
+            if not _may_be_reached(path, error):
                 _warn(f"{path}, where this process may ask for its next trial, cannot be reached: {error}")
                 return {}
-        finally:
-            connection.close()
-        if time.monotonic() - heard > PATIENCE_SECONDS:
-            _warn(
-                f"nobody has answered at {path} for {PATIENCE_SECONDS:g} s; this process gets no more trials"
-            )
+        patience = _patience_by_port if _address() and not os.path.exists(path) else PATIENCE_SECONDS
+        if time.monotonic() - heard > patience:
+            where = f"{path} and {_address()}" if _address() else path
+            _warn(f"nobody has answered at {where} for {patience:g} s; this process gets no more trials")
             return {}
         time.sleep(pause)
         pause = min(2 * pause, _LONGEST_PAUSE)
+
+
+def _may_be_reached(path: str, error: OSError) -> bool:
+    if isinstance(error, PermissionError):
+        return False
+    if os.path.exists(path) or not _address():
+        return os.path.isdir(os.path.dirname(path))
+    return _sees_trials()
+
+
+def _sees_trials() -> bool:
+    """Returns whether this process could take another trial, whose folder is beside its own."""
+    return os.path.isdir(os.environ["NNI_SYS_DIR"])
+
+
+def _address() -> str:
+    return os.environ.get("NNI_COURIER_ADDRESS", "")
+
+
+def _exchange(path: str, request: bytes) -> bytes | None:
+    """Sends a request and returns the answer, None when the other side has gone before.
+
+    Raises:
+        OSError: Nobody is there, or not the courier.
+    """
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+        try:
+            connection.connect(path)
+        except FileNotFoundError:
+            if not _address() or not _sees_trials():
+                raise
+        else:
+            connection.sendall(request)
+            return _read_line(connection)
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as connection:
+        connection.sendall(_prove(connection, _address()) + request)
+        return _read_line(connection)
+
+
+def _prove(connection: socket.socket, address: str) -> bytes:
+    """Connects to the courier's loopback port, sees that it is the courier, and returns our proof.
+
+    Raises:
+        OSError: Nobody is there, or somebody else.
+    """
+    global _patience_by_port
+    from nni import _loopback
+
+    host, _, port = address.rpartition(":")
+    token, ours = os.environ.get(_loopback.TOKEN_VARIABLE, ""), _loopback.random_text()
+    connection.settimeout(_HANDSHAKE_SECONDS)  # who has got the port of a dead courier may say nothing
+    connection.connect((host, int(port)))
+    connection.sendall(f"{ours}\n".encode("ascii"))
+    theirs, _, shown = (_read_line(connection) or b"").decode("latin-1").strip().partition(" ")
+    if not token or not _loopback.is_right(shown, token, _loopback.COURIER, ours, theirs):
+        raise ConnectionError(f"{address} is not the courier's")
+    connection.settimeout(None)
+    _patience_by_port = PATIENCE_SECONDS
+    return f"{_loopback.proof(token, _loopback.PROCESS, ours, theirs)} ".encode("ascii")
 
 
 def _read_line(connection: socket.socket) -> bytes | None:

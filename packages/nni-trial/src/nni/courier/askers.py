@@ -1,4 +1,4 @@
-"""Processes that loop over trials ask here for their next one, by a unix socket.
+"""Processes that loop over trials ask here for their next one, by a unix socket or a loopback port.
 
 A process connects, sends one line (NextTrialRequest in courier.proto) and waits for the line with the answer.
 Who loses the connection before it asks again, so an answer may be given twice and must be the same then.
@@ -11,7 +11,9 @@ import os
 import selectors
 import socket
 from contextlib import suppress
-from typing import Callable, Dict, Tuple
+from typing import Callable, Dict, Optional, Tuple
+
+from nni.courier.loopback import Loopback
 
 _MAX_REQUEST_BYTES = 1 << 16
 
@@ -54,6 +56,7 @@ class AskerListener:
 
     Attributes:
         replaced: Whether an earlier courier listened here: processes of its may come back.
+        variables: What processes have in their environment to find the loopback port.
     """
 
     def __init__(
@@ -84,13 +87,22 @@ class AskerListener:
         self._socket.listen(128)
         os.replace(unfinished, path)
         selector.register(self._socket, selectors.EVENT_READ, self._accept)
+        self._loopback = self._open_loopback()
+        self.variables = {} if self._loopback is None else self._loopback.variables
 
     def remove(self) -> None:
         """Removes the socket; who asks from now on is told that nobody is there."""
-        try:
+        if self._loopback is not None:
+            self._loopback.remove()
+        with suppress(FileNotFoundError):
             os.unlink(self._path)
-        except FileNotFoundError:
-            return
+
+    def _open_loopback(self) -> Optional[Loopback]:
+        try:
+            return Loopback(f"{self._path}.port", self._selector, self._hear)
+        except OSError as error:
+            self._on_problem(f"processes in containers cannot ask for more trials: no loopback port: {error}")
+            return None
 
     def _accept(self) -> None:
         try:
@@ -100,11 +112,16 @@ class AskerListener:
                 self._on_problem(f"a process that asks for its next trial cannot be heard: {error}")
             return
         connection.setblocking(False)
+        self._hear(connection, b"")
+
+    def _hear(self, connection: socket.socket, begun: bytes) -> None:
         asker = Asker(connection, self._selector)
         received = bytearray()
         self._selector.register(
             connection, selectors.EVENT_READ, lambda: self._receive(asker, connection, received)
         )
+        if begun:
+            self._take(asker, received, begun)
 
     def _receive(self, asker: Asker, connection: socket.socket, received: bytearray) -> None:
         try:
@@ -113,6 +130,9 @@ class AskerListener:
             return
         except OSError:
             data = b""
+        self._take(asker, received, data)
+
+    def _take(self, asker: Asker, received: bytearray, data: bytes) -> None:
         had_asked = b"\n" in received
         received += data
         if not data or len(received) > _MAX_REQUEST_BYTES:

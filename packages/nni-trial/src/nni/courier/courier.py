@@ -96,6 +96,7 @@ class Courier:
         listener = AskerListener(
             self._place.socket_path, self._selector, self._slots.asked, self._teller.problem
         )
+        self._slots.asking_variables = listener.variables
         if listener.replaced:
             self._slots.expect_earlier_processes()
         return listener.remove

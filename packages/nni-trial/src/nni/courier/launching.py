@@ -34,7 +34,9 @@ class Place(NamedTuple):
     socket_path: str
 
 
-def run_of(place: Place, trial: Trial, command: Dict[str, Any], shell: str) -> Run:
+def run_of(
+    place: Place, trial: Trial, command: Dict[str, Any], shell: str, asking_variables: Dict[str, str]
+) -> Run:
     """Returns what the runner of a process is to do that is started for a trial.
 
     Args:
@@ -42,12 +44,14 @@ def run_of(place: Place, trial: Trial, command: Dict[str, Any], shell: str) -> R
         trial: The trial.
         command: Its LaunchTrial.
         shell: The path of the shell.
+        asking_variables: What it has in its environment to ask for more trials, beside the socket.
     """
     environment = {**os.environ, **trial_variables(place.experiment_id, trial, command)}
     environment[_FOLDER_VARIABLE] = folder_id(place.experiment_directory)
     if place.socket_path:
         environment[_SOCKET_VARIABLE] = place.socket_path
         environment[_SLOT_VARIABLE] = _slot_id(trial.folder)
+        environment.update(asking_variables)
     return Run(
         folder=trial.folder,
         shell=shell,

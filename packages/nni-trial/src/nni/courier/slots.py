@@ -29,7 +29,12 @@ The SDK tries more often than that."""
 
 
 class Slots:
-    """Keeps the processes."""
+    """Keeps the processes.
+
+    Attributes:
+        shell: The path of the shell that runs the commands.
+        asking_variables: What processes have in their environment to ask for more trials, beside the socket.
+    """
 
     def __init__(
         self,
@@ -59,6 +64,7 @@ class Slots:
         self._has_predecessor = False
         self._released = False
         self._ending = False
+        self.asking_variables: Dict[str, str] = {}
 
     def expect_earlier_processes(self) -> None:
         """Says that an earlier courier had processes, which may come back."""
@@ -197,7 +203,7 @@ class Slots:
     def _start_process(self, trial: Trial) -> None:
         slot = Slot(trial.folder, trial=trial, last_trial_id=trial.trial_id, is_child=True)
         slot.runner, slot.pipe = runner.start(
-            launching.run_of(self._place, trial, _command(trial), self.shell)
+            launching.run_of(self._place, trial, _command(trial), self.shell, self.asking_variables)
         )
         os.set_blocking(slot.pipe, False)
         trial.slot = slot

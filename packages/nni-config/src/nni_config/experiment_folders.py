@@ -103,12 +103,13 @@ def find_experiments(directories: Iterable[Path] | None = None) -> list[FolderSu
     """
     where = _directories(directories)
     managers = _managers_by_folder(where)
-    found = [
-        folder
-        for directory in where
-        for path in _subfolders(directory)
-        if (folder := _summary_of(path, managers)) is not None
-    ]
+    found = []
+    for directory in where:
+        real = _real(directory)
+        for path in _subfolders(directory):
+            folder = _summary_of(path, managers.get(real / path.name))
+            if folder is not None:
+                found.append(folder)
     return sorted(found, key=lambda folder: (_age(folder), folder.experiment_id))
 
 
@@ -124,7 +125,8 @@ def find_experiment(experiment_id: str, directories: Iterable[Path] | None = Non
     where = _directories(directories)
     paths = [path for directory in where if _is_folder(path := directory / experiment_id)]
     managers = _managers_by_folder(where) if paths else {}
-    found = [folder for path in paths if (folder := _summary_of(path, managers)) is not None]
+    summaries = (_summary_of(path, managers.get(_real(path))) for path in paths)
+    found = [folder for folder in summaries if folder is not None]
     with_record = (folder for folder in found if folder.has_record)
     return next(with_record, found[0] if found else None)
 
@@ -150,9 +152,8 @@ def _subfolders(directory: Path) -> Iterator[Path]:
             yield path
 
 
-def _summary_of(path: Path, managers: dict[Path, ManagerRecord]) -> FolderSummary | None:
+def _summary_of(path: Path, manager: ManagerRecord | None) -> FolderSummary | None:
     name = path.name
-    manager = managers.get(_real(path))
     if _exists(path / _RECORD):
         return FolderSummary(name, path, FolderKind.EXPERIMENT, True, read_summary(path), manager)
     if _exists(path / _OLD_RECORD):

@@ -294,7 +294,8 @@ async def test_a_machine_that_may_read_and_not_write_is_named(places, make) -> N
         await shared.open_machine(OtherMachine())
     await shared.close()
     assert str(raised.value).startswith(f"gpu-a: {places[2]}/nni/exp1 cannot be written: ")
-    assert "Read-only file system; " in str(raised.value)
+    ending = "Read-only file system; it is mounted, or its server exports it, for reading only"
+    assert str(raised.value).endswith(ending)
 
 
 async def test_a_storage_that_this_machine_cannot_write_to_is_named(places, make) -> None:
@@ -304,8 +305,8 @@ async def test_a_storage_that_this_machine_cannot_write_to_is_named(places, make
         await make().open()
     here = str(places[1])
     assert str(raised.value).startswith(f"{here}/nni/exp1/.probe/")
-    assert "cannot be written: Read-only file system; " + here + " belongs to user 0" in str(raised.value)
-    assert "squashes root" in str(raised.value)
+    ending = "Read-only file system; it is mounted, or its server exports it, for reading only"
+    assert str(raised.value).endswith(f"cannot be written: {ending}")
 
 
 async def test_who_may_write_is_said_only_of_a_refusal(places, make, monkeypatch) -> None:

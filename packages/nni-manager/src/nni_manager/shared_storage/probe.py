@@ -26,7 +26,8 @@ VISIBLE_SECONDS = 15.0
 """How long what one side wrote may take until the other sees it: mounts remember what they have seen."""
 
 _PAUSE = 0.5
-_REFUSALS = (errno.EACCES, errno.EPERM, errno.EROFS)
+_REFUSALS = (errno.EACCES, errno.EPERM)
+_READ_ONLY = "; it is mounted, or its server exports it, for reading only"
 
 
 class Probe:
@@ -56,7 +57,10 @@ class Probe:
             self._is_written = True
             found = await asyncio.to_thread(self._files.read, self.name)
         except SharedStorageError as error:
-            if getattr(error.__cause__, "errno", None) not in _REFUSALS:
+            number = getattr(error.__cause__, "errno", None)
+            if number == errno.EROFS:
+                raise SharedStorageError(f"{error}{_READ_ONLY}") from error
+            if number not in _REFUSALS:
                 raise
             raise SharedStorageError(f"{error}{await asyncio.to_thread(self._describe)}") from error
         if found != self.content.encode():
@@ -99,12 +103,12 @@ class Probe:
         """
         name, content = f"{self.name}-{secrets.token_hex(4)}", secrets.token_hex(32)
         path = shlex.quote(f"{directory}/{name}")
-        result = await machine.run(f"umask 077; cat > {path}", input=content.encode())
+        result = await machine.run(f"export LC_ALL=C; umask 077; cat > {path}", input=content.encode())
         if result.exit_code != 0:
-            raise SharedStorageError(
-                f"{machine.name}: {directory} cannot be written: {first_line(result.stderr)}"
-                f"{await _owner_there(machine, directory)}"
-            )
+            said = first_line(result.stderr)
+            is_read_only = os.strerror(errno.EROFS) in said
+            why = _READ_ONLY if is_read_only else await _owner_there(machine, directory)
+            raise SharedStorageError(f"{machine.name}: {directory} cannot be written: {said}{why}")
         deadline = time.monotonic() + VISIBLE_SECONDS
         try:
             while (found := await asyncio.to_thread(self._files.read, name)) != content.encode():

@@ -39,19 +39,18 @@ test("a refresh fetches what is in view and keeps it until then", async () => {
   pages.end();
 });
 
-test("a failure is kept until a call goes well", async () => {
+test("a failure is kept, and asked again by a refresh only", async () => {
   let broken = true;
-  const pages = new TrialPages(
-    async (skip) => {
-      if (broken) throw new Error("column 3: no such column");
-      return { trials: trials(skip, 1), total: 1 };
-    },
-    () => {},
-  );
+  const fetch = vi.fn<FetchPage>(async (skip) => {
+    if (broken) throw new Error("column 3: no such column");
+    return { trials: trials(skip, 1), total: 1 };
+  });
+  const pages = new TrialPages(fetch, () => pages.loadWanted());
   pages.loadWanted();
   await vi.waitFor(() => expect(pages.problem).toContain("column 3"));
+  expect(fetch).toHaveBeenCalledTimes(1);
   broken = false;
-  pages.loadWanted();
+  pages.refresh();
   await vi.waitFor(() => expect(pages.problem).toBeUndefined());
   pages.end();
 });

@@ -27,6 +27,7 @@ export class TrialPages {
 
   private readonly pages = new Map<number, readonly Trial[]>();
   private readonly asked = new Set<number>();
+  private readonly failed = new Set<number>();
   private readonly controller = new AbortController();
   private wanted = new Set<number>([0]);
   private readonly again: Asker<void>;
@@ -60,15 +61,17 @@ export class TrialPages {
     this.wanted = new Set();
   }
 
-  /** Fetches what is wanted and not there. */
+  /** Fetches what is wanted and not there; what failed is asked again by a refresh. */
   loadWanted(): void {
     for (const page of this.newestWanted()) {
-      if (!this.pages.has(page) && !this.asked.has(page)) void this.load(page, this.controller.signal);
+      const known = this.pages.has(page) || this.asked.has(page) || this.failed.has(page);
+      if (!known) void this.load(page, this.controller.signal);
     }
   }
 
   /** Fetches the pages in view again, at most once a second; the others when they are looked at. */
   refresh(): void {
+    this.failed.clear();
     for (const page of this.pages.keys()) if (!this.wanted.has(page)) this.pages.delete(page);
     this.again.ask();
   }
@@ -93,6 +96,7 @@ export class TrialPages {
       this.problem = undefined;
     } catch (error) {
       if (wasCanceled(error)) return;
+      this.failed.add(page);
       this.problem = problemText(error);
     } finally {
       this.asked.delete(page);

@@ -150,18 +150,6 @@ export function contour(data: ContourData, frame: Frame): Picture {
   );
   const [low, high] = extent(rows.map((row) => metric.values[row] ?? 0)) ?? [0, 1];
   const ramp = data.direction === "maximize" ? frame.theme.ramp : [...frame.theme.ramp].reverse();
-  const visual = {
-    type: "continuous" as const,
-    min: low,
-    max: high > low ? high : low + 1,
-    orient: "horizontal" as const,
-    top: 0,
-    left: "center",
-    itemWidth: 12,
-    itemHeight: Math.min(240, frame.width / 2),
-    textStyle: { color: frame.theme.text },
-    inRange: { color: ramp },
-  };
   const describe = (mark: Mark) => {
     const row = rows[mark.dataIndex];
     if (mark.seriesIndex !== 1 || row === undefined) return undefined;
@@ -188,15 +176,21 @@ export function contour(data: ContourData, frame: Frame): Picture {
       grid: plotGrid(frame),
       xAxis: { ...lowerAxis(x, scales.x, frame.theme), ...axisRange(x) } as Picture["option"]["xAxis"],
       yAxis: { ...leftAxis(y, scales.y, frame.theme), ...axisRange(y) } as Picture["option"]["yAxis"],
-      visualMap: [
-        {
-          ...visual,
-          seriesIndex: 0,
-          dimension: 4,
-          text: [formatNumber(high, 4), `${data.metric} ${formatNumber(low, 4)}`],
-        },
-        { ...visual, show: false, seriesIndex: 1, dimension: 2 },
-      ],
+      // Without a dimension, each series is coloured by its last one.
+      visualMap: {
+        type: "continuous",
+        min: low,
+        max: high > low ? high : low + 1,
+        calculable: false,
+        orient: "horizontal",
+        top: 0,
+        left: "center",
+        itemWidth: 12,
+        itemHeight: Math.min(240, frame.width / 3),
+        text: [formatNumber(high, 4), `${data.metric} ${formatNumber(low, 4)}`],
+        textStyle: { color: frame.theme.text },
+        inRange: { color: ramp },
+      },
       series: [
         {
           type: "custom",
@@ -209,6 +203,7 @@ export function contour(data: ContourData, frame: Frame): Picture {
           tooltip: { show: false },
           clip: true,
           progressive: 0,
+          z: 1,
         },
         {
           type: "scatter",

@@ -40,7 +40,7 @@ export function correlation(data: CorrelationData, frame: Frame): Picture {
     notes.push("Empty cells have fewer than three pairs, or a single value.");
   const look = axisLook(frame.theme);
   const side = Math.max(numeric.length * 44, 220);
-  const labels = frame.width / numeric.length > 34;
+  const labels = (frame.width - 140) / numeric.length > 36;
   const axis = {
     ...look,
     type: "category" as const,

@@ -144,8 +144,7 @@ function notesOf(data: CurvesData, drawn: number, left: number): string[] {
   if (data.curves.length > drawn) {
     notes.push(`${count(data.curves.length - drawn, "trial has", "trials have")} no number to show here.`);
   }
-  if (left > 0)
-    notes.push(`${count(left, "result has", "results have")} no place on the axis and are left out.`);
+  if (left > 0) notes.push(`Results without a place on the axis are left out: ${left}.`);
   if (data.curves.some((curve) => curve.pointCount > curve.indexes.length)) {
     notes.push("Long curves are thinned out; their lowest and highest results are kept.");
   }

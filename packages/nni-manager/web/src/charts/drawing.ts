@@ -35,6 +35,7 @@ export class Drawing {
   private hidden: Record<string, boolean> = {};
   private intervals: Intervals = {};
   private marked: Mark | undefined;
+  private over = false;
 
   /**
    * @param chart The chart library's object for the element.
@@ -76,6 +77,7 @@ export class Drawing {
 
   /** Draws a picture as large as the element is now. */
   draw(picture: Picture, theme: Theme): void {
+    if (this.over) return;
     this.picture = picture;
     const option = this.optionOf(picture);
     this.chart.resize({ silent: true });
@@ -119,6 +121,7 @@ export class Drawing {
 
   /** Shows another part of the axes. */
   change(change: (zoom: Zoom, ids: readonly string[]) => Zoom): void {
+    if (this.over) return;
     this.zoom = change(this.zoom, this.zoomIds);
     const batch = Object.entries(this.zoom).map(([dataZoomId, part]) => ({ dataZoomId, ...part }));
     if (batch.length > 0) this.chart.dispatchAction({ type: "dataZoom", batch });
@@ -126,11 +129,13 @@ export class Drawing {
 
   /** Points at a mark, and at nothing for undefined. */
   point(mark: Mark | undefined): void {
+    if (this.over) return;
     if (this.marked) this.chart.dispatchAction({ type: "downplay", ...this.marked });
     this.marked = mark;
     if (mark) {
       this.chart.dispatchAction({ type: "highlight", ...mark });
-      this.chart.dispatchAction({ type: "showTip", ...mark });
+      // The chart library does not find the place of a line between parallel axes.
+      if (!this.picture?.option.parallel) this.chart.dispatchAction({ type: "showTip", ...mark });
     } else {
       this.chart.dispatchAction({ type: "hideTip" });
     }
@@ -138,6 +143,7 @@ export class Drawing {
 
   /** Takes the pointer for drawing rectangles, or gives it back; that removes the rectangle. */
   selectArea(wanted: boolean): void {
+    if (this.over) return;
     this.chart.dispatchAction({
       type: "takeGlobalCursor",
       key: "brush",
@@ -148,6 +154,7 @@ export class Drawing {
 
   /** Chooses stretches of a parallel axis. */
   setIntervals(axis: number, stretches: [number, number][]): void {
+    if (this.over) return;
     this.intervals = { ...this.intervals, [axis]: stretches };
     this.chart.dispatchAction({
       type: "axisAreaSelect",
@@ -163,6 +170,7 @@ export class Drawing {
 
   /** Removes the chart. */
   end(): void {
+    this.over = true;
     this.chart.dispose();
   }
 

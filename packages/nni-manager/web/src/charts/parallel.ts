@@ -1,5 +1,6 @@
 /** Parallel coordinates: an axis for each column, a line for each trial (Inselberg, 1985). */
 
+import { formatNumber } from "../ui/format";
 import { trialLook } from "../ui/statuses";
 import { axisLook, type Scale, type ScaleChoice, scaleOf, tickText } from "./axes";
 import { baseOption } from "./base";
@@ -97,12 +98,9 @@ export function parallel(data: ParallelData, frame: Frame): Picture {
               left: "center",
               bottom: 4,
               itemWidth: 12,
-              itemHeight: Math.min(260, frame.width / 2),
+              itemHeight: Math.min(260, frame.width / 3),
               calculable: false,
-              text: [
-                `${data.metric} ${formatValue(spread[1], colour.info.kind)}`,
-                formatValue(spread[0], colour.info.kind),
-              ],
+              text: [`${data.metric} ${formatNumber(spread[1], 4)}`, formatNumber(spread[0], 4)],
               textStyle: { color: frame.theme.text },
               inRange: { color: ramp },
               outOfRange: { color: [frame.theme.muted] },

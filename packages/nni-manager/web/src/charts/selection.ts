@@ -39,8 +39,11 @@ export function filterOf(choices: readonly Choice[]): string {
       );
       return chosen.length > 0 ? `${name} in (${chosen.map(quoted).join(", ")})` : "";
     }
-    const parts = ranges.map(
-      ([low, high]) => `${name} >= ${edge(low, false)} and ${name} <= ${edge(high, true)}`,
+    const whole = column.values.every((value) => Number.isNaN(value) || Number.isInteger(value));
+    const parts = ranges.map(([low, high]) =>
+      whole
+        ? `${name} >= ${Math.ceil(low)} and ${name} <= ${Math.floor(high)}`
+        : `${name} >= ${edge(low, false)} and ${name} <= ${edge(high, true)}`,
     );
     if (parts.length > 1) return `(${parts.map((part) => `(${part})`).join(" or ")})`;
     return parts[0] ?? "";

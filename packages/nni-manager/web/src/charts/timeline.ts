@@ -2,7 +2,7 @@
 
 import type { CustomSeriesRenderItemAPI, CustomSeriesRenderItemParams } from "echarts";
 import { Trial_Status } from "../generated/nni_proto/v1/trial_pb";
-import { formatDuration, formatTime } from "../ui/format";
+import { formatDuration, formatNumber, formatTime } from "../ui/format";
 import { trialLook } from "../ui/statuses";
 import { axisLook } from "./axes";
 import { baseOption, legendAbove } from "./base";
@@ -100,7 +100,7 @@ export function timeline(data: TimelineData, frame: Frame): Picture {
       ["waited before", formatDuration(bar.start - bar.created)],
     ];
     const value = objective?.values[bar.row];
-    if (value !== undefined && !Number.isNaN(value)) lines.push(["objective", String(value)]);
+    if (value !== undefined && !Number.isNaN(value)) lines.push(["objective", formatNumber(value)]);
     return describeTrial(table, bar.row, lines);
   };
   return {

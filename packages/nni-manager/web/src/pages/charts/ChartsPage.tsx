@@ -1,5 +1,5 @@
 import "./charts.css";
-import { useCallback, useEffect, useState } from "preact/hooks";
+import { useCallback, useEffect, useRef, useState } from "preact/hooks";
 import { go, href, place, shownExperiment } from "../../app/router";
 import { trialQuery } from "../../charts/selection";
 import { useColumns } from "../../charts/use_columns";
@@ -47,9 +47,14 @@ export default function ChartsPage() {
     setSelection("");
     setProblem(undefined);
   }, [kind, filter]);
+  const list = useRef<HTMLElement>(null);
+  useEffect(() => {
+    // On a phone the list scrolls sideways.
+    list.current?.querySelector("[aria-current]")?.scrollIntoView({ block: "nearest", inline: "nearest" });
+  }, [kind]);
   return (
     <div class="charts-page">
-      <nav class="chart-kinds" aria-label="Kinds of charts">
+      <nav ref={list} class="chart-kinds" aria-label="Kinds of charts">
         <ul>
           {KINDS.map((one) => (
             <li key={one.id}>

@@ -22,10 +22,10 @@ export function ParetoView(props: ViewProps) {
     <>
       <div class="chart-settings">
         <MetricChoice label="Across" metrics={metrics} value={x} name="x" change={change} />
-        <DirectionChoice label="Across" value={xDirection} name="xDirection" change={change} />
+        <DirectionChoice label="Better across" value={xDirection} name="xDirection" change={change} />
         <ScaleControl label="Scale across" value={xScale} name="xScale" change={change} />
         <MetricChoice label="Up" metrics={metrics} value={y} name="y" change={change} />
-        <DirectionChoice label="Up" value={yDirection} name="yDirection" change={change} />
+        <DirectionChoice label="Better up" value={yDirection} name="yDirection" change={change} />
         <ScaleControl label="Scale up" value={yScale} name="yScale" change={change} />
       </div>
       <TableChart

@@ -64,7 +64,8 @@ async def follow_file(
 ) -> AsyncGenerator[Piece, None]:
     """Yields a file and what is added to it. One that is replaced or shortened is told from its start again.
 
-    The first piece, which may be empty, comes at once, even while there is no file yet.
+    A file that is shortened and has grown beyond its former size within one look, 0.2 s, is not told from one
+    that has grown. The first piece, which may be empty, comes at once, even while there is no file yet.
 
     Args:
         folder: The folder that it is in.

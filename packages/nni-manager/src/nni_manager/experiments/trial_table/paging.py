@@ -48,7 +48,7 @@ def trial_page(
         current_table: Returns the table as the record is now.
         query: Which trials, in which order.
         after: The position that the page comes after; None for the first page.
-        skip: How many trials are left out before the page.
+        skip: How many trials are left out before the page, after that position.
         limit: How many trials a page has.
 
     Raises:
@@ -69,10 +69,14 @@ def trial_page(
 
 
 def _plain_page(storage: Storage, query: TrialQuery, after: Position | None, limit: int) -> TrialPage:
-    if after is not None and (len(after) != 1 or type(after[0]) is not int or not 0 <= after[0] < 2**63):
-        raise _foreign_position()
+    start = -1
+    if after is not None:
+        match after:
+            case [int(start)] if 0 <= start < 2**63:
+                pass
+            case _:
+                raise _foreign_position()
     revision = storage.revision()
-    start = -1 if after is None else after[0]
     trials = storage.trials(start, limit + 1, query.statuses)
     counts = storage.trial_counts()
     return TrialPage(
@@ -92,7 +96,7 @@ def _table_page(
     if after is not None:
         if not found.sorter.is_position(after):
             raise _foreign_position()
-        start = found.sorter.start_after(found.rows, after)
+        start += found.sorter.start_after(found.rows, after)
     rows = found.rows[start : start + limit]
     return TrialPage(
         storage.trials_of([table.trial_ids[row] for row in rows]),

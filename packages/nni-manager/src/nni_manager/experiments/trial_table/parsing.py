@@ -7,10 +7,13 @@ A filter is such as `status = FAILED and lr > 1e-3 and layer0._name in (Conv)`, 
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from functools import cache
+from itertools import islice
 from typing import Any, cast
 
 from lark import Lark, Token, Transformer, UnexpectedInput, UnexpectedToken, v_args
+from lark.parsers.lalr_interactive_parser import InteractiveParser
 
 from nni_manager.experiments.errors import InvalidArgumentError
 from nni_manager.experiments.trial_table.expressions import (
@@ -117,13 +120,13 @@ def _check_size(text: str) -> None:
 
 
 @cache
-def _parser(start: str) -> Lark:
-    return Lark(_GRAMMAR, start=start, parser="lalr", transformer=_Trees())
+def _parser(start: str, makes_trees: bool) -> Lark:
+    return Lark(_GRAMMAR, start=start, parser="lalr", transformer=_Trees() if makes_trees else None)
 
 
 def _parsed(text: str, start: str, field: str) -> Any:
     try:
-        return _parser(start).parse(text)
+        return _parser(start, makes_trees=True).parse(text)
     except UnexpectedInput as error:
         raise InvalidArgumentError(f"{field}: {_complaint(error, text, start)}") from error
     except _EscapeError as error:
@@ -135,19 +138,39 @@ class _EscapeError(Exception):
 
 
 def _complaint(error: UnexpectedInput, text: str, start: str) -> str:
-    if isinstance(error, UnexpectedToken):
-        expected = set(error.accepts or error.expected)
-        is_end = error.token.type == "$END"
-        found = "it ends here" if is_end else f"{str(error.token)!r} is not allowed here"
-        position = len(text.rstrip()) + 1 if is_end else (error.token.start_pos or 0) + 1
-    else:
-        expected = set(getattr(error, "allowed", None) or ())
+    found = "it ends here"
+    position = len(text.rstrip()) + 1
+    if not isinstance(error, UnexpectedToken):
         position = (error.pos_in_stream or 0) + 1
-        character = text[position - 1 : position]
-        found = f"{character!r} is not allowed here"
-        if character == '"':
-            found = "this quotation mark has no partner"
-    return f"character {position}: {found}; allowed is {_listed(expected, start == 'filter')}"
+        character = text[position - 1]
+        partner = "this quotation mark has no partner"
+        found = partner if character == '"' else f"{character!r} is not allowed here"
+    elif error.token.type != "$END":
+        position = _position(error.token)
+        found = f"{str(error.token)!r} is not allowed here"
+    allowed = _listed(_accepted(_parser(start, makes_trees=False), text), start == "filter")
+    return f"character {position}: {found}; allowed is {allowed}"
+
+
+def _accepted(parser: Lark, text: str) -> set[str]:
+    """Returns what is allowed where a text goes wrong.
+
+    The error itself knows less, since the parser has closed what it could before it raises.
+    """
+    taken = _fed(parser, text, None)[1]
+    accepted: set[str] = _fed(parser, text, taken)[0].accepts()  # type: ignore[no-untyped-call]
+    return accepted
+
+
+def _fed(parser: Lark, text: str, limit: int | None) -> tuple[InteractiveParser, int]:
+    """Returns the state after tokens, as many as a limit or all that fit, and how many they were."""
+    state, count = parser.parse_interactive(text), 0
+    with suppress(UnexpectedInput):
+        tokens = state.lexer_thread.lex(state.parser_state)  # type: ignore[no-untyped-call]
+        for token in islice(tokens, limit):
+            state.feed_token(token)
+            count += 1
+    return state, count
 
 
 def _listed(expected: set[str], is_filter: bool) -> str:

@@ -6,7 +6,8 @@ import numpy as np
 
 from nni_manager.experiments.trial_table.cells import Indexes, Numbers
 
-_FULL_DIGITS = 9
+_DIGITS = 8
+_EXACT_POWERS = 22  # Doubles hold the powers of ten up to this one exactly.
 
 
 def evenly_spaced(count: int, limit: int, kept: int | None = None) -> Indexes:
@@ -54,11 +55,14 @@ def thinned_curve(values: Numbers, limit: int) -> Indexes:
 
 
 def rounded(numbers: Numbers) -> Numbers:
-    """Returns numbers rounded to nine significant digits, which are shorter as text."""
-    usable = np.isfinite(numbers) & (numbers != 0)
-    magnitude = np.floor(np.log10(np.abs(numbers, where=usable, out=np.ones_like(numbers))))
-    digits = np.clip(_FULL_DIGITS - 1 - magnitude, -300, 22)
-    finer, coarser = 10.0 ** np.maximum(digits, 0), 10.0 ** np.maximum(-digits, 0)
-    with np.errstate(all="ignore"):
-        short = np.round(numbers * finer / coarser) * coarser / finer
-    return np.where(usable, short, numbers)
+    """Returns numbers rounded to eight significant digits, which are shorter as text; whole ones stay."""
+    short = numbers.copy()
+    broken = np.isfinite(numbers) & (numbers != np.round(numbers))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        places = np.maximum(_DIGITS - 1 - np.floor(np.log10(np.abs(numbers))), 0)
+    usual = broken & (places <= _EXACT_POWERS)
+    powers = 10.0 ** places[usual]
+    short[usual] = np.round(numbers[usual] * powers) / powers
+    tiny = broken & ~usual
+    short[tiny] = [float(f"{number:.{_DIGITS}g}") for number in numbers[tiny]]
+    return short

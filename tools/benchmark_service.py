@@ -115,7 +115,7 @@ async def serve(port: int, link: socket.socket, folder: Path, flush_seconds: flo
     service = ExperimentService(folder, parts)
     codes = OneTimeCodes("http://127.0.0.1/")
     listener = listen("127.0.0.1", port, encrypted=False)
-    calls = guarded_calls(service, TOKENS, codes, EXPERIMENT, TensorBoards(folder / "tensorboards"))
+    calls = guarded_calls(service, TOKENS, codes, EXPERIMENT, TensorBoards(folder))
 
     def no_page() -> Any:
         raise RuntimeError("the benchmark has no page")

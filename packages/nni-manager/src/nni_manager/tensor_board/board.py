@@ -74,7 +74,8 @@ class Board:
         Raises:
             TensorBoardFailedError: It ended, or took too long.
         """
-        self._links.mkdir(parents=True, mode=0o700)
+        self.folder.mkdir(mode=0o700)
+        self._links.mkdir(mode=0o700)
         self.link(runs)
         self._process = await asyncio.create_subprocess_exec(
             sys.executable,

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
 import pytest
+from workspace import simulate
 
 HELPERS = """
 import json, time
@@ -116,6 +118,78 @@ def test_many_trials(stage, count):
         """,
         timeout=800,
     )
+    assert stage.is_quiet(), stage.processes()
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_many_simulated_trials():
+    """Row 21: no history of trials is kept in memory. The whole row: `tools/simulate --trials 50000`.
+
+    The manager's engine, runner, record and tuner are real; the trials, of 5 intermediates each, are events.
+    """
+    command = simulate.command(sys.executable, ["5000", "100"])
+    done = subprocess.run(command, env=simulate.environment(), capture_output=True, text=True, timeout=500)
+    assert done.returncode == 0, done.stdout + done.stderr
+    pairs = (line.rsplit(maxsplit=1) for line in done.stdout.splitlines() if "  " in line.strip())
+    rows = {name.strip(): value.replace(",", "") for name, value in pairs}
+    assert (rows["experiment"], rows["trials"]) == ("DONE", "5000")
+    assert int(rows["succeeded"]) + int(rows["failed"]) == 5000 and int(rows["results"]) > 25_000
+    assert float(rows["growth for each trial (bytes)"]) < 1000, rows
+    assert float(rows["memory at the most (MiB)"]) < 150, rows
+
+
+LOOP = """
+import os, nni
+while (parameters := nni.get_next_parameter()) is not None:
+    for step in range(10):
+        nni.report_intermediate_result(step)
+    nni.report_final_result(parameters["x"])
+    print(os.getpid())
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_many_samples_without_a_pause(stage):
+    """Row 30: samples of no time, 10 steps each, in processes that stay; their courier dies in the midst.
+
+    The whole row: `NNI_TEST_SAMPLES=10000 tools/test --all -- -k many_samples tests/scenarios`.
+    """
+    count = int(os.environ.get("NNI_TEST_SAMPLES", "500"))
+    stage.write("loop.py", LOOP)
+    stage.write("helpers.py", HELPERS)
+    output = stage.run(
+        f"""
+        from helpers import Memory
+        experiment = make("python3 loop.py", trials={count}, concurrency=4)
+        experiment.config.training_service.reuse_mode = True
+        experiment.start(0)
+        memory = Memory(experiment)
+        courier = memory._processes.pop("courier")
+        killed = False
+        while experiment.get_status() not in ("DONE", "ERROR"):
+            memory.sample()
+            if not killed and len(experiment.list_trial_jobs()) >= {count} // 2:
+                courier.kill()
+                killed = True
+            time.sleep(0.2)
+        assert killed
+        jobs = experiment.list_trial_jobs()
+        assert [job.status for job in jobs] == ["SUCCEEDED"] * {count}
+        metrics = experiment.get_job_metrics()
+        assert len(metrics) == {count}
+        for job in jobs:
+            x = job.hyperParameters[0].parameters["x"]
+            assert [metric.data for metric in metrics[job.trialJobId]] == [*range(10), x], job.trialJobId
+        processes = {{Path(job.logPath, "stdout").read_text().split()[0] for job in jobs}}
+        print("PROCESSES", len(processes), "MEMORY", memory.growth("manager"))
+        assert len(processes) == 4, "they come back to the next courier"
+        assert memory.growth("manager") < 20 + 1000 * {count} / 2**20
+        """,
+        timeout=800,
+    )
+    assert "PROCESSES 4" in output
     assert stage.is_quiet(), stage.processes()
 
 

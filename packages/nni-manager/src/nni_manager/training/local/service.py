@@ -11,7 +11,8 @@ from pathlib import Path
 
 from nni_manager.engine.statuses import MetricKind
 from nni_manager.training import courier_messages as messages
-from nni_manager.training.courier_connection import END_SECONDS, CourierConnection
+from nni_manager.training.courier_connection import END_SECONDS, CourierConnection, cancelled
+from nni_manager.training.held_up import tell_when_held_up
 from nni_manager.training.interface import Emit, TrainingServiceError, TrialRun
 from nni_manager.training.local.courier_process import LocalCourierProcess, open_courier
 from nni_manager.training.local.socket_path import socket_path
@@ -19,7 +20,13 @@ from nni_manager.training.trial_environment import path_with_own_interpreter, py
 
 
 class LocalTrainingService:
-    """Keeps the promises of training/interface.py for trials on this machine."""
+    """Keeps the promises of training/interface.py for trials on this machine.
+
+    Attributes:
+        beats: Whether it tells when the manager was held up; one that is a host among others need not.
+    """
+
+    beats = True
 
     def __init__(
         self,
@@ -58,6 +65,7 @@ class LocalTrainingService:
         self._grace_seconds = grace_seconds
         self._reuse_mode = reuse_mode
         self._socket_path = ""
+        self._heartbeat: asyncio.Task[None] | None = None
         self._environment = trial_environment("local", self._code_directory, trial_gpu_number)
         self._connection = CourierConnection(self._open_courier, emit)
 
@@ -74,6 +82,8 @@ class LocalTrainingService:
         if self._reuse_mode:
             self._socket_path = await asyncio.to_thread(socket_path, self._directory)
         await self._connection.open()
+        if self.beats:
+            self._heartbeat = asyncio.create_task(tell_when_held_up(), name="heartbeat")
 
     def submit(self, run: TrialRun) -> None:
         """Starts a trial soon."""
@@ -105,6 +115,8 @@ class LocalTrainingService:
 
     async def close(self) -> None:
         """Ends the courier, and processes that wait for a trial. Running trials go on."""
+        if self._heartbeat is not None:
+            await cancelled(self._heartbeat)
         if self._reuse_mode:
             # A process that waits has two grace periods before it is killed.
             await self._connection.close(END_SECONDS + 2 * self._grace_seconds + 10.0, may_have_waiting=True)

@@ -11,6 +11,8 @@ from functools import partial
 from pathlib import Path
 
 from nni_manager.engine.events import TrainingServiceFailed, TrialEnded, TrialReported, TrialStarted
+from nni_manager.training.courier_connection import cancelled
+from nni_manager.training.held_up import tell_when_held_up
 from nni_manager.training.host import THIS_MACHINE, Host, HostChanged, HostEmit, HostEvent, HostRules
 from nni_manager.training.interface import Emit, TrainingEvent, TrainingServiceError, TrialRun
 from nni_manager.training.placement import Attempt, Placement, Placements
@@ -100,6 +102,7 @@ class PlacingService:
         self._is_claimed = False
         self._release_is_due = False
         self._is_over = False
+        self._heartbeat: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         """Starts all hosts, and checks that they can run trials.
@@ -128,6 +131,7 @@ class PlacingService:
         # A driver that hangs later makes no host useless for good.
         self._useful = {name for name, state in self._placements.hosts.items() if not why_never_on(state)}
         self._reports.begin()
+        self._heartbeat = asyncio.create_task(tell_when_held_up(), name="heartbeat")
 
     def submit(self, run: TrialRun) -> None:
         """Starts a trial as soon as there is room for it."""
@@ -194,6 +198,8 @@ class PlacingService:
         self._waiting.close()
         for timer in self._timers:
             timer.cancel()
+        if self._heartbeat is not None:
+            await cancelled(self._heartbeat)
         await self._reports.close()
         await self._launches.close()
         hosts, self._to_close = self._to_close, []

@@ -487,14 +487,14 @@ class ListTrialsRequest(google.protobuf.message.Message):
     """The next_page_token of the page before. Empty for the first page."""
     filter: builtins.str
     """Only trials that this holds for, such as `status = FAILED and lr > 1e-3 and layer0._name in (Conv)`. The
-    names are those of ListColumns.
+    names are those of ListColumns; docs/filters.md has the whole language.
     """
     order_by: builtins.str
     """The columns to sort by, such as `objective desc, number`. Empty means by number. Trials without a value
-    come last.
+    come last, and equal ones by number.
     """
     skip: builtins.int
-    """How many trials to leave out before the page."""
+    """How many trials to leave out before the page, after what the token says."""
     @property
     def statuses(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[nni_proto.v1.trial_pb2.Trial.Status.ValueType]:
         """Only trials of these statuses. Empty means every trial."""

@@ -159,7 +159,9 @@ class ListColumnsResponse(google.protobuf.message.Message):
     COLUMNS_FIELD_NUMBER: builtins.int
     @property
     def columns(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___Column]:
-        """The columns that at least one trial has a value in, and those of the search space."""
+        """The columns of the trial itself, those of the search space in its order, and others that at least one
+        trial has had a value in. The trial's host and gpus are among them once a trial has one.
+        """
 
     def __init__(
         self,
@@ -228,7 +230,9 @@ class ReadColumnsResponse(google.protobuf.message.Message):
         """The column's name."""
         @property
         def numbers(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.float]:
-            """Its values when all are numbers, NaN where a trial has none. Empty when some are not numbers."""
+            """Its values when all are numbers, NaN where a trial has none. Empty when some are not numbers. They are
+            rounded to eight significant digits, times and durations to milliseconds; whole numbers stay as they are.
+            """
 
         @property
         def texts(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
@@ -314,7 +318,7 @@ class Curve(google.protobuf.message.Message):
 
     @property
     def values(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.float]:
-        """Their values. NaN stands for what is no number."""
+        """Their values, rounded to eight significant digits. NaN stands for what is no number."""
 
     def __init__(
         self,
@@ -432,7 +436,7 @@ class ListCurvesResponse(google.protobuf.message.Message):
 
     @property
     def keys(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
-        """The entries that intermediate results of this experiment have."""
+        """The entries that are numbers in the latest intermediate results of this experiment, "default" first."""
 
     def __init__(
         self,

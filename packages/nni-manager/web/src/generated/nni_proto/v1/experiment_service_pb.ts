@@ -559,7 +559,7 @@ export type ListTrialsRequest = Message<"nni_proto.v1.ListTrialsRequest"> & {
 
   /**
    * Only trials that this holds for, such as `status = FAILED and lr > 1e-3 and layer0._name in (Conv)`. The
-   * names are those of ListColumns.
+   * names are those of ListColumns; docs/filters.md has the whole language.
    *
    * @generated from field: string filter = 5;
    */
@@ -567,14 +567,14 @@ export type ListTrialsRequest = Message<"nni_proto.v1.ListTrialsRequest"> & {
 
   /**
    * The columns to sort by, such as `objective desc, number`. Empty means by number. Trials without a value
-   * come last.
+   * come last, and equal ones by number.
    *
    * @generated from field: string order_by = 6;
    */
   orderBy: string;
 
   /**
-   * How many trials to leave out before the page.
+   * How many trials to leave out before the page, after what the token says.
    *
    * @generated from field: int32 skip = 7;
    */

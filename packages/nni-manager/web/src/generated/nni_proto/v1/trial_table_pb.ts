@@ -203,7 +203,8 @@ export const ListColumnsRequestSchema: GenMessage<ListColumnsRequest> = /*@__PUR
  */
 export type ListColumnsResponse = Message<"nni_proto.v1.ListColumnsResponse"> & {
   /**
-   * The columns that at least one trial has a value in, and those of the search space.
+   * The columns of the trial itself, those of the search space in its order, and others that at least one
+   * trial has had a value in. The trial's host and gpus are among them once a trial has one.
    *
    * @generated from field: repeated nni_proto.v1.Column columns = 1;
    */
@@ -337,7 +338,8 @@ export type ReadColumnsResponse_ColumnValues = Message<"nni_proto.v1.ReadColumns
   name: string;
 
   /**
-   * Its values when all are numbers, NaN where a trial has none. Empty when some are not numbers.
+   * Its values when all are numbers, NaN where a trial has none. Empty when some are not numbers. They are
+   * rounded to eight significant digits, times and durations to milliseconds; whole numbers stay as they are.
    *
    * @generated from field: repeated double numbers = 2;
    */
@@ -400,7 +402,7 @@ export type Curve = Message<"nni_proto.v1.Curve"> & {
   indexes: number[];
 
   /**
-   * Their values. NaN stands for what is no number.
+   * Their values, rounded to eight significant digits. NaN stands for what is no number.
    *
    * @generated from field: repeated double values = 5;
    */
@@ -548,7 +550,7 @@ export type ListCurvesResponse = Message<"nni_proto.v1.ListCurvesResponse"> & {
   totalSize: number;
 
   /**
-   * The entries that intermediate results of this experiment have.
+   * The entries that are numbers in the latest intermediate results of this experiment, "default" first.
    *
    * @generated from field: repeated string keys = 3;
    */

@@ -94,14 +94,18 @@ def show_best(experiment_id: str | None, as_json: bool, directory: Path | None) 
     return 0
 
 
-def show_url(experiment_id: str | None) -> None:
+def show_url(experiment_id: str | None, view_only: bool) -> None:
     """Prints the address of an experiment's page.
+
+    Args:
+        experiment_id: The experiment; None for the only one that runs.
+        view_only: Whether the address signs in for looking only.
 
     Raises:
         RuntimeError: No such experiment runs.
     """
     record = select(experiment_id)
-    request = CreateSignInCodeRequest(name=experiment_name(record.experiment_id))
+    request = CreateSignInCodeRequest(name=experiment_name(record.experiment_id), view_only=view_only)
     print(f"Web UI url: {connection_to(record).call(CREATE_SIGN_IN_CODE, request).url}")
 
 

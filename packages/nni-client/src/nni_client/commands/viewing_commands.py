@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
+import typer
+
 from nni_client.commands.groups import EndedId, ExperimentId, ExperimentsDirectory, Port, app, webui
 
 
@@ -18,8 +22,13 @@ def view(
 
 
 @webui.command("url")
-def webui_url(experiment_id: ExperimentId = None) -> None:
+def webui_url(
+    experiment_id: ExperimentId = None,
+    view_only: Annotated[
+        bool, typer.Option("--view-only", help="Sign in for looking only: nothing can be changed there.")
+    ] = False,
+) -> None:
     """Print the page's address, with a code that signs in once within ten minutes."""
     from nni_client.commands.showing import show_url
 
-    show_url(experiment_id)
+    show_url(experiment_id, view_only)

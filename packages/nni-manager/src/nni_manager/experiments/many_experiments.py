@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from nni_config import ExperimentConfig
-from nni_config.deleting import delete_experiment
-from nni_config.experiment_folders import FolderKind, FolderSummary, find_experiment
+from nni_config.deleting import check_deletable, delete_experiment
+from nni_config.experiment_folders import FolderSummary, find_experiment
 from nni_config.experiment_ids import EXPERIMENT_ID_PATTERN
 from nni_config.local_state import ManagerRecord, manager_of
 
@@ -248,7 +248,7 @@ class _OtherReader(ExperimentReader):
 
 
 def _delete(folder: FolderSummary) -> None:
-    if folder.kind is FolderKind.EXPERIMENT:
-        _LOG.info("deleting experiment %s with all its files, in %s", folder.experiment_id, folder.path)
+    check_deletable(folder)  # says more of one that runs than that its folder is taken
+    _LOG.info("deleting experiment %s with all its files, in %s", folder.experiment_id, folder.path)
     delete_experiment(folder)
     _LOG.info("deleted experiment %s", folder.experiment_id)

@@ -200,8 +200,16 @@ class FileServer:
         return {}, b""
 
     def _remove_experiment(self, request: Dict[str, Any]) -> Answer:
-        """Removes the experiment's folder, or all in it but the trials if there are any."""
+        """Removes the experiment's folder, or all in it but the trials if there are any.
+
+        With "alone" nothing but our own is removed if other machines use the folder too.
+        """
         remove_socket_folder(self._run_directory)
+        if request.get("alone"):
+            _remove(self._run_directory)
+            names = os.listdir(self._directory)
+            if any(name.startswith("run-") for name in names):
+                return {"gone": True}, b""
         whole = not self._files.trials()
         with suppress(FileNotFoundError):  # another machine that shares the folder removes it too
             for name in os.listdir(self._directory):
@@ -231,10 +239,15 @@ class FileServer:
 def _remove(path: str) -> None:
     import shutil
 
+    def failed(function: Any, path: str, info: Any) -> None:
+        if not issubclass(info[0], FileNotFoundError):  # another machine that shares the folder was faster
+            raise info[1]
+
     if os.path.isdir(path) and not os.path.islink(path):
-        shutil.rmtree(path)
+        shutil.rmtree(path, onerror=failed)
     else:
-        os.unlink(path)
+        with suppress(FileNotFoundError):
+            os.unlink(path)
 
 
 def main() -> None:

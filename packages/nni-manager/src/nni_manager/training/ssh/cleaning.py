@@ -35,7 +35,7 @@ async def remove_trial(
 
 
 async def remove_experiment(
-    host_name: str, files: RemoteFiles, finished: FinishedAttempts, directory: str
+    host_name: str, files: RemoteFiles, finished: FinishedAttempts, directory: str, *, alone: bool
 ) -> None:
     """Removes all that is ours on a machine, unless trials run there or have results that nobody has.
 
@@ -44,6 +44,7 @@ async def remove_experiment(
         files: Asks for files there.
         finished: Knows which attempts are fetched.
         directory: The experiment's folder there.
+        alone: Whether other machines that share the folder may go on with it.
 
     Raises:
         TrainingServiceError: It cannot be removed.
@@ -71,6 +72,6 @@ async def remove_experiment(
     for start in range(0, len(names), _AT_ONCE):
         part = {name: removable[name] for name in names[start : start + _AT_ONCE]}
         await files.ask("removeTrials", trials=part)
-    gone, _ = await files.ask("removeExperiment")
+    gone, _ = await files.ask("removeExperiment", alone=alone)
     if not gone.get("gone"):
         logger.info("%s: files of trials stay in %s/trials", host_name, directory)

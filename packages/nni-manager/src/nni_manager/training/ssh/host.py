@@ -169,7 +169,7 @@ class SshHost:
         except BaseException:
             self._machine.wait_no_longer()
             if self._machine.code_directory:
-                await self._clean()
+                await self._clean(alone=True)
             await self._machine.close()
             raise
 
@@ -302,13 +302,13 @@ class SshHost:
         await self._clean()
         await self._machine.close()
 
-    async def _clean(self) -> None:
+    async def _clean(self, *, alone: bool = False) -> None:
         if self._open or self._outputs is None or self._outputs.keep_remote:
             with suppress(TrainingServiceError):
                 await self._machine.files.ask("leave")
             return
         directory = self._machine.directory
-        removing = remove_experiment(self.name, self._machine.files, self._finished, directory)
+        removing = remove_experiment(self.name, self._machine.files, self._finished, directory, alone=alone)
         try:
             await asyncio.wait_for(removing, CLEANING_SECONDS)
         except asyncio.TimeoutError:

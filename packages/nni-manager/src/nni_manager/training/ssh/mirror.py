@@ -152,11 +152,10 @@ class LogMirror:
     def _noted(self, trial_id: str) -> _Mirrored:
         try:
             note = json.loads((self._folder(trial_id).path / NOTE).read_text(encoding="utf-8"))
-            if note["host"] == self._host_name:
-                return _Mirrored(str(note["label"]), {name: int(note["bases"][name]) for name in LOGS})
+            # The label is of that folder alone; several machines may share it.
+            return _Mirrored(str(note["label"]), {name: int(note["bases"][name]) for name in LOGS})
         except (OSError, ValueError, KeyError, TypeError):
             return _Mirrored()
-        return _Mirrored()
 
     def _folder(self, trial_id: str) -> MirrorFolder:
         return MirrorFolder(self._trials_directory / trial_id)

@@ -587,6 +587,9 @@ def test_a_record_of_nni_is_read(nnictl, old, monkeypatch):
     values = [json.loads(json.loads(each["finalMetricData"][0]["data"])) for each in (best, second)]
     numbers = [value["default"] if isinstance(value, dict) else value for value in values]
     assert numbers == sorted(numbers, reverse=True)
+    for option in ("--filter", "--sort"):
+        text = nnictl("trial", "ls", "oldnni30", option, "number", exit_code=1)
+        assert "oldnni30 is a record of NNI, which --filter and --sort cannot read" in text
     monkeypatch.setattr("nni_client.commands.output.is_terminal", lambda: True)
     assert len(nnictl("trial", "ls", "oldnni30").splitlines()) == 9
     assert len(nnictl("log", "trial", "oldnni30").splitlines()) == 8
@@ -652,3 +655,22 @@ def test_the_reason_of_an_end_is_said_once(nnictl, running, error, times):
     experiment.end_reason.message = "the tuner has died"
     answer_experiment(running, experiment)
     assert nnictl("status").count("the tuner has died") == times
+
+
+def test_trial_ls_filtered_and_sorted(nnictl, trials, monkeypatch):
+    nnictl("trial", "ls", "--filter", "status = FAILED and lr > 1e-3", "--sort", "-objective, number")
+    nnictl("trial", "ls", "--filter=has(lr)", "--head", "2")
+    nnictl("trial", "ls")
+    asked = [(it.filter, it.order_by) for it in trials.calls("ListTrials")]
+    assert asked == [("status = FAILED and lr > 1e-3", "-objective, number"), ("has(lr)", ""), ("", "")]
+    for option in ("--head", "--tail"):
+        assert "--sort cannot be used" in nnictl("trial", "ls", "--sort", "lr", option, "1", exit_code=2)
+    trials.answer("ListTrials", pb.ListTrialsResponse())
+    monkeypatch.setattr("nni_client.commands.output.is_terminal", lambda: True)
+    assert nnictl("trial", "ls", "--filter", "lr > 3") == "The filter holds for no trial.\n"
+
+
+def test_trial_ls_says_what_is_wrong_with_a_filter(nnictl, trials, refusal):
+    text = "filter: character 5: it ends here; allowed is a text or a number"
+    trials.answer("ListTrials", refusal(grpc.StatusCode.INVALID_ARGUMENT, text, "INVALID_ARGUMENT"))
+    assert text in nnictl("trial", "ls", "--filter", "lr >", exit_code=1)

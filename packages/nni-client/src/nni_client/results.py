@@ -47,10 +47,22 @@ def list_trial_jobs(session: Session, name: str) -> list[TrialJob]:
     return [job for _, job in list_trials(session, name)]
 
 
-def list_trials(session: Session, name: str) -> list[tuple[Trial, TrialJob]]:
-    """Returns an experiment's trials in the order of their numbers, as the protocol and as NNI has them."""
+def list_trials(
+    session: Session, name: str, filter_: str = "", order_by: str = ""
+) -> list[tuple[Trial, TrialJob]]:
+    """Returns an experiment's trials, as the protocol and as NNI has them.
+
+    Args:
+        session: Calls the manager.
+        name: The experiment's resource name.
+        filter_: What holds for them, such as "status = FAILED and lr > 1e-3"; "" for all.
+        order_by: The columns to sort by, such as "objective desc"; "" to sort by number.
+
+    Raises:
+        ServiceError: The filter or the order is malformed, or names a column that there is not.
+    """
     # The trials first: whatever final result they have is then among the results.
-    trials = list(_trials(session, name))
+    trials = list(_trials(session, name, filter_, order_by))
     finals = _finals(session, name)
     return [(trial, trial_job(trial, finals.get(trial.name))) for trial in trials]
 
@@ -151,10 +163,11 @@ def _origin(origin: ExperimentOrigin) -> dict[str, Any]:
     }
 
 
-def _trials(session: Session, name: str) -> Iterator[Trial]:
+def _trials(session: Session, name: str, filter_: str = "", order_by: str = "") -> Iterator[Trial]:
     token = ""
     while True:
-        page = session.call(LIST_TRIALS, ListTrialsRequest(parent=name, page_token=token))
+        request = ListTrialsRequest(parent=name, page_token=token, filter=filter_, order_by=order_by)
+        page = session.call(LIST_TRIALS, request)
         yield from page.trials
         token = page.next_page_token
         if not token:

@@ -16,6 +16,16 @@ Best = Annotated[
 Worst = Annotated[
     int | None, typer.Option("--tail", min=1, help="Only the trials with the lowest results, so many.")
 ]
+Filter = Annotated[
+    str | None,
+    typer.Option(
+        metavar="FILTER",
+        help="Only trials that this holds for, such as 'status = FAILED and lr > 1e-3'; see filters.md.",
+    ),
+]
+Sort = Annotated[
+    str | None, typer.Option(metavar="COLUMNS", help="Sort by these columns, such as '-objective, number'.")
+]
 TrialIds = Annotated[
     list[str],
     typer.Option("--trial-id", "-T", metavar="TRIAL", help="A trial's id.", autocompletion=trial_ids),
@@ -27,6 +37,8 @@ def trial_ls(
     experiment_id: ReadId = None,
     head: Best = None,
     tail: Worst = None,
+    filter: Filter = None,
+    sort: Sort = None,
     as_json: AsJson = False,
     experiments_directory: ExperimentsDirectory = None,
 ) -> None:
@@ -36,7 +48,10 @@ def trial_ls(
 
     if head is not None and tail is not None:
         raise typer.BadParameter("--head and --tail cannot be used together")
-    list_trials(experiment_id, experiments_directory, Choice(head, tail), as_json or not is_terminal())
+    if sort and (head is not None or tail is not None):
+        raise typer.BadParameter("--sort cannot be used with --head or --tail, which sort by result")
+    choice = Choice(head, tail, filter or "", sort or "")
+    list_trials(experiment_id, experiments_directory, choice, as_json or not is_terminal())
 
 
 @trial.command("kill")

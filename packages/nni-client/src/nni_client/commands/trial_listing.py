@@ -32,10 +32,17 @@ class Choice(NamedTuple):
     Attributes:
         highest: So many with the highest results; None for no choice.
         lowest: So many with the lowest results; None for no choice.
+        filter: What holds for them, in the language of filters; "" for all.
+        order_by: The columns to sort by; "" to sort by number.
     """
 
     highest: int | None = None
     lowest: int | None = None
+    filter: str = ""
+    order_by: str = ""
+
+
+_ALL = Choice()
 
 
 class ListedTrial(NamedTuple):
@@ -67,13 +74,14 @@ def list_trials(experiment_id: str | None, directory: Path | None, choice: Choic
     Args:
         experiment_id: The experiment; None for the only one that runs.
         directory: The folder that holds its folder; None for all that were ever used.
-        choice: Which trials; those chosen by result come in its order, all others by number.
+        choice: Which trials; those chosen by result come in its order, others as it says.
         as_json: Print NNI's JSON.
 
     Raises:
-        RuntimeError: There is no such experiment, or its record cannot be read.
+        RuntimeError: There is no such experiment, its record cannot be read, or the filter or the order is
+            not one.
     """
-    chosen = _chosen(_read(experiment_id, directory), choice)
+    chosen = _chosen(_read(experiment_id, directory, choice), choice)
     if as_json:
         print_json([_json(trial) for trial in chosen])
     elif chosen:
@@ -84,7 +92,7 @@ def list_trials(experiment_id: str | None, directory: Path | None, choice: Choic
         else:
             print_table(_COLUMNS, [_row(trial) for trial in chosen], cut=_LONG_COLUMNS)
     else:
-        print("No trials." if choice == Choice() else "No trial has a number as its result.")
+        print(_nothing(choice))
 
 
 def list_front(
@@ -138,13 +146,25 @@ def _parameters(job: TrialJob) -> str:
     return words.parameters(Trial(parameters=to_message(given))) if given else ""
 
 
-def _read(experiment_id: str | None, directory: Path | None) -> list[ListedTrial]:
+def _nothing(choice: Choice) -> str:
+    if choice.highest is not None or choice.lowest is not None:
+        return "No trial has a number as its result."
+    return "The filter holds for no trial." if choice.filter.strip() else "No trials."
+
+
+def _read(experiment_id: str | None, directory: Path | None, choice: Choice = _ALL) -> list[ListedTrial]:
     folder = find(experiment_id, directory)
     if folder.kind is FolderKind.OLD:
+        if choice.filter.strip() or choice.order_by.strip():
+            raise RuntimeError(
+                f"{folder.experiment_id} is a record of NNI, which --filter and --sort cannot read; "
+                "list all its trials"
+            )
         return _read_old(folder)
     folder = find_readable(experiment_id, directory)
     with open_session(folder) as session:
-        listed = results.list_trials(session, experiment_name(folder.experiment_id))
+        name = experiment_name(folder.experiment_id)
+        listed = results.list_trials(session, name, choice.filter, choice.order_by)
     return [ListedTrial(job, record, folder.is_running) for record, job in listed]
 
 
@@ -155,7 +175,7 @@ def _read_old(folder: FolderSummary) -> list[ListedTrial]:
 
 
 def _chosen(trials: list[ListedTrial], choice: Choice) -> list[ListedTrial]:
-    if choice == Choice():
+    if choice.highest is None and choice.lowest is None:
         return trials
     ranked = [(value, trial) for trial in trials if (value := trial.objective) is not None and value == value]
     ranked.sort(key=lambda pair: pair[0], reverse=choice.highest is not None)

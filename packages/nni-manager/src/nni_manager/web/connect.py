@@ -66,7 +66,8 @@ def parse(text: bytes, message: Message) -> Message:
 
 def written(message: Message) -> bytes:
     """Returns the JSON form of a message."""
-    return json_format.MessageToJson(message, indent=None, ensure_ascii=False).encode()
+    form = json_format.MessageToDict(message)
+    return json.dumps(form, ensure_ascii=False, separators=(",", ":")).encode()
 
 
 def error_code(failure: CallFailure) -> str:

@@ -10,7 +10,18 @@ from nni_manager.rpc.access import Role
 from nni_manager.testing.running_port import EXPERIMENT_ID, RunningPort, running_port
 
 VERBS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
-PATHS = ["/", "/sign-in?code=x", "/icon.svg", "/nni_proto.v1.ExperimentService/GetExperiment", "/none"]
+PATHS = [
+    "/",
+    "/sign-in?code=x",
+    "/icon.svg",
+    "/nni_proto.v1.ExperimentService/GetExperiment",
+    "/nni_proto.v1.ExperimentService/WatchExperiment",
+    "/nni_proto.v1.ExperimentService/ReadFile",
+    "/nni_proto.v1.ExperimentService/DeleteExperiment",
+    "/none",
+]
+"""Row 210: pages, files, calls and streams, all with every verb."""
+
 CALL = "/nni_proto.v1.ExperimentService/GetExperiment"
 BODY = b'{"name": "experiments/tested"}'
 

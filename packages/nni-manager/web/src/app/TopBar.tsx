@@ -1,4 +1,4 @@
-import { experiment } from "../api/live";
+import { connection, experiment } from "../api/live";
 import { idOf } from "../api/page_facts";
 import { Experiment_Status } from "../generated/nni_proto/v1/experiment_pb";
 import { Button } from "../ui/Button";
@@ -111,18 +111,18 @@ function Facts() {
 
 function Actions() {
   const shown = experiment.value;
-  if (shown === undefined || !goesOn(shown)) return null;
+  if (shown === undefined || connection.value.state === "ended") return null;
   const going = acting.value;
   const stopping = shown.status === Experiment_Status.STOPPING;
   return (
     <>
-      {shown.paused ? (
-        <Button icon="play" busy={going !== undefined || stopping} onClick={unpause}>
-          Resume
-        </Button>
-      ) : (
-        <Button icon="pause" busy={going !== undefined || stopping} onClick={pause}>
-          Pause
+      {goesOn(shown) && (
+        <Button
+          icon={shown.paused ? "play" : "pause"}
+          busy={going !== undefined || stopping}
+          onClick={shown.paused ? unpause : pause}
+        >
+          {shown.paused ? "Resume" : "Pause"}
         </Button>
       )}
       <Button kind="danger" icon="stop" busy={going !== undefined || stopping} onClick={stop}>

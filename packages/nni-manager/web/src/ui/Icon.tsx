@@ -13,7 +13,7 @@ const PATHS = {
   edit: "M4.5 19.5l1-4.5L16 4.5l3.5 3.5L9 18.5z",
   plus: "M12 5v14M5 12h14",
   minus: "M5 12h14",
-  more: "M5.5 12h.1M12 12h.1M18.5 12h.1",
+  more: "M4.5 11h2v2h-2zM11 11h2v2h-2zM17.5 11h2v2h-2z",
   down: "M6 9.5l6 6 6-6",
   right: "M9.5 6l6 6-6 6",
   left: "M14.5 6l-6 6 6 6",

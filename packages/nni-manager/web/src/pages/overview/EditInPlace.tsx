@@ -1,4 +1,4 @@
-import { useId, useState } from "preact/hooks";
+import { useId, useRef, useState } from "preact/hooks";
 import { Button } from "../../ui/Button";
 import { toast } from "../../ui/Toast";
 import { visible } from "../../ui/text";
@@ -22,10 +22,16 @@ export interface EditInPlaceProps {
 /** A term and its value, which a button makes a field. */
 export function EditInPlace({ label, text, shown, editable, hint, check, onSave }: EditInPlaceProps) {
   const [draft, setDraft] = useState<string>();
+  const place = useRef<HTMLElement>(null);
+  function write(written: string | undefined): void {
+    setDraft(written);
+    // Who changed it by keys goes on from the same place.
+    if (written === undefined) requestAnimationFrame(() => place.current?.querySelector("button")?.focus());
+  }
   return (
     <>
       <dt>{label}</dt>
-      <dd>
+      <dd ref={place}>
         {draft === undefined ? (
           <>
             {text === "" ? <span class="quiet">no limit</span> : visible(shown ?? text)}{" "}
@@ -45,7 +51,7 @@ export function EditInPlace({ label, text, shown, editable, hint, check, onSave 
             hint={hint}
             before={text}
             draft={draft}
-            onDraft={setDraft}
+            onDraft={write}
             save={async (written) => check?.(written) ?? (await onSave(written))}
           />
         )}

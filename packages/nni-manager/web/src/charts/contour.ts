@@ -194,6 +194,7 @@ export function contour(data: ContourData, frame: Frame): Picture {
       series: [
         {
           type: "custom",
+          zlevel: 0,
           name: "between trials",
           renderItem: (params, api) => drawCell(params, api, x, y),
           data: cells,

@@ -93,6 +93,7 @@ export function importance(data: ImportanceData, frame: Frame): Picture {
         },
         {
           type: "custom",
+          zlevel: 0,
           name: "error",
           data: list.map((one, place) => [
             Math.max(0, one.importance - one.standardDeviation),

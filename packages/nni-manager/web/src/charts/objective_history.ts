@@ -58,6 +58,7 @@ export function objectiveHistory(data: HistoryData, frame: Frame): Picture {
   if (lastBest && lastNumber > (lastBest[0] ?? 0)) line.push([lastNumber, lastBest[1] ?? 0]);
 
   const describe = (mark: Mark) => {
+    if (mark.seriesIndex > groups.length) return undefined;
     const group = groups[mark.seriesIndex];
     const row = group ? group.rows[mark.dataIndex] : steps[Math.min(mark.dataIndex, steps.length - 1)];
     if (row === undefined) return undefined;

@@ -21,12 +21,12 @@ export interface Choice {
   ranges: [low: number, high: number][];
 }
 
-/** Returns the number with enough digits that nothing at the edge is lost. */
+/** Returns the number rounded to six digits, outwards so that nothing at the edge is lost. */
 function edge(value: number, up: boolean): string {
-  if (value === 0) return "0";
+  const near = Number(value.toPrecision(6));
+  if (value === 0 || (up ? near >= value : near <= value)) return String(near);
   const step = 10 ** (Math.floor(Math.log10(Math.abs(value))) - 5);
-  const moved = (up ? Math.ceil(value / step) : Math.floor(value / step)) * step;
-  return String(Number(moved.toPrecision(6)));
+  return String(Number((up ? near + step : near - step).toPrecision(6)));
 }
 
 /** Returns the filter that holds for what is chosen; "" when nothing is. */

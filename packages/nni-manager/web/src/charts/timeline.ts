@@ -134,6 +134,7 @@ export function timeline(data: TimelineData, frame: Frame): Picture {
       dataZoom: [{ type: "inside", id: "zoom-x", xAxisIndex: 0, filterMode: "weakFilter" }],
       series: statuses.map((status, place) => ({
         type: "custom" as const,
+        zlevel: 0,
         name: trialLook(status).word,
         data: (series[place] ?? []).map((bar) => [
           bar.start * 1000,

@@ -1,4 +1,6 @@
 import "./charts.css";
+// The box for filters has its looks there.
+import "../trials/trials.css";
 import { useCallback, useEffect, useRef, useState } from "preact/hooks";
 import { go, href, place, shownExperiment } from "../../app/router";
 import { trialQuery } from "../../charts/selection";

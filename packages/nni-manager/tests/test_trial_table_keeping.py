@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from dataclasses import replace
 from typing import Any
 
@@ -13,6 +14,7 @@ from nni_manager.engine.statuses import TrialStatus
 from nni_manager.experiments.trial_table import keeping
 from nni_manager.experiments.trial_table.keeping import TableKeeper
 from nni_manager.experiments.trial_table.names import TRIAL_COLUMNS, ColumnKey, Source
+from nni_manager.experiments.trial_table.reading import tables_of
 from nni_manager.experiments.trial_table.table import TrialTable
 from nni_manager.storage.memory import MemoryStorage
 from nni_manager.testing.storage import EXPERIMENT, metric, results, trial
@@ -105,3 +107,13 @@ def test_the_duration_of_a_running_trial_grows_only_while_somebody_runs_it() -> 
     assert numbers[0] > 1e9 and numbers[1] == 2.5
     numbers = keeper.table(storage, replace(EXPERIMENT, running_since=None)).cells(duration).numbers
     assert np.isnan(numbers[0]) and numbers[1] == 2.5
+
+
+def test_what_was_read_stays_with_the_open_record_and_goes_with_it() -> None:
+    storage = MemoryStorage()
+    storage.commit([SaveTrial(trial(0))])
+    reader = tables_of(storage)
+    assert tables_of(storage) is reader and tables_of(MemoryStorage()) is not reader
+    gone = weakref.ref(reader)
+    del reader, storage
+    assert gone() is None

@@ -6,14 +6,18 @@ import contextlib
 import http.client
 import json
 import struct
+import threading
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
 import pytest
+from google.protobuf import json_format
+from google.protobuf.message import Message
 from google.rpc import error_details_pb2
 from nni_config.wire import config_from_message
 from nni_manager.rpc import paging
 from nni_manager.testing.running_port import EXPERIMENT_ID, RunningPort, example_config, running_port
+from nni_manager.web import rpc_routes
 from nni_manager.web.connect import HTTP_STATUS
 from nni_proto import values
 from nni_proto.v1 import value_pb2
@@ -83,8 +87,6 @@ async def test_values_keep_their_type_order_and_depth(port: RunningPort) -> None
     reported = {"z": 1, "a": 1.0, "n": None, "nan": float("inf"), "deep": deep, "u": "\u00fc\u2028"}
     port.experiments.add_trial("t", reported)
     assert paging_depth == 29
-    from google.protobuf import json_format
-
     report = {
         "trial": f"{NAME}/trials/t",
         "reports": [
@@ -222,8 +224,6 @@ async def test_an_unknown_call_is_not_found_for_those_who_may_know(port: Running
 
 
 async def test_a_body_above_the_limit_is_refused(port: RunningPort, monkeypatch) -> None:
-    from nni_manager.web import rpc_routes
-
     monkeypatch.setattr(rpc_routes, "MESSAGE_LIMIT", 1000)
     assert paging.MESSAGE_LIMIT == 64 * 1024 * 1024
     body = json.dumps({"name": "x" * 1_000_000}).encode()
@@ -334,3 +334,20 @@ async def test_http_is_loaded_by_the_first_connection_that_needs_it() -> None:
         "import sys, nni_manager.server.manager\nassert not {'uvicorn', 'starlette'} & set(sys.modules)\n"
     )
     await asyncio.to_thread(subprocess.run, [sys.executable, "-c", program], check=True)
+
+
+async def test_a_large_answer_is_written_in_a_thread(port: RunningPort, monkeypatch) -> None:
+    body = json.dumps({"name": NAME}).encode()
+    small = await post(port, f"{SERVICE}/GetExperiment", body, _headers(port))
+    writers = []
+
+    def written(message: Message) -> bytes:
+        writers.append(threading.current_thread() is threading.main_thread())
+        return json.dumps(json_format.MessageToDict(message)).encode()
+
+    monkeypatch.setattr(rpc_routes.connect, "written", written)
+    for largest, by_main_thread in ((1_000_000, True), (1, False)):
+        monkeypatch.setattr(rpc_routes, "_LARGE", largest)
+        status, answer = await post(port, f"{SERVICE}/GetExperiment", body, _headers(port))
+        assert (status, answer["experiment"]["name"]) == (200, small[1]["experiment"]["name"])
+        assert writers.pop() is by_main_thread

@@ -13,7 +13,7 @@ from nni_manager.engine.records import ExperimentRecord
 from nni_manager.engine.statuses import MetricKind, TrialStatus
 from nni_manager.experiments.errors import ShuttingDownError, TrialNotFoundError
 from nni_manager.experiments.trial_table.query import Position, StepRange, TrialQuery
-from nni_manager.experiments.trial_table.reading import TableReader
+from nni_manager.experiments.trial_table.reading import tables_of
 from nni_manager.experiments.views import Change, ExperimentView, TrialView
 from nni_manager.storage.interface import Storage, StoredMetric, StoredTrial
 
@@ -53,7 +53,6 @@ class ExperimentReader(ABC):
         self.directory = directory
         self._committed = committed
         self._output_directory = output_directory
-        self._tables = TableReader()
 
     @abstractmethod
     async def ask(self, question: Callable[[Storage], _Result]) -> _Result:
@@ -90,21 +89,21 @@ class ExperimentReader(ABC):
         self, query: TrialQuery, after: Position | None, skip: int, limit: int
     ) -> tuple[TrialPage, list[TrialView]]:
         """Returns a page of trials; see `trial_table.paging.trial_page`."""
-        page = await self.ask(lambda it: self._tables.page(it, self._record(it), query, after, skip, limit))
+        page = await self.ask(lambda it: tables_of(it).page(it, self._record(it), query, after, skip, limit))
         return page, [self._view(trial) for trial in page.trials]
 
     def table_of(self, storage: Storage) -> TrialTable:
         """Returns the trials as a table, within a question."""
-        return self._tables.table(storage, self._record(storage))
+        return tables_of(storage).table(storage, self._record(storage))
 
     async def columns(self) -> Sequence[SpaceColumn]:
         """Returns the columns that there are; see `trial_table.columns`."""
-        return await self.ask(lambda it: self._tables.columns(it, self._record(it)))
+        return await self.ask(lambda it: tables_of(it).columns(it, self._record(it)))
 
     async def read_columns(self, query: TrialQuery, names: Sequence[str], max_trials: int) -> ReadColumns:
         """Returns columns of trials; see `trial_table.reading_columns`."""
         return await self.ask(
-            lambda it: self._tables.read_columns(it, self._record(it), query, names, max_trials)
+            lambda it: tables_of(it).read_columns(it, self._record(it), query, names, max_trials)
         )
 
     async def curves(
@@ -112,7 +111,7 @@ class ExperimentReader(ABC):
     ) -> Curves:
         """Returns the curves of trials; see `trial_table.curves`."""
         return await self.ask(
-            lambda it: self._tables.curves(
+            lambda it: tables_of(it).curves(
                 it, self._record(it), query, key, max_curves, max_points, step_range
             )
         )

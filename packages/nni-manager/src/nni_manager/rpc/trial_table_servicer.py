@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 from typing import TYPE_CHECKING
 
 from nni_proto import resource_names
 from nni_proto.v1 import trial_table_pb2 as pb
 
+from nni_manager.engine.statuses import TrialStatus
 from nni_manager.experiments.errors import InvalidArgumentError
 from nni_manager.experiments.interface import ExperimentCalls
 from nni_manager.experiments.trial_table.query import StepRange, TrialQuery
@@ -15,10 +17,12 @@ from nni_manager.rpc import requests, trial_messages
 from nni_manager.storage.values import DEFAULT_KEY
 
 if TYPE_CHECKING:
-    from nni_manager.experiments.trial_table.curves import Curve
+    from nni_manager.experiments.trial_table.curves import Curve, Curves
+    from nni_manager.experiments.trial_table.reading_columns import ReadColumns
     from nni_manager.experiments.trial_table.search_space import SpaceColumn
 
 _MOST_COLUMNS = 200
+_STATUSES = {status: trial_messages.status_to_message(status) for status in TrialStatus}
 
 
 class TrialTableServicer:
@@ -45,22 +49,7 @@ class TrialTableServicer:
         names = list(request.columns)
         limit = _limit(request.max_trials, "max_trials", 20_000, 100_000)
         found = await reader.read_columns(TrialQuery(request.filter, request.order_by), names, limit)
-        return pb.ReadColumnsResponse(
-            trial_ids=found.trial_ids,
-            sequence_numbers=found.sequence_numbers,
-            statuses=[trial_messages.status_to_message(status) for status in found.statuses],
-            columns=[
-                pb.ReadColumnsResponse.ColumnValues(
-                    name=column.name,
-                    numbers=column.numbers,
-                    texts=column.texts,
-                    text_indexes=column.text_indexes,
-                )
-                for column in found.columns
-            ],
-            total_size=found.total_size,
-            revision=found.revision,
-        )
+        return await asyncio.to_thread(_columns_message, found)  # Of very many numbers.
 
     async def list_curves(self, request: pb.ListCurvesRequest) -> pb.ListCurvesResponse:
         """Returns the intermediate results of many trials, thinned out."""
@@ -73,12 +62,26 @@ class TrialTableServicer:
         step_range = _step_range(request.step_range) if request.HasField("step_range") else None
 
         found = await reader.curves(query, key, max_curves, max_points, step_range)
-        return pb.ListCurvesResponse(
-            curves=[_curve_message(curve, experiment_id) for curve in found.curves],
-            total_size=found.total_size,
-            keys=found.keys,
-            revision=found.revision,
-        )
+        return await asyncio.to_thread(_curves_message, found, experiment_id)
+
+
+def _columns_message(found: ReadColumns) -> pb.ReadColumnsResponse:
+    return pb.ReadColumnsResponse(
+        trial_ids=found.trial_ids,
+        sequence_numbers=found.sequence_numbers,
+        statuses=map(_STATUSES.__getitem__, found.statuses),
+        columns=[
+            pb.ReadColumnsResponse.ColumnValues(
+                name=column.name,
+                numbers=column.numbers,
+                texts=column.texts,
+                text_indexes=column.text_indexes,
+            )
+            for column in found.columns
+        ],
+        total_size=found.total_size,
+        revision=found.revision,
+    )
 
 
 def _column_message(column: SpaceColumn) -> pb.Column:
@@ -90,6 +93,15 @@ def _column_message(column: SpaceColumn) -> pb.Column:
         low=column.low,
         high=column.high,
         options=[trial_messages.any_value(option) for option in column.options],
+    )
+
+
+def _curves_message(found: Curves, experiment_id: str) -> pb.ListCurvesResponse:
+    return pb.ListCurvesResponse(
+        curves=[_curve_message(curve, experiment_id) for curve in found.curves],
+        total_size=found.total_size,
+        keys=found.keys,
+        revision=found.revision,
     )
 
 

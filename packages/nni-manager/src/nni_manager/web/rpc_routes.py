@@ -63,7 +63,7 @@ class RpcRoutes:
             return _failed(_DEADLINE, streams=False)
         except Exception as error:
             return _failed(describe(error, path), streams=False)
-        return Response(connect.written(response), media_type=connect.UNARY_TYPE)
+        return Response(await _written(response), media_type=connect.UNARY_TYPE)
 
     async def _stream(
         self, method: Method, caller: Caller, message: Message, timeout: float | None
@@ -76,7 +76,7 @@ class RpcRoutes:
                 while True:
                     left = None if deadline is None else deadline - loop.time()
                     response = await asyncio.wait_for(anext(responses), left)
-                    yield connect.enveloped(connect.written(response))
+                    yield connect.enveloped(await _written(response))
         except StopAsyncIteration:
             pass
         except asyncio.TimeoutError:
@@ -86,6 +86,7 @@ class RpcRoutes:
         yield connect.end_of_stream(failure)
 
 
+_LARGE = 50_000
 _DEADLINE = CallFailure(grpc.StatusCode.DEADLINE_EXCEEDED, "", "the call took longer than its limit")
 
 
@@ -111,6 +112,13 @@ async def _message(request: Request, method: Method) -> Message:
         raise InvalidArgumentError(f"the body has {size} bytes; at most {MESSAGE_LIMIT} are accepted")
     text = connect.only_message(bytes(body)) if method.streams else bytes(body)
     return connect.parse(text, method.request_class())
+
+
+async def _written(message: Message) -> bytes:
+    """Returns the JSON form of a message; that of a large one takes so long that a thread writes it."""
+    if message.ByteSize() < _LARGE:
+        return connect.written(message)
+    return await asyncio.to_thread(connect.written, message)
 
 
 def _failed(failure: CallFailure, streams: bool) -> Response:

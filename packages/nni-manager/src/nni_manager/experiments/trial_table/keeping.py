@@ -36,8 +36,6 @@ class TableKeeper:
         """
         with self._lock:
             revision, space = storage.revision(), self._columns_of(record)
-            if revision < self._table.revision:
-                self._table = TrialTable()  # Another record of the same name: the experiment was made anew.
             now = None if record.running_since is None else time.time()
             changed = storage.trials_changed_after(self._table.revision, _TRIALS_PER_READ)
             if changed or not self._table.trial_ids:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
 
 from nni_manager.engine.records import ExperimentRecord
 from nni_manager.experiments.trial_table.query import Position, StepRange, TrialQuery
@@ -21,6 +22,12 @@ if TYPE_CHECKING:
     from nni_manager.experiments.trial_table.reading_columns import ReadColumns
     from nni_manager.experiments.trial_table.search_space import SpaceColumn
     from nni_manager.experiments.trial_table.table import TrialTable
+
+
+def tables_of(storage: Storage) -> TableReader:
+    """Returns what reads the trials of an open record; it stays with the record until that is gone."""
+    with _LOCK:
+        return _READERS.setdefault(storage, TableReader())
 
 
 class TableReader:
@@ -39,7 +46,7 @@ class TableReader:
         """Returns the trials as they are now.
 
         Args:
-            storage: The experiment's record, always of the same experiment.
+            storage: The experiment's record, always the same one.
             record: The experiment as last stored.
         """
         with self._lock:
@@ -103,3 +110,7 @@ class TableReader:
             if self._curves is None:
                 self._curves = CurveKeeper()
         return self._curves.curves(storage, trials, key, max_curves, max_points, step_range)
+
+
+_LOCK = threading.Lock()
+_READERS: WeakKeyDictionary[Storage, TableReader] = WeakKeyDictionary()

@@ -18,7 +18,7 @@ from nni_manager.testing.ssh_place import SshPlace
 from nni_manager.testing.ssh_server import SshServer, ssh_server
 from nni_manager.testing.training_service import PATIENCE, PYTHON, REPORTER, Listener, started, trial
 from nni_manager.training.host import HostAwayError, HostChanged, HostEvent
-from nni_manager.training.ssh import reconnecting
+from nni_manager.training.ssh import host, reconnecting
 
 COUNTING = (
     REPORTER
@@ -68,6 +68,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SshServer]:
 @pytest.fixture
 def place(tmp_path: Path, server: SshServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[SshPlace]:
     monkeypatch.setattr(reconnecting, "LONGEST_PAUSE", 0.5)
+    monkeypatch.setattr(host, "unattended_margin", lambda limit: 600.0)  # trials are to be stopped by us
     place = SshPlace(tmp_path, server)
     yield place
     assert place.left() == []

@@ -12,11 +12,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from nni_manager.training.ssh.connection import SshConnection
+from nni_manager.training.ssh.connection import SILENCES, SshConnection
 from nni_manager.training.ssh.errors import Phase, SshError
 from nni_manager.training.ssh.target import SshTarget, ssh_target
 
 pytestmark = pytest.mark.usefixtures("own_home", "no_connection_is_left")
+
+LAX = 2.0
+"""Seconds of silence: a computer that is busy may be late by more than the short ones of `connection`."""
 
 Connect = Callable[..., Awaitable[SshConnection]]
 
@@ -76,22 +79,26 @@ async def test_machine_that_falls_silent(connection: tuple[SshConnection, Any]) 
         await ours.close()
 
 
-async def test_machine_that_has_nothing_to_say_stays(connection: tuple[SshConnection, Any]) -> None:
-    ours, _ = connection
+async def test_machine_that_has_nothing_to_say_stays(ssh_server: Any) -> None:
+    """For longer than it has to answer."""
+    ours = await SshConnection.open(replace(target(ssh_server), keepalive=LAX))
     process = await ours.start("exec cat")
-    await ours.run("sleep 3")
+    await ours.run(f"sleep {SILENCES * LAX + 1}")
     assert ours.is_open
     process.write(b"x")
     assert await process.read() == b"x"
     await process.stop(5)
+    await ours.close()
 
 
-async def test_long_transfer_is_no_silence(connection: tuple[SshConnection, Any], tmp_path: Path) -> None:
-    ours, _ = connection
+async def test_long_transfer_is_no_silence(ssh_server: Any, tmp_path: Path) -> None:
+    ours = await SshConnection.open(replace(target(ssh_server), keepalive=LAX))
     with (tmp_path / "large").open("wb") as file:
         file.truncate(100 << 20)
     await ours.upload(tmp_path / "large", "~/large")
     assert await ours.download("~/large", tmp_path / "back") == 100 << 20
+    await ours.run("rm ~/large")
+    await ours.close()
 
 
 async def test_close_ends_all_that_runs(ssh_server: Any) -> None:

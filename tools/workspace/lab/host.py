@@ -157,6 +157,16 @@ class Host:
         """Starts its SSH server."""
         self.run("/usr/sbin/sshd -f /etc/ssh/sshd_config -E /var/log/sshd.log")
 
+    @contextmanager
+    def without_server(self) -> Iterator[None]:
+        """Stops its SSH server for a while, and ends all sessions: unlike a cut that is noticed at once."""
+        self.stop_server()
+        self.end_sessions()
+        try:
+            yield
+        finally:
+            self.start_server()
+
     def change_host_key(self) -> None:
         """Gives it another key, as a machine that was installed anew."""
         make_key(self.root / "etc/ssh/host_key")

@@ -132,9 +132,9 @@ async def test_a_large_file_comes_in_pieces(folder: Path) -> None:
 async def test_a_file_is_followed_until_its_end(folder: Path) -> None:
     ended = asyncio.Event()
     async with aclosing(following(folder, "stdout", ended, offset=-3)) as pieces:
-        assert await anext(pieces) == Piece(b"789", 7, 10)
+        assert await soon(pieces) == Piece(b"789", 7, 10)
         append(folder / "stdout", b"more")
-        assert await anext(pieces) == Piece(b"more", 10, 14)
+        assert await soon(pieces) == Piece(b"more", 10, 14)
         append(folder / "stdout", b"last")
         ended.set()
         assert [piece async for piece in pieces] == [Piece(b"last", 14, 18)]
@@ -144,24 +144,24 @@ async def test_a_file_that_is_shortened_or_replaced_is_told_from_its_start(folde
     ended = asyncio.Event()
     path = folder / "stdout"
     async with aclosing(following(folder, "stdout", ended)) as pieces:
-        assert (await anext(pieces)).content == b"0123456789"
+        assert (await soon(pieces)).content == b"0123456789"
         path.write_bytes(b"short")
-        assert await anext(pieces) == Piece(b"short", 0, 5)
+        assert await soon(pieces) == Piece(b"short", 0, 5)
         append(path, b" tail")
         path.rename(folder / "stdout.1")
         path.write_bytes(b"a new and longer one")
-        told = [await anext(pieces), await anext(pieces)]
+        told = [await soon(pieces), await soon(pieces)]
         assert told == [Piece(b" tail", 5, 10), Piece(b"a new and longer one", 0, 20)]
         path.write_bytes(b"")
-        assert await anext(pieces) == Piece(b"", 0, 0)
+        assert await soon(pieces) == Piece(b"", 0, 0)
 
 
 async def test_a_file_that_is_not_there_yet_is_waited_for(folder: Path) -> None:
     ended = asyncio.Event()
     async with aclosing(following(folder, "new", ended, offset=-100)) as pieces:
-        assert await anext(pieces) == Piece(b"", 0, 0)
+        assert await soon(pieces) == Piece(b"", 0, 0)
         (folder / "new").write_bytes(b"here")
-        assert await anext(pieces) == Piece(b"here", 0, 4)
+        assert await soon(pieces) == Piece(b"here", 0, 4)
     ended.set()
     with pytest.raises(FileMissingError, match=r"there is no .*never"):
         assert [piece async for piece in following(folder, "never", ended)] == [Piece(b"", 0, 0)]
@@ -169,9 +169,14 @@ async def test_a_file_that_is_not_there_yet_is_waited_for(folder: Path) -> None:
 
 async def test_following_ends_at_the_limit(folder: Path) -> None:
     async with aclosing(following(folder, "stdout", asyncio.Event(), limit=12)) as pieces:
-        assert (await anext(pieces)).content == b"0123456789"
+        assert (await soon(pieces)).content == b"0123456789"
         append(folder / "stdout", b"abcdef")
         assert [piece.content async for piece in pieces] == [b"ab"]
+
+
+async def soon(pieces: AsyncGenerator[Piece, None]) -> Piece:
+    """Returns the next piece; a test that waits for one in vain fails."""
+    return await asyncio.wait_for(anext(pieces), 30)
 
 
 def following(

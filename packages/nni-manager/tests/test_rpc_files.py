@@ -7,7 +7,7 @@ import base64
 import http.client
 import json
 import struct
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 from dataclasses import replace
 from pathlib import Path
@@ -155,9 +155,9 @@ async def test_a_trial_is_followed_until_it_has_ended(
     path = folder / "trials" / "t" / "stdout"
     request = pb.ReadFileRequest(parent=TRIAL, path="stdout", follow=True)
     async with aclosing(servicer.read_file(request)) as pieces:
-        assert await anext(pieces) == pb.ReadFileResponse()
+        assert await soon(pieces) == pb.ReadFileResponse()
         path.write_bytes(b"first")
-        assert (await anext(pieces)).content == b"first"
+        assert (await soon(pieces)).content == b"first"
         with path.open("ab") as file:
             file.write(b" last")
         storage.commit([SaveTrial(SUCCEEDED)])
@@ -172,10 +172,10 @@ async def test_the_next_attempt_of_a_trial_is_followed_too(
     storage.commit([SaveTrial(replace(WAITING, attempt=1))])
     request = pb.ReadFileRequest(parent=TRIAL, path="stdout", follow=True)
     async with aclosing(servicer.read_file(request)) as pieces:
-        assert (await anext(pieces)).content == b"first attempt\n"
+        assert (await soon(pieces)).content == b"first attempt\n"
         with path.open("ab") as file:
             file.write(b"second attempt\n")
-        assert (await anext(pieces)).content == b"second attempt\n"
+        assert (await soon(pieces)).content == b"second attempt\n"
 
 
 async def test_bytes_are_base64_in_json(storage: Storage, folder: Path) -> None:
@@ -191,6 +191,11 @@ async def test_bytes_are_base64_in_json(storage: Storage, folder: Path) -> None:
     assert base64.b64decode(response["content"]) == data and response["size"] == "256"
     assert refused["error"]["code"] == "not_found"
     assert refused["error"]["details"][0]["debug"]["reason"] == "FILE_NOT_FOUND"
+
+
+async def soon(pieces: AsyncGenerator[pb.ReadFileResponse, None]) -> pb.ReadFileResponse:
+    """Returns the next piece; a test that waits for one in vain fails."""
+    return await asyncio.wait_for(anext(pieces), 30)
 
 
 def streamed(port: int, token: str, request: dict[str, Any]) -> dict[str, Any]:

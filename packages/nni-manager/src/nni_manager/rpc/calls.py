@@ -141,15 +141,11 @@ def guarded_calls(
 
 def _method(descriptor: MethodDescriptor, servicers: Sequence[object]) -> Method:
     name = re.sub(r"(?<!^)(?=[A-Z])", "_", descriptor.name).lower()
-    servicer = next((each for each in servicers if hasattr(each, name)), None)
+    servicer = next(each for each in servicers if hasattr(each, name))
     return Method(
         path=f"/{descriptor.containing_service.full_name}/{descriptor.name}",
         request_class=GetMessageClass(descriptor.input_type),
         response_class=GetMessageClass(descriptor.output_type),
         streams=descriptor.server_streaming,
-        answer=getattr(servicer, name, _not_there_yet),
+        answer=getattr(servicer, name),
     )
-
-
-async def _not_there_yet(request: Message) -> Message:
-    raise UnknownMethodError("this call is not there yet")

@@ -45,10 +45,12 @@ class EventQueue:
             timeout: Seconds to wait at most, None for as long as it takes.
         """
         if not self._events:
+            # wait_for of Python 3.11 and before ignores a cancellation that comes together with an event.
+            waiting = asyncio.ensure_future(self._wakeup.wait())
             try:
-                await asyncio.wait_for(self._wakeup.wait(), timeout)
-            except asyncio.TimeoutError:
-                return []
+                await asyncio.wait([waiting], timeout=timeout)
+            finally:
+                waiting.cancel()
         self._wakeup.clear()
         taken = list(self._events)
         self._events.clear()

@@ -1,7 +1,7 @@
 /** The experiment that the page shows, kept up to date by a stream. Pages read these signals. */
 
 import { Code, ConnectError } from "@connectrpc/connect";
-import { effect, signal } from "@preact/signals";
+import { effect, signal, untracked } from "@preact/signals";
 import { type Experiment, Experiment_Status } from "../generated/nni_proto/v1/experiment_pb";
 import type { WatchExperimentResponse } from "../generated/nni_proto/v1/experiment_service_pb";
 import { client, problemText } from "./client";
@@ -26,6 +26,8 @@ export const revision = signal(0n);
 export const connection = signal<Connection>({ state: "connecting" });
 /** The last step of the stream; undefined after a (re)connection, when anything may have changed. */
 export const lastChange = signal<WatchExperimentResponse | undefined>();
+/** How often the page has got into touch with the manager: after each time, all that is shown is asked anew. */
+export const connections = signal(0);
 /** Why the experiment cannot be shown at all, such as that there is none of this id. */
 export const missing = signal<string | undefined>();
 
@@ -76,6 +78,7 @@ async function watchOnce(name: string, end: AbortSignal, answered: () => void): 
   lastChange.value = undefined;
   revision.value = first.revision;
   connection.value = { state: "live" };
+  connections.value += 1;
   for await (const step of client.watchExperiment({ name, afterRevision: first.revision }, { signal: end })) {
     answered();
     if (end.aborted) return;
@@ -128,7 +131,11 @@ function pause(milliseconds: number, end: AbortSignal): Promise<void> {
   });
 }
 
-/** Calls back when the revision has changed. Returns what ends that. */
+/** Calls back now, and when anything may have changed. Returns what ends that. */
 export function onRevision(callback: (revision: bigint) => void): () => void {
-  return effect(() => callback(revision.value));
+  return effect(() => {
+    connections.value;
+    const known = revision.value;
+    untracked(() => callback(known));
+  });
 }

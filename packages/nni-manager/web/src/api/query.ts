@@ -5,6 +5,8 @@ import { problemText, wasCanceled } from "./client";
 import { onRevision } from "./live";
 
 const LEAST_BETWEEN_MS = 1000;
+const MOST_KEPT = 30;
+const kept = new Map<string, unknown>();
 
 /** What is known of an answer. */
 export interface Answer<T> {
@@ -23,10 +25,16 @@ export interface Answer<T> {
  *
  * @param question Names what is asked; another text is another question.
  * @param ask Asks it. Its signal ends the call when the answer is of no use any more.
+ * @param keep Whether the last answer is shown again while the question is asked again later. The question's
+ *     text must then be one that nothing else in the page asks.
  */
-export function useLiveQuery<T>(question: string, ask: (signal: AbortSignal) => Promise<T>): Answer<T> {
+export function useLiveQuery<T>(
+  question: string,
+  ask: (signal: AbortSignal) => Promise<T>,
+  keep = false,
+): Answer<T> {
   const [answer, setAnswer] = useState<Omit<Answer<T>, "refresh">>({
-    data: undefined,
+    data: keep ? (kept.get(question) as T | undefined) : undefined,
     problem: undefined,
     loading: true,
   });
@@ -37,7 +45,10 @@ export function useLiveQuery<T>(question: string, ask: (signal: AbortSignal) => 
     setAnswer((before) => ({ ...before, loading: true }));
     const asker = new Asker(
       (signal) => newestAsk.current(signal),
-      (data) => setAnswer({ data, problem: undefined, loading: false }),
+      (data) => {
+        if (keep) remember(question, data);
+        setAnswer({ data, problem: undefined, loading: false });
+      },
       (problem) => setAnswer((before) => ({ ...before, problem, loading: false })),
     );
     refresh.current = () => asker.ask();
@@ -48,6 +59,15 @@ export function useLiveQuery<T>(question: string, ask: (signal: AbortSignal) => 
     };
   }, [question]);
   return { ...answer, refresh: refresh.current };
+}
+
+function remember(question: string, data: unknown): void {
+  kept.delete(question);
+  kept.set(question, data);
+  for (const oldest of kept.keys()) {
+    if (kept.size <= MOST_KEPT) break;
+    kept.delete(oldest);
+  }
 }
 
 /** Keeps to one question at a time and to the least time between two. */

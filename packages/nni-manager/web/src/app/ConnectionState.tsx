@@ -1,7 +1,7 @@
 import { connection, experiment } from "../api/live";
 import { idOf, mayChange } from "../api/page_facts";
 import { Copy } from "../ui/Copy";
-import { formatDuration } from "../ui/format";
+import { formatDuration, formatTime } from "../ui/format";
 import { Icon } from "../ui/Icon";
 import { visible } from "../ui/text";
 import { now } from "./clock";
@@ -36,7 +36,7 @@ export function ConnectionNote() {
       <div class="note warning" role="alert">
         <Icon name="warning" />
         <div>
-          <strong>Out of date since {value.since.toLocaleTimeString()}</strong>
+          <strong>Out of date since {formatTime(value.since.getTime() / 1000)}</strong>
           <span class="only-sighted" aria-hidden="true">
             {" "}
             ({formatDuration(Math.floor(seconds))})

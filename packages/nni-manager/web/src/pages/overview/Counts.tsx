@@ -1,7 +1,7 @@
 import { client } from "../../api/client";
 import { useLiveQuery } from "../../api/query";
 import { secondsSinceRead } from "../../app/clock";
-import { progressOf, secondsLeft } from "../../app/progress";
+import { goesOn, progressOf, secondsLeft } from "../../app/progress";
 import { href } from "../../app/router";
 import type { Experiment } from "../../generated/nni_proto/v1/experiment_pb";
 import { formatDuration, formatShare } from "../../ui/format";
@@ -61,7 +61,7 @@ export function Counts({ shown }: { shown: Experiment }) {
         )}
         {shown.endReason !== undefined && shown.endReason.message !== "" && (
           <>
-            <dt>Why it ends</dt>
+            <dt>{goesOn(shown) ? "Why it ends" : "Why it ended"}</dt>
             <dd>{visible(shown.endReason.message)}</dd>
           </>
         )}
@@ -84,16 +84,19 @@ function StatusBar({ shown }: { shown: Experiment }) {
 }
 
 function useMeanDuration(parent: string): number | undefined {
-  const { data } = useLiveQuery(`durations of ${parent}`, (signal) =>
-    client.readColumns(
-      {
-        parent,
-        columns: ["duration"],
-        filter: "status in (SUCCEEDED, FAILED, EARLY_STOPPED)",
-        maxTrials: SAMPLE,
-      },
-      { signal },
-    ),
+  const { data } = useLiveQuery(
+    `durations of ${parent}`,
+    (signal) =>
+      client.readColumns(
+        {
+          parent,
+          columns: ["duration"],
+          filter: "status in (SUCCEEDED, FAILED, EARLY_STOPPED)",
+          maxTrials: SAMPLE,
+        },
+        { signal },
+      ),
+    true,
   );
   return data === undefined ? undefined : meanDuration(data.columns[0]?.numbers ?? []);
 }

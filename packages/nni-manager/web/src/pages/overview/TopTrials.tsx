@@ -19,16 +19,19 @@ const size = remembered<number>("top-trials", 10, (value): value is number => SI
 export function TopTrials({ shown }: { shown: Experiment }) {
   const most = size.value;
   const direction = shown.optimizeMode === "minimize" ? "" : " desc";
-  const { data, problem } = useLiveQuery(`top ${most} of ${shown.name} ${direction}`, (signal) =>
-    client.listTrials(
-      {
-        parent: shown.name,
-        pageSize: most,
-        filter: "status = SUCCEEDED and has(objective)",
-        orderBy: `objective${direction}, number`,
-      },
-      { signal },
-    ),
+  const { data, problem } = useLiveQuery(
+    `top ${most} of ${shown.name}${direction}`,
+    (signal) =>
+      client.listTrials(
+        {
+          parent: shown.name,
+          pageSize: most,
+          filter: "status = SUCCEEDED and has(objective)",
+          orderBy: `objective${direction}, number`,
+        },
+        { signal },
+      ),
+    true,
   );
   return (
     <section class="card top-trials" aria-label="Top trials">
@@ -50,7 +53,7 @@ export function TopTrials({ shown }: { shown: Experiment }) {
           </select>
         </label>
       </div>
-      {problem !== undefined && <p class="problem">{visible(problem)}</p>}
+      {problem !== undefined && data === undefined && <p class="problem">{visible(problem)}</p>}
       {data !== undefined && data.trials.length === 0 && (
         <p class="quiet">No trial has succeeded with a result yet.</p>
       )}

@@ -9,7 +9,11 @@ function trials(skip: number, total: number) {
 }
 
 test("only what is looked at is fetched", async () => {
-  const fetch = vi.fn<FetchPage>(async (skip) => ({ trials: trials(skip, 20_000), total: 20_000 }));
+  const fetch = vi.fn<FetchPage>(async (skip) => ({
+    trials: trials(skip, 20_000),
+    total: 20_000,
+    revision: 1n,
+  }));
   const pages = new TrialPages(fetch, () => {});
   pages.loadWanted();
   await vi.waitFor(() => expect(pages.loaded).toBe(true));
@@ -24,15 +28,22 @@ test("only what is looked at is fetched", async () => {
 
 test("a refresh fetches what is in view and keeps it until then", async () => {
   let total = 150;
-  const fetch = vi.fn<FetchPage>(async (skip) => ({ trials: trials(skip, total), total }));
+  const fetch = vi.fn<FetchPage>(async (skip) => ({
+    trials: trials(skip, total),
+    total,
+    revision: BigInt(total),
+  }));
   const pages = new TrialPages(fetch, () => {});
   pages.at(120);
   pages.loadWanted();
   await vi.waitFor(() => expect(pages.at(120)).toBeDefined());
+  expect(fetch).toHaveBeenCalledTimes(2);
   pages.beginDrawing();
   pages.at(120);
   total = 160;
-  pages.refresh();
+  pages.refresh(150n);
+  expect(fetch).toHaveBeenCalledTimes(2);
+  pages.refresh(151n);
   expect(pages.at(120)).toBeDefined();
   await vi.waitFor(() => expect(pages.total).toBe(160));
   expect(pages.at(155)?.sequenceNumber).toBe(155);
@@ -43,14 +54,14 @@ test("a failure is kept, and asked again by a refresh only", async () => {
   let broken = true;
   const fetch = vi.fn<FetchPage>(async (skip) => {
     if (broken) throw new Error("column 3: no such column");
-    return { trials: trials(skip, 1), total: 1 };
+    return { trials: trials(skip, 1), total: 1, revision: 5n };
   });
   const pages = new TrialPages(fetch, () => pages.loadWanted());
   pages.loadWanted();
   await vi.waitFor(() => expect(pages.problem).toContain("column 3"));
   expect(fetch).toHaveBeenCalledTimes(1);
   broken = false;
-  pages.refresh();
+  pages.refresh(5n);
   await vi.waitFor(() => expect(pages.problem).toBeUndefined());
   pages.end();
 });

@@ -11,6 +11,8 @@ export const PAGE_SIZE = 100;
 export interface TrialPage {
   trials: readonly Trial[];
   total: number;
+  /** The revision that it was read at. */
+  revision: bigint;
 }
 
 /** Fetches the trials after the first `skip`. */
@@ -30,6 +32,7 @@ export class TrialPages {
   private readonly failed = new Set<number>();
   private readonly controller = new AbortController();
   private wanted = new Set<number>([0]);
+  private readAt = -1n;
   private readonly again: Asker<void>;
 
   /**
@@ -69,8 +72,13 @@ export class TrialPages {
     }
   }
 
-  /** Fetches the pages in view again, at most once a second; the others when they are looked at. */
-  refresh(): void {
+  /**
+   * Fetches the pages in view again, at most once a second; the others when they are looked at.
+   *
+   * @param revision What is read at this revision, or later, is new enough.
+   */
+  refresh(revision: bigint): void {
+    if (revision <= this.readAt) return;
     this.failed.clear();
     for (const page of this.pages.keys()) if (!this.wanted.has(page)) this.pages.delete(page);
     this.again.ask();
@@ -92,6 +100,7 @@ export class TrialPages {
       const answer = await this.fetch(page * PAGE_SIZE, signal);
       this.pages.set(page, answer.trials);
       this.total = answer.total;
+      this.readAt = answer.revision;
       this.loaded = true;
       this.problem = undefined;
     } catch (error) {

@@ -14,7 +14,7 @@ import { orderBy, type SortKey } from "./view";
 export function useTrials(parent: string, filter: string, sort: readonly SortKey[]): TrialPages {
   const [, redraw] = useReducer((times: number) => times + 1, 0);
   const order = orderBy(sort);
-  const [pages, setPages] = useState(() => makePages(parent, filter, order, () => redraw(0)));
+  const [pages, setPages] = useState(NOTHING_YET);
   useEffect(() => {
     const made = makePages(parent, filter, order, () => {
       // The rows of before stay until the new ones are there.
@@ -22,21 +22,28 @@ export function useTrials(parent: string, filter: string, sort: readonly SortKey
       redraw(0);
     });
     made.loadWanted();
-    const end = onRevision(() => made.refresh());
+    const end = onRevision((revision) => made.refresh(revision));
     return () => {
       end();
       made.end();
     };
   }, [parent, filter, order]);
-  useEffect(() => pages.loadWanted());
+  useEffect(() => {
+    if (pages !== NOTHING_YET) pages.loadWanted();
+  });
   pages.beginDrawing();
   return pages;
 }
+
+const NOTHING_YET = new TrialPages(
+  () => Promise.reject(new Error("nothing is asked yet")),
+  () => {},
+);
 
 function makePages(parent: string, filter: string, order: string, changed: () => void): TrialPages {
   return new TrialPages(async (skip, signal) => {
     const request = { parent, filter, orderBy: order, skip, pageSize: PAGE_SIZE };
     const response = await client.listTrials(request, { signal });
-    return { trials: response.trials, total: response.totalSize };
+    return { trials: response.trials, total: response.totalSize, revision: response.revision };
   }, changed);
 }

@@ -15,7 +15,7 @@ SOURCES = {
     "nni-client": ROOT / "packages" / "nni-client" / "src" / "nni_client",
     "nni-manager": ROOT / "packages" / "nni-manager" / "src" / "nni_manager",
 }
-PARTS = {"testing", "algorithms", "shared_storage"}
+PARTS = {"testing", "algorithms", "analysis", "shared_storage", "tensor_board"}
 """The folders whose modules may need what only an extra brings."""
 # Editable installs have no list of modules, and google.* is shared by several distributions.
 NAMED_APART = {
@@ -26,6 +26,8 @@ NAMED_APART = {
     "nni_manager": "nni-manager",
     "google.rpc": "googleapis-common-protos",
     "google.protobuf": "protobuf",
+    # Not among the tools: it would bring an older protobuf.
+    "tensorboard": "tensorboard",
     # A part of pydantic that its own documentation tells people to import.
     "pydantic_core": "pydantic",
 }

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from starlette.exceptions import HTTPException
@@ -12,9 +10,6 @@ from starlette.responses import Response, StreamingResponse
 
 from nni_manager.tensor_board.boards import TensorBoards
 from nni_manager.web.sign_in import SignIn, sign_in_page
-
-if TYPE_CHECKING:
-    import httpx
 
 METHODS = ["GET", "HEAD", "POST"]
 """What may be asked of a TensorBoard."""
@@ -31,7 +26,6 @@ _PAGE_HEADERS = {
 }
 _SENT_ON = ("accept", "accept-encoding", "content-type", "range")
 _SENT_BACK = ("accept-ranges", "content-encoding", "content-length", "content-range", "content-type")
-_SECONDS = 60.0
 _MOST_BYTES = 4 * 2**20
 
 
@@ -61,26 +55,17 @@ class TensorBoardProxy:
             raise HTTPException(404, "there is no such TensorBoard, or it was deleted")
         if kept.board.problem:
             raise HTTPException(502, kept.board.problem)
-        import httpx
+        from nni_manager.tensor_board.forwarding import NoAnswerError, ask
 
+        # The place is fixed: of what the browser sends only path and query go on, and a few headers.
+        sent = {name: request.headers[name] for name in _SENT_ON if name in request.headers}
         body = await _body(request)
-        transport = httpx.AsyncHTTPTransport(uds=str(kept.board.socket))
-        asked = httpx.Request(
-            request.method,
-            # The target is fixed: of what the browser sends only path and query go in.
-            httpx.URL("http://tensorboard/", raw_path=_target(request)),
-            headers=[(name, request.headers[name]) for name in _SENT_ON if name in request.headers],
-            content=body,
-            extensions={"timeout": httpx.Timeout(_SECONDS).as_dict()},
-        )
         try:
-            answer = await transport.handle_async_request(asked)
-        except httpx.TransportError as error:
-            await transport.aclose()
-            raise HTTPException(502, f"TensorBoard does not answer: {error}") from error
+            answer = await ask(kept.board.socket, request.method, _target(request), sent, body)
+        except NoAnswerError as error:
+            raise HTTPException(502, str(error)) from error
         headers = {name: answer.headers[name] for name in _SENT_BACK if name in answer.headers}
-        headers.update(_PAGE_HEADERS)
-        return StreamingResponse(_stream(transport, answer), answer.status_code, headers)
+        return StreamingResponse(answer.chunks, answer.status, {**headers, **_PAGE_HEADERS})
 
 
 def _target(request: Request) -> bytes:
@@ -96,12 +81,3 @@ async def _body(request: Request) -> bytes:
         if len(body) > _MOST_BYTES:
             raise HTTPException(413, f"more than {_MOST_BYTES} bytes are not passed on")
     return bytes(body)
-
-
-async def _stream(transport: httpx.AsyncHTTPTransport, answer: httpx.Response) -> AsyncIterator[bytes]:
-    try:
-        async for chunk in answer.aiter_raw():
-            yield chunk
-    finally:
-        await answer.aclose()
-        await transport.aclose()

@@ -83,6 +83,8 @@ export function pointSize(points: number): number {
   return points > 5000 ? 4 : points > 500 ? 6 : points > 100 ? 8 : 10;
 }
 
+const LARGE = 1000;
+
 /** Colour and shape of a status's points. */
 export function statusStyle(theme: Theme, status: number, points: number) {
   const many = points > 500;
@@ -91,5 +93,8 @@ export function statusStyle(theme: Theme, status: number, points: number) {
     symbolSize: pointSize(points),
     itemStyle: { color: theme.statuses[status] ?? theme.muted, opacity: many ? 0.7 : 0.9 },
     emphasis: { scale: 1.6, itemStyle: { opacity: 1, borderColor: theme.text, borderWidth: 2 } },
+    // So many points are drawn in one go; one by one they take seconds.
+    large: points > LARGE,
+    largeThreshold: 0,
   };
 }

@@ -155,12 +155,12 @@ export class Drawing {
   /** Chooses stretches of a parallel axis. */
   setIntervals(axis: number, stretches: [number, number][]): void {
     if (this.over) return;
-    this.intervals = { ...this.intervals, [axis]: stretches };
-    this.chart.dispatchAction({
-      type: "axisAreaSelect",
-      parallelAxisId: `axis-${axis}`,
-      intervals: stretches,
-    });
+    const { min, max } = this.axisRange(axis);
+    const intervals = stretches
+      .map(([low, high]): [number, number] => [Math.max(low, min), Math.min(high, max)])
+      .filter(([low, high]) => low <= high);
+    this.intervals = { ...this.intervals, [axis]: intervals };
+    this.chart.dispatchAction({ type: "axisAreaSelect", parallelAxisId: `axis-${axis}`, intervals });
   }
 
   /** Returns the chart as a canvas with `ratio` pixels for each of the screen's. */
@@ -172,6 +172,13 @@ export class Drawing {
   end(): void {
     this.over = true;
     this.chart.dispose();
+  }
+
+  private axisRange(axis: number): { min: number; max: number } {
+    const option = [this.picture?.option.parallelAxis ?? []].flat()[axis] as
+      | { min?: number; max?: number }
+      | undefined;
+    return { min: option?.min ?? Number.NEGATIVE_INFINITY, max: option?.max ?? Number.POSITIVE_INFINITY };
   }
 
   private keepZoom(event: ZoomEvent): void {

@@ -27,7 +27,7 @@ describe("tableOf", () => {
       create(ColumnSchema, {
         name: "optimizer",
         kind: Column_Kind.TEXT,
-        options: [stringValue("sgd"), stringValue("adam")],
+        options: [stringValue("sgd"), stringValue("rms"), stringValue("adam")],
       }),
     ),
   ];
@@ -44,9 +44,9 @@ describe("tableOf", () => {
     expect(units.values).toEqual([1, 0, Number.NaN]);
   });
 
-  it("orders options as the search space does", () => {
-    expect(columnOf(table, "optimizer").categories).toEqual(["sgd", "adam"]);
-    expect(columnOf(table, "optimizer").values).toEqual([1, 0, 0]);
+  it("has all options in the order of the search space, tried or not", () => {
+    expect(columnOf(table, "optimizer").categories).toEqual(["sgd", "rms", "adam"]);
+    expect(columnOf(table, "optimizer").values).toEqual([2, 0, 0]);
   });
 
   it("has no values in a column that the service left empty or that it does not have", () => {

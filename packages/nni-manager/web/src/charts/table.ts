@@ -104,11 +104,11 @@ export function tableOf(answer: ReadColumnsResponse, infos: readonly ColumnInfo[
   };
 }
 
-/** Texts in the order of the search space, what is not of it after that in the order of the alphabet. */
+/** All options in the order of the search space, and after them what is not of it by number and letter. */
 function categoriesOf(info: ColumnInfo, texts: readonly string[], indexes: readonly number[]): ColumnData {
   const places = new Map(info.options.map((option, place) => [option, place]));
   const place = (text: string) => places.get(text) ?? places.size;
-  const categories = [...texts].sort(
+  const categories = [...new Set([...info.options, ...texts])].sort(
     (one, other) => place(one) - place(other) || one.localeCompare(other, undefined, { numeric: true }),
   );
   const newPlaces = new Map(categories.map((text, at) => [text, at]));

@@ -6,6 +6,7 @@ import { columnOf, type TrialTable } from "../../charts/table";
 import { AxisList } from "./AxisList";
 import { Choice } from "./Choice";
 import { DirectionChoice, directionOf, MetricChoice, metricOf } from "./MetricControls";
+import { StretchFields } from "./StretchFields";
 import { listOf, numberOf, scalesOf } from "./settings_text";
 import { TableChart } from "./TableChart";
 import type { ViewProps } from "./view";
@@ -25,6 +26,7 @@ export function ParallelView(props: ViewProps) {
   );
   const scales = useMemo(() => scalesOf(settings["scales"]), [settings["scales"]]);
   const [inside, setInside] = useState("");
+  const [written, setWritten] = useState<Intervals>();
 
   function selected(intervals: Intervals, table: TrialTable): void {
     const choices = axes
@@ -71,6 +73,18 @@ export function ParallelView(props: ViewProps) {
         deps={[axes, direction, top, scales]}
         picture={(table, frame) => parallel({ table, axes, metric, direction, top, scales }, frame)}
         onIntervals={selected}
+        intervals={written}
+      />
+      <StretchFields
+        axes={axes}
+        infos={columns.infos}
+        onStretch={(one) =>
+          setWritten(
+            one
+              ? { [one.axis]: [[one.low, one.high]] }
+              : Object.fromEntries(axes.map((_, axis) => [axis, []])),
+          )
+        }
       />
       <p class="quiet" aria-live="polite">
         {inside || "Drag along an axis to select trials; click beside the axis to select all again."}

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 import pytest
 from nni_manager.rpc.access import Role
 from nni_manager.testing.running_port import EXPERIMENT_ID, RunningPort, running_port
+from nni_manager.web import page
 
 VERBS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 PATHS = [
@@ -41,7 +42,7 @@ async def request(
             connection.request(verb, path, body, dict(headers or {}))
             response = connection.getresponse()
             found = {name.lower(): value for name, value in response.getheaders()}
-            return response.status, found, response.read().decode()
+            return response.status, found, response.read().decode(errors="replace")
         finally:
             connection.close()
 
@@ -250,3 +251,21 @@ async def test_the_page_says_what_its_reader_may_do() -> None:
         for token, role in ((port.tokens.view(), "view"), (port.tokens.manager(), "manager")):
             _, _, html = await request(port, "GET", "/", {"Cookie": f"nni-{EXPERIMENT_ID}={token}"})
             assert f'<meta name="role" content="{role}"' in html
+
+
+async def test_assets_are_sent_compressed_to_who_takes_that() -> None:
+    async with running_port() as port:
+        plain = await request(port, "GET", "/icon.svg", {"Accept-Encoding": "br, gzip;q=0"})
+        assert "content-encoding" not in plain[1] and plain[2].startswith("<svg")
+        for accepted in ("gzip", "br, GZIP;q=0.5"):
+            _, headers, _ = await request(port, "GET", "/icon.svg", {"Accept-Encoding": accepted})
+            assert headers["content-encoding"] == "gzip" and headers["vary"] == "Accept-Encoding"
+            assert int(headers["content-length"]) < len(plain[2])
+
+
+async def test_a_tree_without_the_built_page_says_what_builds_it(monkeypatch, tmp_path) -> None:
+    monkeypatch.setattr(page, "_STATIC", tmp_path)
+    async with running_port() as port:
+        cookie = {"Cookie": f"nni-{EXPERIMENT_ID}={port.tokens.view()}"}
+        status, _, text = await request(port, "GET", "/", cookie)
+        assert status == 503 and "build_page.py" in text

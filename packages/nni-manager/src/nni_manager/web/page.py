@@ -11,7 +11,7 @@ from string import Template
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import HTMLResponse, PlainTextResponse, Response
 
 from nni_manager.rpc.access import Role
 from nni_manager.web.sign_in import SignIn, sign_in_page
@@ -19,6 +19,11 @@ from nni_manager.web.sign_in import SignIn, sign_in_page
 _STATIC = files("nni_manager.web") / "static"
 _FOR_EVER = "public, max-age=31536000, immutable"
 _TYPES = {".js": "text/javascript", ".css": "text/css", ".svg": types_map[".svg"]}
+
+_NOT_BUILT = (
+    "The page has not been built in this source tree. `python packages/nni-manager/build_page.py` builds it;"
+    " so does installing the package. All else works without it.\n"
+)
 
 PLAIN_FILES = ("icon.svg", "sign-in.css")
 """Files beside the index whose names have no hash of their contents."""
@@ -36,7 +41,10 @@ def index(experiment_name: str, sign_in: SignIn) -> Callable[[Request], Awaitabl
         caller = sign_in.reader(request)
         if caller is None:
             return sign_in_page("This browser is not signed in.", 401)
-        template = Template((_STATIC / "index.html").read_text("utf-8"))
+        index_file = _STATIC / "index.html"
+        if not index_file.is_file():
+            return PlainTextResponse(_NOT_BUILT, 503)
+        template = Template(index_file.read_text("utf-8"))
         role = "view" if caller.role is Role.VIEW else "manager"
         return HTMLResponse(
             template.substitute(experiment=escape(experiment_name, quote=True), role=escape(role, quote=True))

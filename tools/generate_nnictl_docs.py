@@ -69,6 +69,7 @@ EXAMPLES: Mapping[str, str] = {
     "log stderr": "nnictl log stderr --head 20",
     "log manager": "nnictl log manager k3v9 --tail 50",
     "log dispatcher": "nnictl log dispatcher --path",
+    "tensorboard": "nnictl tensorboard k3v9 --trial-id Xa3k9",
     "log trial": "nnictl log trial --trial_id Ab3Xy --stderr --tail 20",
     "algo register": "nnictl algo register --meta_path meta.yml",
     "algo unregister": "nnictl algo unregister HillClimber",

@@ -7,6 +7,7 @@ from typing import Generic, TypeVar
 
 from google.protobuf.message import Message
 from nni_proto.v1 import experiment_service_pb2 as pb
+from nni_proto.v1 import tensor_board_pb2
 
 Request = TypeVar("Request", bound=Message)
 Response = TypeVar("Response", bound=Message)
@@ -48,4 +49,13 @@ CANCEL_TRIAL = Method("CancelTrial", pb.CancelTrialRequest, pb.CancelTrialRespon
 LIST_METRICS = Method("ListMetrics", pb.ListMetricsRequest, pb.ListMetricsResponse)
 EXPORT_TRIALS = Method("ExportTrials", pb.ExportTrialsRequest, pb.ExportTrialsResponse)
 IMPORT_TRIALS = Method("ImportTrials", pb.ImportTrialsRequest, pb.ImportTrialsResponse)
+CREATE_TENSOR_BOARD = Method(
+    "CreateTensorBoard", tensor_board_pb2.CreateTensorBoardRequest, tensor_board_pb2.CreateTensorBoardResponse
+)
+LIST_TENSOR_BOARDS = Method(
+    "ListTensorBoards", tensor_board_pb2.ListTensorBoardsRequest, tensor_board_pb2.ListTensorBoardsResponse
+)
+DELETE_TENSOR_BOARD = Method(
+    "DeleteTensorBoard", tensor_board_pb2.DeleteTensorBoardRequest, tensor_board_pb2.DeleteTensorBoardResponse
+)
 CREATE_SIGN_IN_CODE = Method("CreateSignInCode", pb.CreateSignInCodeRequest, pb.CreateSignInCodeResponse)

@@ -29,6 +29,7 @@ _MODULES = (
     "archiving_commands",
     "deleting_commands",
     "log_commands",
+    "tensor_board_commands",
     "config_commands",
     "algo_commands",
     "training_service_commands",

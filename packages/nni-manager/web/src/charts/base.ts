@@ -22,7 +22,7 @@ export function plotGrid(frame: Frame, legend = true): GridComponentOption {
   return {
     left: 12,
     right: 20,
-    top: legend && !frame.compact ? 52 : 32,
+    top: legend && !frame.compact ? 52 : 24,
     bottom: frame.compact ? 8 : 12,
     outerBoundsMode: "same",
     outerBoundsContain: "all",
@@ -80,7 +80,7 @@ export function groupByStatus(table: TrialTable, rows: readonly number[]): Statu
 
 /** The size of a point when there are so many of them. */
 export function pointSize(points: number): number {
-  return points > 5000 ? 4 : points > 500 ? 6 : points > 100 ? 8 : 10;
+  return points > 1000 ? 4 : points > 500 ? 6 : points > 100 ? 8 : 10;
 }
 
 const LARGE = 1000;

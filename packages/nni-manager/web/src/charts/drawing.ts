@@ -36,6 +36,7 @@ export class Drawing {
   private intervals: Intervals = {};
   private marked: Mark | undefined;
   private over = false;
+  private readonly ring = document.createElement("div");
 
   /**
    * @param chart The chart library's object for the element.
@@ -45,6 +46,7 @@ export class Drawing {
     private readonly chart: ECharts,
     listener: () => Listener,
   ) {
+    this.ring.className = "chart-cursor";
     chart.on("click", (event) => listener().onPress(markOf(event)));
     chart.on("dblclick", (event) => listener().onOpen(markOf(event)));
     chart.on("datazoom", (event) => this.keepZoom(event as ZoomEvent));
@@ -132,7 +134,9 @@ export class Drawing {
     if (this.over) return;
     if (this.marked) this.chart.dispatchAction({ type: "downplay", ...this.marked });
     this.marked = mark;
+    this.ring.remove();
     if (mark) {
+      this.ringAt(mark);
       this.chart.dispatchAction({ type: "highlight", ...mark });
       // The chart library does not find the place of a line between parallel axes.
       if (!this.picture?.option.parallel) this.chart.dispatchAction({ type: "showTip", ...mark });
@@ -172,6 +176,18 @@ export class Drawing {
   end(): void {
     this.over = true;
     this.chart.dispose();
+  }
+
+  /** Points that are drawn in one go cannot be highlighted one by one: a ring lies over the canvas instead. */
+  private ringAt({ seriesIndex, dataIndex }: Mark): void {
+    const series = [this.picture?.option.series ?? []].flat()[seriesIndex];
+    if (series?.type !== "scatter" || !series.large) return;
+    const point = (series.data as number[][] | undefined)?.[dataIndex];
+    if (point === undefined) return;
+    const [left = 0, top = 0] = this.chart.convertToPixel({ seriesIndex }, point);
+    this.ring.style.left = `${left}px`;
+    this.ring.style.top = `${top}px`;
+    this.chart.getDom().append(this.ring);
   }
 
   private axisRange(axis: number): { min: number; max: number } {

@@ -82,7 +82,7 @@ export function parallel(data: ParallelData, frame: Frame): Picture {
         top: 48,
         bottom: spread ? 64 : 24,
         axisExpandable: false,
-        parallelAxisDefault: { areaSelectStyle: { color: frame.theme.accent, opacity: 0.25, width: 22 } },
+        parallelAxisDefault: { areaSelectStyle: { color: frame.theme.accent, opacity: 0.25, width: 14 } },
       },
       parallelAxis: columns.map((column, dim) =>
         parallelAxis(column, scales[dim] ?? "linear", dim, frame, columns.length),

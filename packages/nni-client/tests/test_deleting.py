@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 from nni_client.commands import main
 from nni_config import deleting
+from nni_config.experiment_folders import find_experiment, find_experiments
 from nni_config.experiment_summary import ExperimentSummary, write_summary
 from nni_config.local_state import ManagerRecord, write_manager_record
 from nni_config.processes import process_start_time
@@ -28,6 +29,8 @@ def nnictl(home, capsys, monkeypatch):
     """Runs nnictl in this process and returns what it printed."""
 
     def run(*words, exit_code=0, answer=""):
+        # What deletes "all" must never see the folders of whoever runs the tests.
+        assert Path.home() == home and os.environ["NNI_CONFIG_DIR"] == str(home / "config")
         monkeypatch.setattr(sys, "argv", ["nnictl", "experiment", "delete", *map(str, words)])
         monkeypatch.setattr(sys, "stdin", io.StringIO(answer))
         try:
@@ -214,7 +217,7 @@ def test_what_could_not_be_deleted_wholly_can_be_deleted_again(nnictl, make, mon
     remove = deleting.shutil.rmtree
 
     def refuse(folder):
-        if folder == path / "trials":
+        if folder.name == "trials" and "abc1" in folder.parent.name:
             raise PermissionError(13, "Permission denied", str(folder))
         remove(folder)
 
@@ -222,3 +225,31 @@ def test_what_could_not_be_deleted_wholly_can_be_deleted_again(nnictl, make, mon
     text = nnictl("--all", "-y", exit_code=1)
     assert "ERROR: experiment abc1 is not deleted" in text and "Permission denied" in text
     assert (path / "db" / "experiment.sqlite").exists() and not other.exists()
+    monkeypatch.setattr(deleting.shutil, "rmtree", remove)
+    assert "Deleted experiment abc1" in nnictl("abc1", "-y")
+    assert list(path.parent.iterdir()) == []
+
+
+def test_what_a_killed_deletion_left_is_removed_by_the_next(nnictl, make, monkeypatch):
+    folder = make("one").parent
+    make("two")
+    make("three")
+    remove = deleting._remove
+
+    def die(folder):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(deleting, "_remove", die)
+    with pytest.raises(KeyboardInterrupt):
+        deleting.delete_experiment(find_experiment("one", [folder]))
+    monkeypatch.setattr(deleting, "_remove", remove)
+    assert {it.experiment_id for it in find_experiments([folder])} == {"three", "two"}
+    (leftover,) = (it for it in folder.iterdir() if "deleting" in it.name)
+    (folder / ".mine.deleting").mkdir()
+    held = os.open(leftover, os.O_RDONLY)
+    fcntl.flock(held, fcntl.LOCK_EX)  # as if it were just being deleted
+    deleting.delete_experiment(find_experiment("two", [folder]))
+    assert leftover.exists()
+    os.close(held)
+    deleting.delete_experiment(find_experiment("three", [folder]))
+    assert [it.name for it in folder.iterdir()] == [".mine.deleting"]

@@ -156,6 +156,23 @@ async def test_a_file_that_is_shortened_or_replaced_is_told_from_its_start(folde
         assert await soon(pieces) == Piece(b"", 0, 0)
 
 
+async def test_what_was_added_before_a_file_was_replaced_is_told(folder: Path) -> None:
+    path = folder / "stdout"
+    looks = 0
+
+    async def has_ended() -> bool:  # is asked when all that was there has been told
+        nonlocal looks
+        looks += 1
+        if looks == 2:
+            append(path, b" tail")
+            path.rename(folder / "stdout.1")
+            path.write_bytes(b"new")
+        return looks == 2
+
+    told = [piece.content async for piece in follow_file(folder, "stdout", 0, 0, has_ended)]
+    assert told == [b"0123456789", b" tail", b"new"]
+
+
 async def test_a_file_that_is_not_there_yet_is_waited_for(folder: Path) -> None:
     ended = asyncio.Event()
     async with aclosing(following(folder, "new", ended, offset=-100)) as pieces:

@@ -6,7 +6,7 @@ import asyncio
 import os
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -291,6 +291,7 @@ async def test_another_experiment_is_deleted(
     await many.get("gone")  # opens its record
     await many.delete("gone")
     assert sorted(path.name for path in directory.iterdir()) == [OWN, "running"]
+    assert not [path for path in open_files() if "gone" in path]
     with pytest.raises(ExperimentNotFoundError):
         await many.get("gone")
     with pytest.raises(ExperimentNotFoundError):
@@ -328,6 +329,30 @@ async def test_few_records_are_open_at_a_time(directory: Path, monkeypatch: pyte
     assert sorted(opened) == sorted(closed)
     with pytest.raises(ShuttingDownError):
         await records.ask(databases[0], recorded_id)
+
+
+async def test_a_record_in_use_makes_no_room_for_another(directory: Path) -> None:
+    databases = []
+    for number in range(MOST_OPEN + 1):
+        record(directory, f"e{number}", DONE).close()
+        databases.append(directory / f"e{number}" / "db" / "experiment.sqlite")
+    opened: list[Path] = []
+    records = OpenRecords(lambda path: (opened.append(path), open_to_read(path))[1])
+    loop, go_on = asyncio.get_running_loop(), asyncio.Event()
+
+    def question(storage: Storage) -> str:
+        asyncio.run_coroutine_threadsafe(go_on.wait(), loop).result()
+        return recorded_id(storage)
+
+    asking = [asyncio.create_task(records.ask(databases[0], question))]
+    while not opened:
+        await asyncio.sleep(0)
+    asking += [asyncio.create_task(records.ask(path, recorded_id)) for path in databases[1:]]
+    await asyncio.wait(asking[1:])
+    assert databases[0] in records._open
+    go_on.set()
+    assert [await each for each in asking] == [f"e{number}" for number in range(MOST_OPEN + 1)]
+    await records.close()
 
 
 async def test_a_record_that_nothing_is_asked_of_is_closed(
@@ -374,6 +399,15 @@ async def test_a_record_that_cannot_be_opened_is_told(many: ManyExperiments, dir
     for _ in range(MOST_OPEN + 1):
         with pytest.raises(StorageFailedError, match=r"experiment\.sqlite"):
             await many.get("damaged")
+
+
+def open_files() -> list[str]:
+    """Returns the paths of the files that this process has open."""
+    paths = []
+    for descriptor in Path("/proc/self/fd").iterdir():
+        with suppress(FileNotFoundError):  # that of the listing itself
+            paths.append(str(descriptor.readlink()))
+    return paths
 
 
 def recorded_id(storage: Storage) -> str:

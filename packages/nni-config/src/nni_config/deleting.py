@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import os
+import re
 import secrets
 import shutil
 import stat
@@ -16,7 +18,10 @@ from nni_config.orphan_trials import orphan_trials
 
 _LATEST = "_latest"
 _LAST = "db"
+_ASIDE = re.compile(r"\.[A-Za-z0-9_-]{1,32}-[0-9a-f]{8}\.deleting")
 _OWN = stat.S_IRWXU
+
+_logger = logging.getLogger(__name__)
 
 
 def check_deletable(folder: FolderSummary) -> None:
@@ -56,7 +61,9 @@ def check_deletable(folder: FolderSummary) -> None:
 def delete_experiment(folder: FolderSummary) -> None:
     """Deletes an experiment's folder. Links in it are removed, and what they point to is left alone.
 
-    The record goes last: what could not be deleted wholly is still an experiment, and can be deleted again.
+    It is given another name first, so that nobody sees half of it. What could not be deleted wholly gets its
+    name back, is still an experiment, and can be deleted again: the record goes last. What a process left
+    that was killed meanwhile is removed with the next one.
 
     Args:
         folder: The experiment.
@@ -71,14 +78,36 @@ def delete_experiment(folder: FolderSummary) -> None:
         if now is None or now.path != path:
             raise RuntimeError(f"{path} is no experiment's folder")
         check_deletable(now)
-        _open_up(path)
-        for child in sorted(path.iterdir(), key=lambda it: it.name == _LAST):
-            if child.is_dir() and not child.is_symlink():
-                shutil.rmtree(child)
-            else:
-                child.unlink()
-        path.rmdir()
+        _remove_leftovers(path.parent)
+        aside = path.with_name(f".{path.name}-{secrets.token_hex(4)}.deleting")
+        path.rename(aside)
+        try:
+            _remove(aside)
+        except OSError:
+            aside.rename(path)
+            raise
     _repair_latest(path)
+
+
+def _remove(path: Path) -> None:
+    _open_up(path)
+    for child in sorted(path.iterdir(), key=lambda it: it.name == _LAST):
+        if child.is_dir() and not child.is_symlink():
+            shutil.rmtree(child)
+        else:
+            child.unlink()
+    path.rmdir()
+
+
+def _remove_leftovers(directory: Path) -> None:
+    for leftover in directory.iterdir():
+        if not _ASIDE.fullmatch(leftover.name) or mounts_below(leftover):
+            continue
+        try:
+            with _held(leftover):
+                _remove(leftover)
+        except (RuntimeError, OSError) as error:  # another process is at it, or it cannot be removed
+            _logger.warning("What was left of an experiment, %s, is not removed: %s", leftover, error)
 
 
 @contextmanager

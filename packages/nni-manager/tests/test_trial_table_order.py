@@ -39,7 +39,7 @@ def page_of(
     limit: int,
     skip: int = 0,
 ) -> TrialPage:
-    return trial_page(storage, lambda: keeper.table(storage, EXPERIMENT), query, after, skip, limit)
+    return trial_page(storage, EXPERIMENT, keeper, query, after, skip, limit)
 
 
 def is_missing(row: dict[str, Any], name: str) -> bool:
@@ -123,32 +123,6 @@ def test_the_plain_list_is_counted_and_goes_on_by_number() -> None:
     assert ([it.record.sequence_number for it in page.trials], page.has_more) == ([5], False)
     filtered = TrialQuery(filter="number > 0", statuses=[TrialStatus.WAITING])
     assert [it.record.sequence_number for it in page_of(storage, keeper, filtered, None, 9).trials] == [2, 4]
-
-
-def test_a_page_is_read_again_when_a_trial_changed_meanwhile() -> None:
-    class Busy(MemoryStorage):
-        commits = 1
-
-        def trials_of(self, trial_ids: Any) -> Any:
-            if self.commits:
-                self.commits -= 1
-                self.commit([SaveTrial(trial(0, status=TrialStatus.FAILED))])
-            return super().trials_of(trial_ids)
-
-        def trial_counts(self) -> Any:
-            counts = super().trial_counts()
-            if self.commits:
-                self.commits -= 1
-                self.commit([SaveTrial(trial(0, status=TrialStatus.FAILED))])
-            return counts
-
-    for query in (TrialQuery(filter="status = WAITING"), TrialQuery(statuses=[TrialStatus.WAITING])):
-        storage, keeper = Busy(), TableKeeper()
-        storage.commit([SaveTrial(trial(number)) for number in range(2)])
-        page = page_of(storage, keeper, query, None, 9)
-        assert all(it.record.status is TrialStatus.WAITING for it in page.trials)
-        assert len(page.trials) == page.total_size
-        assert all(it.revision <= page.revision for it in page.trials)
 
 
 @pytest.mark.parametrize(

@@ -28,6 +28,7 @@ _Result = TypeVar("_Result")
 _TRIALS_PER_CHANGE = 1000
 _METRICS_PER_CHANGE = 10_000
 _TRIALS_PER_EXPORT_READ = 1000
+_TRIES = 20
 
 
 class ExperimentReader(ABC):
@@ -59,8 +60,13 @@ class ExperimentReader(ABC):
         """Returns the answer to a question about the record, which is asked in a thread."""
 
     async def experiment(self) -> ExperimentView:
-        """Returns the experiment."""
-        return await self.ask(self._experiment)
+        """Returns the experiment; its counts are those of its revision."""
+        for attempt in range(_TRIES):
+            view, is_steady = await self.ask(self._experiment_now)
+            if is_steady:
+                break
+            await asyncio.sleep(attempt / 1000)  # More was stored, and whoever stored it has yet to say so.
+        return view
 
     async def trial(self, trial_id: str) -> TrialView:
         """Returns a trial.
@@ -164,8 +170,16 @@ class ExperimentReader(ABC):
             metrics=tuple(metric for metric in metrics if metric.revision <= upper),
         )
 
-    def _experiment(self, storage: Storage) -> ExperimentView:
+    def _experiment_now(self, storage: Storage) -> tuple[ExperimentView, bool]:
+        """Returns the experiment, and whether its counts are those of its revision."""
         record, revision = self._committed(storage)
+        with storage.snapshot():
+            return self._experiment_view(storage, record, revision), storage.revision() == revision
+
+    def _experiment(self, storage: Storage) -> ExperimentView:
+        return self._experiment_view(storage, *self._committed(storage))
+
+    def _experiment_view(self, storage: Storage, record: ExperimentRecord, revision: int) -> ExperimentView:
         since = record.running_since
         best = storage.best_trial(record.optimize_mode)
         return ExperimentView(

@@ -18,11 +18,14 @@ Rules, held by tests/contract for every implementation:
    nor in the batch. The numbers of reporters and the positions of report files never go back.
 9. Notes of the tuner's history are only ever added. The intermediate results that a trial is shown with are
    those of its present attempt; `metrics` returns those of every attempt.
+10. Reads that a thread makes within one `snapshot` all see the same commit as the last one. Commits may have
+   to wait for its end.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -127,6 +130,9 @@ class Storage(Protocol):
 
     def commit(self, writes: Sequence[Write]) -> int:
         """Stores a batch and returns its revision; an empty batch returns the current one."""
+
+    def snapshot(self) -> AbstractContextManager[None]:
+        """Returns what is entered for reads that have to agree; see rule 10. One may be within another."""
 
     def revision(self) -> int:
         """Returns the revision of the last commit, 0 before the first."""

@@ -6,7 +6,8 @@ import threading
 import time
 from bisect import bisect_right, insort
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Any
@@ -41,7 +42,7 @@ class MemoryStorage:
     """Keeps the record of one experiment in memory."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._closed = False
         self._revision = 0
         self._experiment: ExperimentRecord | None = None
@@ -77,6 +78,13 @@ class MemoryStorage:
                 else:
                     self._notes.extend((note, self._revision) for note in write.notes)
             return self._revision
+
+    @contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """Lets reads agree; see the interface."""
+        with self._lock:
+            self._check_open()
+            yield
 
     def revision(self) -> int:
         """Returns the revision of the last commit; see the interface."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Collection, Sequence
+from contextlib import AbstractContextManager
 
 from nni_manager.engine.effects import Write
 from nni_manager.engine.records import ExperimentRecord
@@ -44,6 +45,10 @@ class FaultyStorage:
         if self.commits in self.failing_commits:
             raise StorageError("experiment.sqlite: cannot store a batch: database or disk is full")
         return self._storage.commit(writes)
+
+    def snapshot(self) -> AbstractContextManager[None]:
+        """As the storage behind."""
+        return self._storage.snapshot()
 
     def revision(self) -> int:
         """As the storage behind."""

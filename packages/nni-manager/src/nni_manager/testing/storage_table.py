@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import math
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -90,3 +91,23 @@ class TableContract:
         storage.commit([results(0, metric(0, 3, 1.0), metric(0, 3, 2.0))])
         assert storage.intermediate_numbers_at(3, "default") == {"t0000": 2.0}
         assert list(storage.intermediate_numbers(["t0000"], "default")["t0000"].numbers) == [1.0, 2.0]
+
+    def test_reads_within_a_snapshot_agree(self, storage: Storage) -> None:
+        storage.commit([SaveTrial(trial(0))])
+        with ThreadPoolExecutor(1) as pool:
+            with storage.snapshot():
+                later = pool.submit(storage.commit, [SaveTrial(trial(1))])
+                with storage.snapshot():
+                    assert storage.revision() == 1
+                assert storage.revision() == 1
+                assert len(storage.trials()) == 1 and storage.trial("t0001") is None
+            assert later.result(timeout=30) == 2
+        assert storage.revision() == 2 and len(storage.trials()) == 2
+
+    def test_a_snapshot_ends_with_an_error_too(self, storage: Storage) -> None:
+        storage.commit([SaveTrial(trial(0))])
+        for _ in range(9):
+            with pytest.raises(KeyError), storage.snapshot():
+                assert storage.revision() >= 1
+                raise KeyError
+        assert storage.commit([SaveTrial(trial(1))]) == storage.revision() == 2

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from nni_manager.engine.records import ExperimentRecord
@@ -24,34 +26,45 @@ class TableKeeper:
         self._search_space: Any = None
         self._columns: tuple[SpaceColumn, ...] = ()
 
-    def table(self, storage: Storage, record: ExperimentRecord) -> TrialTable:
-        """Returns the table as the record is now; may be called from any thread.
+    @contextmanager
+    def reading(self, storage: Storage, record: ExperimentRecord) -> Iterator[TrialTable]:
+        """Yields the table as the record is now; what is read of that meanwhile is of the same revision.
+
+        It may be called from any thread, but not within a snapshot.
 
         Args:
-            storage: The experiment's record, always of the same experiment.
+            storage: The experiment's record, always the same one.
             record: The experiment as last stored.
 
         Raises:
             StorageError: The record cannot be read.
         """
-        with self._lock:
-            revision, space = storage.revision(), self._columns_of(record)
-            now = None if record.running_since is None else time.time()
-            changed = storage.trials_changed_after(self._table.revision, _TRIALS_PER_READ)
-            if changed or not self._table.trial_ids:
-                builder = TableBuilder(self._table)
-                while changed:
-                    for stored in changed:
-                        builder.put(stored)
-                    # A page has all that was stored up to the revision of its last trial.
-                    revision = max(revision, changed[-1].revision)
-                    if len(changed) < _TRIALS_PER_READ:
-                        break
-                    changed = storage.trials_changed_after(changed[-1].revision, _TRIALS_PER_READ)
-                self._table = builder.table(revision, space, now)
-            else:
-                self._table = self._table.at(revision, space, now)
-            return self._table
+        with ExitStack() as stack:
+            with self._lock:
+                # Within the lock, so that the snapshot is never older than the table of another thread.
+                stack.enter_context(storage.snapshot())
+                self._refresh(storage, record)
+                table = self._table
+            yield table
+
+    def table(self, storage: Storage, record: ExperimentRecord) -> TrialTable:
+        """Returns the table as the record is now; see `reading`."""
+        with self.reading(storage, record) as table:
+            return table
+
+    def _refresh(self, storage: Storage, record: ExperimentRecord) -> None:
+        revision, space = storage.revision(), self._columns_of(record)
+        now = None if record.running_since is None else time.time()
+        changed = storage.trials_changed_after(self._table.revision, _TRIALS_PER_READ)
+        if not changed and self._table.trial_ids:
+            self._table = self._table.at(revision, space, now)
+            return
+        builder = TableBuilder(self._table)
+        while changed:
+            for stored in changed:
+                builder.put(stored)
+            changed = storage.trials_changed_after(changed[-1].revision, _TRIALS_PER_READ)
+        self._table = builder.table(revision, space, now)
 
     def _columns_of(self, record: ExperimentRecord) -> tuple[SpaceColumn, ...]:
         search_space = record.config.get("searchSpace")

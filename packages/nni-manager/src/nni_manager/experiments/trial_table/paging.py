@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+from nni_manager.engine.records import ExperimentRecord
 from nni_manager.experiments.errors import InvalidArgumentError
+from nni_manager.experiments.trial_table.keeping import TableKeeper
 from nni_manager.experiments.trial_table.query import Position, TrialQuery
 from nni_manager.experiments.trial_table.querying import chosen
 from nni_manager.experiments.trial_table.table import TrialTable
 from nni_manager.storage.interface import Storage, StoredTrial
-
-_TRIES = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,8 @@ class TrialPage:
 
 def trial_page(
     storage: Storage,
-    current_table: Callable[[], TrialTable],
+    record: ExperimentRecord,
+    keeper: TableKeeper,
     query: TrialQuery,
     after: Position | None,
     skip: int,
@@ -45,7 +46,8 @@ def trial_page(
 
     Args:
         storage: The record.
-        current_table: Returns the table as the record is now.
+        record: The experiment as last stored.
+        keeper: Keeps the table; not asked for the plain list by number.
         query: Which trials, in which order.
         after: The position that the page comes after; None for the first page.
         skip: How many trials are left out before the page, after that position.
@@ -55,28 +57,21 @@ def trial_page(
         InvalidArgumentError: The query is malformed, or the position is none of its order.
         StorageError: The record cannot be read.
     """
-    is_plain = not (query.filter.strip() or query.order_by.strip() or skip)
-    for _ in range(_TRIES):
-        page = (
-            _plain_page(storage, query, after, limit)
-            if is_plain
-            else _table_page(storage, current_table(), query, after, skip, limit)
-        )
-        # What changed while the page was read could make it disagree with its own filter and counts.
-        if all(trial.revision <= page.revision for trial in page.trials):
-            break
-    return page
+    if query.filter.strip() or query.order_by.strip() or skip:
+        with keeper.reading(storage, record) as table:
+            return _table_page(storage, table, query, after, skip, limit)
+    with storage.snapshot():
+        return _plain_page(storage, query, after, limit)
 
 
 def _plain_page(storage: Storage, query: TrialQuery, after: Position | None, limit: int) -> TrialPage:
-    start = -1
-    if after is not None:
-        match after:
-            case [int(start)] if 0 <= start < 2**63:
-                pass
-            case _:
-                raise _foreign_position()
-    revision = storage.revision()
+    match after:
+        case None:
+            start = -1
+        case [int(start)] if 0 <= start < 2**63:
+            pass
+        case _:
+            raise _foreign_position()
     trials = storage.trials(start, limit + 1, query.statuses)
     counts = storage.trial_counts()
     return TrialPage(
@@ -84,7 +79,7 @@ def _plain_page(storage: Storage, query: TrialQuery, after: Position | None, lim
         [[trial.record.sequence_number] for trial in trials[:limit]],
         len(trials) > limit,
         sum(count for status, count in counts.items() if not query.statuses or status in query.statuses),
-        revision,
+        storage.revision(),
     )
 
 

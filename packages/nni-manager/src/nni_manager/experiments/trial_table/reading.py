@@ -49,12 +49,7 @@ class TableReader:
             storage: The experiment's record, always the same one.
             record: The experiment as last stored.
         """
-        with self._lock:
-            if self._tables is None:
-                from nni_manager.experiments.trial_table.keeping import TableKeeper
-
-                self._tables = TableKeeper()
-        return self._tables.table(storage, record)
+        return self._keeper().table(storage, record)
 
     def page(
         self,
@@ -68,7 +63,7 @@ class TableReader:
         """Returns a page of trials; see `paging.trial_page`."""
         from nni_manager.experiments.trial_table.paging import trial_page
 
-        return trial_page(storage, lambda: self.table(storage, record), query, after, skip, limit)
+        return trial_page(storage, record, self._keeper(), query, after, skip, limit)
 
     def columns(self, storage: Storage, record: ExperimentRecord) -> Sequence[SpaceColumn]:
         """Returns the columns that there are; see `columns.listed_columns`."""
@@ -105,11 +100,19 @@ class TableReader:
         from nni_manager.experiments.trial_table.curves import CurveKeeper
         from nni_manager.experiments.trial_table.querying import chosen
 
-        trials = chosen(self.table(storage, record), query)
         with self._lock:
             if self._curves is None:
                 self._curves = CurveKeeper()
+        trials = chosen(self.table(storage, record), query)
         return self._curves.curves(storage, trials, key, max_curves, max_points, step_range)
+
+    def _keeper(self) -> TableKeeper:
+        with self._lock:
+            if self._tables is None:
+                from nni_manager.experiments.trial_table.keeping import TableKeeper
+
+                self._tables = TableKeeper()
+            return self._tables
 
 
 _LOCK = threading.Lock()

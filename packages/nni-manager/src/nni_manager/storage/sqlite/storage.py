@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -60,6 +61,7 @@ class SqliteStorage:
         self._writer = writer
         self._writing = threading.Lock()
         self._readers = Readers(partial(open_for_reading, path))
+        self._pinned = threading.local()
         self._closed = False
 
     def commit(self, writes: Sequence[Write]) -> int:
@@ -78,6 +80,22 @@ class SqliteStorage:
                     self._writer.execute("ROLLBACK")
                 raise
             return revision
+
+    @contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """Lets reads agree; see the interface."""
+        if getattr(self._pinned, "connection", None) is not None:
+            yield
+            return
+        with self._readers.lent() as connection:
+            connection.execute("BEGIN")
+            self._pinned.connection = connection
+            try:
+                self.revision()  # The first read decides what all see.
+                yield
+            finally:
+                self._pinned.connection = None
+                connection.execute("COMMIT")
 
     def revision(self) -> int:
         """Returns the revision of the last commit; see the interface."""
@@ -192,8 +210,12 @@ class SqliteStorage:
             return [convert(row) for row in rows]
 
     def _rows(self, sql: str, **parameters: Any) -> list[Row]:
-        with errors_of(self._path, "read the record"), self._readers.lent() as connection:
+        with errors_of(self._path, "read the record"), self._reading() as connection:
             return connection.execute(sql, parameters).fetchall()
+
+    def _reading(self) -> AbstractContextManager[sqlite3.Connection]:
+        pinned: sqlite3.Connection | None = getattr(self._pinned, "connection", None)
+        return self._readers.lent() if pinned is None else nullcontext(pinned)
 
 
 def _named(trial_ids: Sequence[str]) -> dict[str, str]:

@@ -31,6 +31,9 @@ export const connections = signal(0);
 /** Why the experiment cannot be shown at all, such as that there is none of this id. */
 export const missing = signal<string | undefined>();
 
+/** Whether this page stopped the experiment: then its manager is expected to go. */
+export const stoppedHere = signal(false);
+
 const OVER = new Set([Experiment_Status.STOPPED, Experiment_Status.VIEWED]);
 const FIRST_WAIT_MS = 500;
 const LONGEST_WAIT_MS = 15_000;
@@ -47,6 +50,7 @@ export function watch(name: string): () => void {
   lastChange.value = undefined;
   missing.value = undefined;
   revision.value = 0n;
+  stoppedHere.value = false;
   connection.value = { state: "connecting" };
   void watchUntil(name, end.signal);
   return () => end.abort();
@@ -79,6 +83,7 @@ async function watchOnce(name: string, end: AbortSignal, answered: () => void): 
   revision.value = first.revision;
   connection.value = { state: "live" };
   connections.value += 1;
+  stoppedHere.value = false;
   for await (const step of client.watchExperiment({ name, afterRevision: first.revision }, { signal: end })) {
     answered();
     if (end.aborted) return;
@@ -103,7 +108,7 @@ function failed(error: unknown): void {
 
 function broken(problem: string): void {
   const { value } = connection;
-  if (experiment.value !== undefined && OVER.has(experiment.value.status)) {
+  if (stoppedHere.value || (experiment.value !== undefined && OVER.has(experiment.value.status))) {
     connection.value = { state: "ended" };
   } else {
     connection.value = {

@@ -1,4 +1,4 @@
-import { connection, experiment } from "../api/live";
+import { connection, experiment, missing } from "../api/live";
 import { idOf, mayChange } from "../api/page_facts";
 import { Copy } from "../ui/Copy";
 import { formatDuration, formatTime } from "../ui/format";
@@ -30,7 +30,7 @@ export function ConnectionState() {
 export function ConnectionNote() {
   const { value } = connection;
   const id = idOf(experiment.value?.name ?? shownExperiment.value);
-  if (value.state === "reconnecting") {
+  if (value.state === "reconnecting" && missing.value === undefined) {
     const seconds = Math.max(0, (now.value - value.since.getTime()) / 1000);
     return (
       <div class="note warning" role="alert">

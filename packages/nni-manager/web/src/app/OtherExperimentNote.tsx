@@ -1,3 +1,4 @@
+import { missing } from "../api/live";
 import { idOf, ownExperiment } from "../api/page_facts";
 import { Icon } from "../ui/Icon";
 import { href, shownExperiment } from "./router";
@@ -10,7 +11,11 @@ export function OtherExperimentNote() {
     <div class="note">
       <Icon name="eye" />
       <div>
-        This is the experiment <code>{idOf(name)}</code>, opened read-only.{" "}
+        {missing.value === undefined && (
+          <>
+            This is the experiment <code>{idOf(name)}</code>, opened read-only.{" "}
+          </>
+        )}
         <a href={href("overview", "", undefined, ownExperiment)}>Back to this manager's experiment</a>
       </div>
     </div>

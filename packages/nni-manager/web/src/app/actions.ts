@@ -2,7 +2,7 @@
 
 import { signal } from "@preact/signals";
 import { client, problemText } from "../api/client";
-import { experiment } from "../api/live";
+import { experiment, stoppedHere } from "../api/live";
 import { idOf } from "../api/page_facts";
 import type { Experiment } from "../generated/nni_proto/v1/experiment_pb";
 import { Trial_Status } from "../generated/nni_proto/v1/trial_pb";
@@ -40,7 +40,11 @@ export async function stop(): Promise<void> {
     action: "Stop the experiment",
   });
   if (!sure) return;
-  await act("stop", "The experiment is stopped.", (name) => client.stopExperiment({ name }));
+  await act("stop", "The experiment is stopped.", async (name) => {
+    const answer = await client.stopExperiment({ name });
+    stoppedHere.value = true;
+    return answer;
+  });
 }
 
 async function act(

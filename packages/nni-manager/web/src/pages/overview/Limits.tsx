@@ -6,7 +6,7 @@ import { update } from "../../app/update";
 import type { Experiment } from "../../generated/nni_proto/v1/experiment_pb";
 import { Button } from "../../ui/Button";
 import { formatDuration } from "../../ui/format";
-import { visible } from "../../ui/text";
+import { counted, visible } from "../../ui/text";
 import { EditInPlace } from "./EditInPlace";
 import { limitProblem, wholeNumber } from "./limit_text";
 
@@ -62,7 +62,7 @@ export function Limits({ shown }: { shown: Experiment }) {
         />
         <dt>Search space</dt>
         <dd>
-          {count.length} parameters{" "}
+          {counted(count.length, "parameter")}{" "}
           <Button
             kind="quiet"
             icon={editable ? "edit" : "eye"}

@@ -3,6 +3,7 @@ import { experiment, missing } from "../../api/live";
 import { BestTrial } from "./BestTrial";
 import { Counts } from "./Counts";
 import { Facts } from "./Facts";
+import { LastFailure } from "./LastFailure";
 import { Limits } from "./Limits";
 import { TopTrials } from "./TopTrials";
 import "./overview.css";
@@ -19,6 +20,7 @@ export function OverviewPage() {
       <Counts shown={shown} />
       <BestTrial shown={shown} />
       <Limits shown={shown} />
+      <LastFailure shown={shown} />
       <section class="card history" aria-label="Objective over trials">
         <h2>Objective</h2>
         <Suspense fallback={<p class="quiet">Loading ...</p>}>

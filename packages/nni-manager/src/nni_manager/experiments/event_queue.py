@@ -7,6 +7,7 @@ from collections import deque
 from dataclasses import dataclass, field
 
 from nni_manager.engine.events import Event
+from nni_manager.waiting import happens_within
 
 
 @dataclass(slots=True)
@@ -45,12 +46,7 @@ class EventQueue:
             timeout: Seconds to wait at most, None for as long as it takes.
         """
         if not self._events:
-            # wait_for of Python 3.11 and before ignores a cancellation that comes together with an event.
-            waiting = asyncio.ensure_future(self._wakeup.wait())
-            try:
-                await asyncio.wait([waiting], timeout=timeout)
-            finally:
-                waiting.cancel()
+            await happens_within(self._wakeup, timeout)
         self._wakeup.clear()
         taken = list(self._events)
         self._events.clear()

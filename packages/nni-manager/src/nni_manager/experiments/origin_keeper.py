@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 import logging
 import time
@@ -19,6 +18,7 @@ from nni_manager.experiments.errors import ExperimentServiceError
 from nni_manager.origin.code_state import CodeState, change_warning
 from nni_manager.origin.git_state import git_state
 from nni_manager.origin.package_versions import package_versions
+from nni_manager.waiting import happens_within
 
 _LEAST_SECONDS_BETWEEN_LOOKS = 2.0
 _LOOK_PART = 0.02
@@ -109,8 +109,7 @@ class OriginKeeper:
     async def _record(self) -> None:
         is_known = bool(self._earlier.code_hash)
         commit, is_dirty = ("", None) if is_known else await git_state(self._repository)
-        with contextlib.suppress(asyncio.TimeoutError):
-            await asyncio.wait_for(self._ending.wait(), _SECONDS_UNTIL_QUIET)
+        await happens_within(self._ending, _SECONDS_UNTIL_QUIET)
         code = await self._code()
         code_hash = await asyncio.to_thread(code.read)
         self._is_read.set()

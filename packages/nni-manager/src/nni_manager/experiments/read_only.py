@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from dataclasses import replace
 from typing import Any, NoReturn
@@ -20,6 +19,7 @@ from nni_manager.experiments.folder import ExperimentFolder
 from nni_manager.experiments.reading import ExperimentReader
 from nni_manager.experiments.views import Change, ExperimentUpdate, ExperimentView, TrialView
 from nni_manager.storage.interface import Storage, StoredMetric
+from nni_manager.waiting import happens_within
 
 _SECONDS_BETWEEN_LOOKS = 1.0
 _UNINTERRUPTED = frozenset(
@@ -151,8 +151,7 @@ class ReadOnlyService:
         return await asyncio.to_thread(manager_of, self._folder.path) is not None
 
     async def _pause(self) -> None:
-        with contextlib.suppress(asyncio.TimeoutError):
-            await asyncio.wait_for(self.closed.wait(), _SECONDS_BETWEEN_LOOKS)
+        await happens_within(self.closed, _SECONDS_BETWEEN_LOOKS)
 
     def _refuse(self) -> NoReturn:
         experiment_id, manager = self._folder.path.name, manager_of(self._folder.path)

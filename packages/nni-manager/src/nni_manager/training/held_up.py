@@ -21,7 +21,7 @@ async def tell_when_held_up() -> None:
         late = time.monotonic() - due
         if late >= LATE_SECONDS:
             logger.warning(
-                "the manager was held up for %.0f s: it was stopped, or other processes had all the processor "
+                "the manager was held up for %.0f s: it was stopped, or others had all the processor "
                 "time; trials went on, and what they did meanwhile is dealt with now",
                 late,
             )

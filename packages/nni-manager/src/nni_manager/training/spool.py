@@ -17,6 +17,7 @@ from nni_manager.engine.events import TrainingServiceFailed, TrialEnded
 from nni_manager.shared_storage.interface import SharedFiles, SharedStorageError
 from nni_manager.training import courier_messages as messages
 from nni_manager.training.interface import Emit
+from nni_manager.waiting import happens_within
 
 MAX_BYTES = 4 << 20
 """How much of a file is read or written at once."""
@@ -195,11 +196,8 @@ class JobSpool:
 
     async def _wait(self, pause: float) -> None:
         """Returns after a pause, or soon when there is something to be written."""
-        try:
-            await asyncio.wait_for(self._something.wait(), pause)
-        except asyncio.TimeoutError:
-            return
-        await asyncio.sleep(min(pause, 0.02))
+        if await happens_within(self._something, pause):
+            await asyncio.sleep(min(pause, 0.02))
 
     async def _send(self) -> None:
         while self._sending or self._waiting:

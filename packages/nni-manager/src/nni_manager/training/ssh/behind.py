@@ -10,7 +10,6 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 
 from nni_manager.engine.events import TrialEnded
 from nni_manager.training.courier_connection import cancelled
@@ -20,6 +19,7 @@ from nni_manager.training.ssh.file_channel import FileChannelLostError, FileRequ
 from nni_manager.training.ssh.finished import FinishedAttempts
 from nni_manager.training.ssh.machine import RemoteMachine
 from nni_manager.training.ssh.reconnecting import HostUnreachableError
+from nni_manager.waiting import happens_within
 
 logger = logging.getLogger(__name__)
 
@@ -106,8 +106,7 @@ class FilesBehind:
         while True:
             await self._added.wait()
             self._added.clear()
-            with suppress(asyncio.TimeoutError):
-                await asyncio.wait_for(self._hurry.wait(), _GATHER_SECONDS)
+            await happens_within(self._hurry, _GATHER_SECONDS)
             while self._waiting:
                 count = min(_AT_ONCE, len(self._waiting))
                 batch = [self._waiting[index] for index in range(count)]

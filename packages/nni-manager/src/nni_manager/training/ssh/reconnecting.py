@@ -6,13 +6,13 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from typing import Protocol
 
 from nni_manager.training.courier_connection import cancelled
 from nni_manager.training.host import HostChanged
 from nni_manager.training.interface import TrainingServiceError
 from nni_manager.training.ssh.connection import SshConnection
+from nni_manager.waiting import happens_within
 
 logger = logging.getLogger(__name__)
 
@@ -104,11 +104,9 @@ class ReconnectingLink:
             if self._closing:
                 raise HostUnreachableError(f"{self._name} is unreachable: {self.reason}")
             self._changed.clear()
-            try:
-                left = None if deadline is None else max(0.0, deadline - time.monotonic())
-                await asyncio.wait_for(self._changed.wait(), left)
-            except asyncio.TimeoutError:
-                raise HostUnreachableError(f"{self._name} is unreachable: {self.reason}") from None
+            left = None if deadline is None else max(0.0, deadline - time.monotonic())
+            if not await happens_within(self._changed, left):
+                raise HostUnreachableError(f"{self._name} is unreachable: {self.reason}")
 
     async def try_now(self, patience: float) -> None:
         """Tries to reach a machine that is away without a further pause, and returns when that was tried.
@@ -120,8 +118,7 @@ class ReconnectingLink:
             return
         self._tried.clear()
         self._hurry.set()
-        with suppress(asyncio.TimeoutError):
-            await asyncio.wait_for(self._tried.wait(), patience)
+        await happens_within(self._tried, patience)
 
     async def probe(self, seconds: float) -> None:
         """Finds out soon whether the machine is still there: a silent end is noticed late.
@@ -178,8 +175,7 @@ class ReconnectingLink:
     async def _reconnect(self) -> SshConnection:
         pause = FIRST_PAUSE
         while True:
-            with suppress(asyncio.TimeoutError):
-                await asyncio.wait_for(self._hurry.wait(), pause)
+            await happens_within(self._hurry, pause)
             self._hurry.clear()
             try:
                 return await self._connect()

@@ -1,4 +1,129 @@
-/** The experiments of this machine's folder. */
+import { useState } from "preact/hooks";
+import { problemText } from "../../api/client";
+import { mayChange, ownExperiment } from "../../api/page_facts";
+import { go, href, place, replace, shownExperiment } from "../../app/router";
+import { Button } from "../../ui/Button";
+import { toast } from "../../ui/Toast";
+import { counted } from "../../ui/text";
+import { useSelection } from "../trials/useSelection";
+import { allExperiments } from "./all_experiments";
+import { CompareDialog } from "./CompareDialog";
+import { DeleteDialog } from "./DeleteDialog";
+import { ExperimentsTable } from "./ExperimentsTable";
+import "./experiments.css";
+import { Filters } from "./Filters";
+import { LinkDialog } from "./LinkDialog";
+import { type Listed, shownOf } from "./listed";
+import { open } from "./opening";
+import { SelectionBar } from "./SelectionBar";
+import { usePolled } from "./usePolled";
+import { type ExperimentsView, queryOf, sortedBy, viewOf } from "./view";
+
+type Window = "compare" | { remove: Listed } | { one: Listed; link: string } | undefined;
+
+/** The experiments of the folder that this manager's experiment is in. */
 export default function ExperimentsPage() {
-  return <h1>Experiments</h1>;
+  if (!mayChange) return <ViewOnly />;
+  return <Experiments />;
+}
+
+function ViewOnly() {
+  return (
+    <section class="card">
+      <h1>Experiments</h1>
+      <p>
+        This browser is signed in for viewing one experiment. The list of all experiments is shown to who is
+        signed in to change things: open the link that <code>nnictl webui url ID</code> prints.
+      </p>
+    </section>
+  );
+}
+
+function Experiments() {
+  const view = viewOf(place.value.query);
+  const answer = usePolled("experiments", allExperiments);
+  const all = answer.data ?? [];
+  const now = Date.now() / 1000;
+  const rows = shownOf(all, view, now);
+  const selection = useSelection((index) => rows[index]?.name);
+  const selected = all.filter((one) => selection.names.has(one.name));
+  const [window, setWindow] = useState<Window>();
+  const close = (): void => setWindow(undefined);
+
+  function change(changes: Partial<ExperimentsView>): void {
+    replace(href("experiments", "", queryOf({ ...view, ...changes })));
+  }
+
+  async function openOne(one: Listed): Promise<void> {
+    try {
+      const link = await open(one);
+      if (link !== undefined) setWindow({ one, link });
+    } catch (error) {
+      toast(`It cannot be opened: ${problemText(error)}`, "failed");
+    }
+  }
+
+  function deleted(one: Listed): void {
+    close();
+    selection.set([...selection.names].filter((name) => name !== one.name));
+    answer.refresh();
+    if (shownExperiment.value === one.name) go(href("experiments", "", queryOf(view), ownExperiment));
+  }
+
+  return (
+    <div class="experiments-page">
+      <div class="experiments-head">
+        <h1>Experiments</h1>
+        <span class="quiet" role="status">
+          {answer.data === undefined ? "Loading ..." : countText(rows.length, all.length)}
+        </span>
+        <Button icon="refresh" label="Read the list again" onClick={answer.refresh} />
+      </div>
+      {answer.problem !== undefined && (
+        <p class="problem" role="alert">
+          The list cannot be read: {answer.problem}
+        </p>
+      )}
+      <Filters view={view} all={all} onChange={change} />
+      {selected.length > 0 && (
+        <SelectionBar
+          selected={selected}
+          onOpen={openOne}
+          onCompare={() => setWindow("compare")}
+          onDelete={(remove) => setWindow({ remove })}
+          onNone={() => selection.set([])}
+        />
+      )}
+      <ExperimentsTable
+        rows={rows}
+        selection={selection}
+        sort={view.sort}
+        now={now}
+        onSort={(column, further) => change({ sort: sortedBy(view.sort, column, further) })}
+        onOpen={openOne}
+        onDelete={(remove) => setWindow({ remove })}
+        empty={emptyText(answer.data !== undefined, all.length)}
+      />
+      {window === "compare" && (
+        <CompareDialog experiments={selected.filter((one) => one.problem === "")} now={now} onClose={close} />
+      )}
+      {typeof window === "object" && "remove" in window && (
+        <DeleteDialog one={window.remove} onDeleted={() => deleted(window.remove)} onClose={close} />
+      )}
+      {typeof window === "object" && "link" in window && (
+        <LinkDialog one={window.one} link={window.link} onClose={close} />
+      )}
+    </div>
+  );
+}
+
+function countText(shown: number, all: number): string {
+  return shown === all ? counted(all, "experiment") : `${shown} of ${counted(all, "experiment")}`;
+}
+
+function emptyText(isLoaded: boolean, all: number): string {
+  if (!isLoaded) return "Loading ...";
+  return all === 0
+    ? "There is no experiment in this folder yet. nnictl create starts one."
+    : "No experiment is like that. Show all to see the others.";
 }

@@ -1,0 +1,80 @@
+import { create, type MessageInitShape } from "@bufbuild/protobuf";
+import { expect, it } from "vitest";
+import { Experiment_Status } from "../../generated/nni_proto/v1/experiment_pb";
+import { ExperimentSummarySchema } from "../../generated/nni_proto/v1/experiment_summary_pb";
+import { Trial_Status } from "../../generated/nni_proto/v1/trial_pb";
+import { countOf, listedOf, platformsOf, secondsFromStart, shownOf, statesOf } from "./listed";
+import { queryOf, viewOf } from "./view";
+
+const DAY = 86_400;
+const NOW = 100 * DAY;
+
+function listed(id: string, more: MessageInitShape<typeof ExperimentSummarySchema> = {}) {
+  return listedOf(
+    create(ExperimentSummarySchema, {
+      name: `experiments/${id}`,
+      status: Experiment_Status.STOPPED,
+      createTime: { seconds: BigInt(NOW - 2 * DAY) },
+      ...more,
+    }),
+  );
+}
+
+const ALL = [
+  listed("a", { title: "Digits", algorithm: "TPE", platforms: ["local"], bestObjective: 0.9 }),
+  listed("b", { title: "images", algorithm: "Random", platforms: ["local", "remote"], running: true }),
+  listed("c", { title: "Old digits", bestObjective: 0.1, createTime: { seconds: 0n } }),
+  listed("d", { status: Experiment_Status.UNSPECIFIED, problem: "it is damaged" }),
+];
+
+function ids(query: string): string[] {
+  return shownOf(ALL, viewOf(new URLSearchParams(query)), NOW).map((one) => one.id);
+}
+
+it.each([
+  ["", "abcd"],
+  ["text=digits", "ac"],
+  ["text=OLD+digits", "c"],
+  ["text=tpe", "a"],
+  ["text=damaged", "d"],
+  ["state=running", "b"],
+  ["state=not running", "acd"],
+  ["state=Broken", "d"],
+  ["platform=remote", "b"],
+  ["days=7", "abd"],
+  ["days=nonsense", "abcd"],
+  ["sort=name", "dabc"],
+  ["sort=best", "cabd"],
+  ["sort=-best", "acbd"],
+  ["sort=created,-best", "cabd"],
+  ["sort=nothing", "abcd"],
+])("%j shows %s", (query, expected) => {
+  expect(ids(query).join("")).toBe(expected);
+});
+
+it("offers what there is", () => {
+  expect(statesOf(ALL)).toEqual(["running", "not running", "Broken", "Stopped"]);
+  expect(platformsOf(ALL)).toEqual(["local", "remote"]);
+});
+
+it("returns the address that it reads", () => {
+  const view = viewOf(new URLSearchParams("text=a+b&state=Stopped&platform=local&days=7&sort=-best,name"));
+  expect(viewOf(queryOf(view))).toEqual(view);
+  expect(queryOf(viewOf(new URLSearchParams())).toString()).toBe("");
+});
+
+it("counts trials, and the time up to now while it runs", () => {
+  const one = listed("e", {
+    running: true,
+    startTime: { seconds: BigInt(NOW - 60) },
+    trialCounts: [
+      { status: Trial_Status.SUCCEEDED, count: 3 },
+      { status: Trial_Status.FAILED, count: 2 },
+    ],
+  });
+  expect(one.title).toBe("e");
+  expect(one.trials).toBe(5);
+  expect(countOf(one, Trial_Status.FAILED, Trial_Status.EARLY_STOPPED)).toBe(2);
+  expect(secondsFromStart(one, NOW)).toBe(60);
+  expect(secondsFromStart({ ...one, running: false }, NOW)).toBeUndefined();
+});

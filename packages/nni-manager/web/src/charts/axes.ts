@@ -91,7 +91,7 @@ export function axisLook(theme: Theme) {
   return {
     nameTextStyle: { color: theme.muted, fontFamily: theme.font },
     axisLabel: { color: theme.muted, fontFamily: theme.font, hideOverlap: true },
-    axisLine: { lineStyle: { color: theme.muted } },
+    axisLine: { onZero: false, lineStyle: { color: theme.muted } },
     axisTick: { lineStyle: { color: theme.muted } },
     splitLine: { lineStyle: { color: theme.line } },
   };
@@ -120,9 +120,22 @@ export function axisOption(column: ColumnData, scale: Scale, theme: Theme) {
   };
 }
 
-/** A column as the lower axis. */
-export function lowerAxis(column: ColumnData, scale: Scale, theme: Theme): XAXisComponentOption {
-  return { ...axisOption(column, scale, theme), nameLocation: "middle", nameGap: 28 };
+/** How wide the name of an axis may be, in pixels, where nobody says otherwise. */
+const NAME_ROOM = 280;
+
+/** A column as the lower axis; its name has `room` pixels. */
+export function lowerAxis(
+  column: ColumnData,
+  scale: Scale,
+  theme: Theme,
+  room = NAME_ROOM,
+): XAXisComponentOption {
+  return {
+    ...axisOption(column, scale, theme),
+    nameLocation: "middle",
+    nameGap: 28,
+    nameTruncate: { maxWidth: room, ellipsis: "…" },
+  };
 }
 
 /** A column as the left axis; its name stands above it, where it needs no room of the plot. */
@@ -132,6 +145,7 @@ export function leftAxis(column: ColumnData, scale: Scale, theme: Theme): YAXisC
     ...option,
     nameLocation: "end",
     nameGap: 12,
+    nameTruncate: { maxWidth: NAME_ROOM, ellipsis: "…" },
     nameTextStyle: { ...option.nameTextStyle, align: "left" },
   };
 }

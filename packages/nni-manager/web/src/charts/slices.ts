@@ -5,6 +5,7 @@ import { hasPlace, leftAxis, lowerAxis, type ScaleChoice, scaleOf } from "./axes
 import { baseOption, groupByStatus, legendAbove, statusStyle } from "./base";
 import { formatValue } from "./format";
 import { describeTrial, emptyPicture, type Frame, type Mark, type Picture, thinnedNote } from "./picture";
+import { extent, roundedOut } from "./statistics";
 import { columnOf, type TrialTable } from "./table";
 
 /** What the picture of slices shows. */
@@ -47,6 +48,9 @@ export function slices(data: SlicesData, frame: Frame): Picture {
   const top = 36;
   const height = top + down * plotHeight;
   const cellWidth = frame.width / across;
+  // The same range everywhere lets plots be compared.
+  const range = extent(measured.map((row) => metric.values[row] ?? Number.NaN));
+  const sameRange = range && scale === "linear" ? namedRange(roundedOut(range)) : {};
   const series = shown.flatMap((plot, place) =>
     groupByStatus(table, plot.rows).map((group) => ({ plot, place, group })),
   );
@@ -75,11 +79,12 @@ export function slices(data: SlicesData, frame: Frame): Picture {
         outerBoundsContain: "all" as const,
       })),
       xAxis: shown.map((plot, gridIndex) => ({
-        ...lowerAxis(plot.column, plot.scale, frame.theme),
+        ...lowerAxis(plot.column, plot.scale, frame.theme, cellWidth - 60),
         gridIndex,
       })) as Picture["option"]["xAxis"],
       yAxis: shown.map((_, gridIndex) => ({
         ...leftAxis(metric, scale, frame.theme),
+        ...sameRange,
         gridIndex,
       })) as Picture["option"]["yAxis"],
       series: series.map(({ plot, place, group }) => ({
@@ -119,4 +124,8 @@ export function slices(data: SlicesData, frame: Frame): Picture {
     }),
     notes,
   };
+}
+
+function namedRange([min, max]: [number, number]): { min: number; max: number } {
+  return { min, max };
 }

@@ -54,6 +54,18 @@ describe("tableOf", () => {
     expect(columnOf(table, "other").values).toHaveLength(3);
   });
 
+  it("takes a column of many numbers with a stray text as one of numbers", () => {
+    const texts = [...Array.from({ length: 30 }, (_, at) => String(at / 10)), "auto"];
+    const mixed = create(ReadColumnsResponseSchema, {
+      trialIds: texts,
+      columns: [{ name: "dropout", texts, textIndexes: texts.map((_, at) => at) }],
+    });
+    const dropout = columnOf(tableOf(mixed, []), "dropout");
+    expect(dropout.categories).toBeUndefined();
+    expect(dropout.values[7]).toBe(0.7);
+    expect(dropout.values[30]).toBeNaN();
+  });
+
   it("can be cut down to some rows", () => {
     const less = rowsOf(table, [2]);
     expect(less.ids).toEqual(["c"]);

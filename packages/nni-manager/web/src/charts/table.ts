@@ -88,7 +88,13 @@ export function tableOf(answer: ReadColumnsResponse, infos: readonly ColumnInfo[
   for (const column of answer.columns) {
     const info = known.get(column.name) ?? unknownInfo(column.name);
     if (column.textIndexes.length > 0) {
-      columns.set(column.name, categoriesOf(info, column.texts, column.textIndexes));
+      const numbers = mostlyNumbers(info, column.texts);
+      columns.set(
+        column.name,
+        numbers
+          ? { info, values: column.textIndexes.map((index) => numbers[index] ?? Number.NaN) }
+          : categoriesOf(info, column.texts, column.textIndexes),
+      );
     } else {
       const values =
         column.numbers.length === rows ? column.numbers : new Array<number>(rows).fill(Number.NaN);
@@ -102,6 +108,17 @@ export function tableOf(answer: ReadColumnsResponse, infos: readonly ColumnInfo[
     columns,
     total: answer.totalSize,
   };
+}
+
+/** With more categories than these, a column whose values are nearly all numbers is one of numbers. */
+const MOST_MIXED = 20;
+
+/** Returns the texts as numbers when a few stray texts are all that keeps a column from being one of numbers. */
+function mostlyNumbers(info: ColumnInfo, texts: readonly string[]): number[] | undefined {
+  if (info.options.length > 0 || texts.length <= MOST_MIXED) return undefined;
+  const numbers = texts.map((text) => (text.trim() === "" ? Number.NaN : Number(text)));
+  const strays = numbers.filter((number) => Number.isNaN(number)).length;
+  return strays < texts.length / 10 ? numbers : undefined;
 }
 
 /** All options in the order of the search space, and after them what is not of it by number and letter. */

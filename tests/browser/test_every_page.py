@@ -4,20 +4,13 @@ from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
+from workspace.browser.places import places, settle
 
-PAGES = ["overview", "trials", "experiments", "charts"]
 SCHEMES = ["light", "dark"]
 
 
-def settle(page: Page) -> None:
-    """Waits until the page shows its content."""
-    expect(page.locator("main")).not_to_be_empty()
-    expect(page.locator("main")).not_to_contain_text("Loading ...", timeout=20_000)
-    expect(page.locator("[aria-busy=true]")).to_have_count(0, timeout=20_000)
-
-
-@pytest.mark.parametrize("name", PAGES)
+@pytest.mark.parametrize("name", places())
 def test_it_loads_without_an_error(visit: Any, made_page: Any, name: str) -> None:
     page = visit(made_page, f"#/{name}").page
     page.on("dialog", lambda dialog: pytest.fail(f"a script of a trial ran: {dialog.message}"))
@@ -26,7 +19,7 @@ def test_it_loads_without_an_error(visit: Any, made_page: Any, name: str) -> Non
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
-@pytest.mark.parametrize("name", PAGES)
+@pytest.mark.parametrize("name", places())
 def test_it_can_be_used_by_everybody(visit: Any, made_page: Any, name: str, scheme: str) -> None:
     page = visit(made_page, f"#/{name}", color_scheme=scheme).page
     settle(page)
@@ -40,7 +33,7 @@ def test_it_can_be_used_by_everybody(visit: Any, made_page: Any, name: str, sche
     assert serious == []
 
 
-@pytest.mark.parametrize("name", PAGES)
+@pytest.mark.parametrize("name", places())
 def test_on_a_phone_nothing_is_wider_than_the_screen(visit: Any, made_page: Any, name: str) -> None:
     page = visit(made_page, f"#/{name}", viewport={"width": 360, "height": 740}).page
     settle(page)

@@ -1,4 +1,5 @@
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
+import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { expect, it } from "vitest";
 import { Experiment_Status } from "../../generated/nni_proto/v1/experiment_pb";
 import { ExperimentSummarySchema } from "../../generated/nni_proto/v1/experiment_summary_pb";
@@ -14,7 +15,7 @@ function listed(id: string, more: MessageInitShape<typeof ExperimentSummarySchem
     create(ExperimentSummarySchema, {
       name: `experiments/${id}`,
       status: Experiment_Status.STOPPED,
-      createTime: { seconds: BigInt(NOW - 2 * DAY) },
+      createTime: timestampFromMs((NOW - 2 * DAY) * 1000),
       ...more,
     }),
   );
@@ -23,7 +24,7 @@ function listed(id: string, more: MessageInitShape<typeof ExperimentSummarySchem
 const ALL = [
   listed("a", { title: "Digits", algorithm: "TPE", platforms: ["local"], bestObjective: 0.9 }),
   listed("b", { title: "images", algorithm: "Random", platforms: ["local", "remote"], running: true }),
-  listed("c", { title: "Old digits", bestObjective: 0.1, createTime: { seconds: 0n } }),
+  listed("c", { title: "Old digits", bestObjective: 0.1, createTime: timestampFromMs(0) }),
   listed("d", { status: Experiment_Status.UNSPECIFIED, problem: "it is damaged" }),
 ];
 
@@ -66,7 +67,7 @@ it("returns the address that it reads", () => {
 it("counts trials, and the time up to now while it runs", () => {
   const one = listed("e", {
     running: true,
-    startTime: { seconds: BigInt(NOW - 60) },
+    startTime: timestampFromMs((NOW - 60) * 1000),
     trialCounts: [
       { status: Trial_Status.SUCCEEDED, count: 3 },
       { status: Trial_Status.FAILED, count: 2 },

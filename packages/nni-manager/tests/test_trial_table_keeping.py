@@ -86,7 +86,7 @@ def test_a_kept_table_is_as_one_made_anew(batches: list[list[Write]]) -> None:
         assert told(table) == told(TableKeeper().table(storage, EXPERIMENT))
         earlier.append((table, told(table)))
     for table, before in earlier:
-        assert told(table) == before
+        assert told(replace(table, _cells={})) == before
 
 
 def test_many_trials_are_read_in_parts(monkeypatch) -> None:

@@ -33,6 +33,11 @@ describe("curves", () => {
   };
   const picture = curves(data, frame);
 
+  it("gives each trial a colour of its own when it is told to", () => {
+    const [first, , second] = seriesOf(curves({ ...data, colored: "trial" }, frame).option);
+    expect([first?.name, second?.name]).toEqual(["Trial 0", "Trial 1"]);
+  });
+
   it("leaves out what is no number and shows a single result as a dot", () => {
     const [lines, ends, running] = seriesOf(picture.option);
     expect(lines?.data).toEqual([

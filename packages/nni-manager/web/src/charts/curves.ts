@@ -1,6 +1,7 @@
 /** Intermediate results of many trials, one curve each. */
 
 import { idOf } from "../api/page_facts";
+import type { Trial_Status } from "../generated/nni_proto/v1/trial_pb";
 import type { Curve } from "../generated/nni_proto/v1/trial_table_pb";
 import { formatNumber } from "../ui/format";
 import { trialLook } from "../ui/statuses";
@@ -11,6 +12,7 @@ import { type Description, emptyPicture, type Frame, type Mark, type Picture } f
 import { extent, roundedOut } from "./statistics";
 import { statusPlace, statusShape } from "./statuses";
 import { unknownInfo } from "./table";
+import type { Theme } from "./theme";
 
 /** What the picture of curves shows. */
 export interface CurvesData {
@@ -20,6 +22,8 @@ export interface CurvesData {
   /** The entry of the results that is shown; "" for the result itself. */
   key: string;
   scale?: ScaleChoice;
+  /** What curves have their colours by; by their statuses without it. */
+  colored?: "status" | "trial";
 }
 
 interface Line {
@@ -55,9 +59,10 @@ export function curves(data: CurvesData, frame: Frame): Picture {
       notes,
     );
   }
-  const groups = statusGroups(drawn);
+  const groups =
+    data.colored === "trial" ? trialGroups(drawn, frame.theme) : statusGroups(drawn, frame.theme);
   const describe = (mark: Mark): Description | undefined => {
-    // Each status has a series of lines and after it one of their ends, in the same order.
+    // Each group has a series of lines and after it one of their ends, in the same order.
     const line = groups[Math.floor(mark.seriesIndex / 2)]?.lines[mark.dataIndex];
     return line && describeLine(line, name);
   };
@@ -85,7 +90,7 @@ export function curves(data: CurvesData, frame: Frame): Picture {
       } as Picture["option"]["yAxis"],
       dataZoom: zoomInside(["x", "y"]),
       series: groups.flatMap((group) => {
-        const color = frame.theme.statuses[group.status] ?? frame.theme.muted;
+        const { color } = group;
         return [
           {
             type: "lines" as const,
@@ -151,13 +156,31 @@ function notesOf(data: CurvesData, drawn: number, left: number): string[] {
   return notes;
 }
 
-function statusGroups(lines: Line[]) {
+/** Curves that look the same. */
+interface Group {
+  status: Trial_Status;
+  name: string;
+  color: string;
+  lines: Line[];
+}
+
+function trialGroups(lines: Line[], theme: Theme): Group[] {
+  return lines.map((line, place) => ({
+    status: line.curve.status,
+    name: `Trial ${line.curve.sequenceNumber}`,
+    color: theme.series[place % theme.series.length] ?? theme.muted,
+    lines: [line],
+  }));
+}
+
+function statusGroups(lines: Line[], theme: Theme): Group[] {
   const statuses = [...new Set(lines.map((line) => line.curve.status))].sort(
     (one, other) => statusPlace(one) - statusPlace(other),
   );
   return statuses.map((status) => ({
     status,
     name: trialLook(status).word,
+    color: theme.statuses[status] ?? theme.muted,
     lines: lines.filter((line) => line.curve.status === status),
   }));
 }

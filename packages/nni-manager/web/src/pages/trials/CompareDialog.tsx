@@ -26,9 +26,6 @@ export function CompareDialog(props: { parent: string; names: readonly string[];
   return (
     <Dialog title={`Compare ${names.length} trials`} size="wide" onClose={onClose}>
       {answer.problem !== undefined && <p class="problem">{answer.problem}</p>}
-      <Suspense fallback={<p class="quiet">Loading ...</p>}>
-        <TrialCurves parent={parent} trials={names} />
-      </Suspense>
       {trials.length > 0 && (
         <div class="compare-scroller">
           <table class="facts compare">
@@ -60,6 +57,10 @@ export function CompareDialog(props: { parent: string; names: readonly string[];
           </table>
         </div>
       )}
+      <h3>Intermediate results</h3>
+      <Suspense fallback={<p class="quiet">Loading ...</p>}>
+        <TrialCurves parent={parent} trials={names} />
+      </Suspense>
     </Dialog>
   );
 }

@@ -1,9 +1,10 @@
 import { client } from "../../api/client";
-import { mayChange } from "../../api/page_facts";
+import { maySteer } from "../../app/router";
 import { Button } from "../../ui/Button";
 import { toast } from "../../ui/Toast";
 import { counted } from "../../ui/text";
 import { MOST_COMPARED } from "./CompareDialog";
+import { mayChangeTrials } from "./may_change";
 import { canBeStopped, kill } from "./TrialActions";
 
 /** What can be done with the trials that are marked. */
@@ -37,15 +38,15 @@ export function SelectionBar(props: SelectionBarProps) {
       >
         Compare
       </Button>
-      {mayChange && (
-        <>
-          <Button icon="chart" onClick={props.onTensorBoard}>
-            TensorBoard
-          </Button>
-          <Button kind="danger" icon="stop" onClick={killThem}>
-            Kill
-          </Button>
-        </>
+      {maySteer.value && (
+        <Button icon="chart" onClick={props.onTensorBoard}>
+          TensorBoard
+        </Button>
+      )}
+      {mayChangeTrials.value && (
+        <Button kind="danger" icon="stop" onClick={killThem}>
+          Kill
+        </Button>
       )}
       {names.length < total && (
         <Button kind="quiet" onClick={props.onAll}>

@@ -1,5 +1,5 @@
 import { client, problemText } from "../../api/client";
-import { idOf } from "../../api/page_facts";
+import { idOf, mayChange } from "../../api/page_facts";
 import { useLiveQuery } from "../../api/query";
 import { Button } from "../../ui/Button";
 import { Dialog } from "../../ui/Dialog";
@@ -42,13 +42,15 @@ export function TensorBoardsDialog({ parent, onClose }: { parent: string; onClos
       onClose={onClose}
       actions={
         <>
-          <Button
-            icon="stop"
-            disabled={boards.length === 0}
-            onClick={() => stop(boards.map((board) => board.name))}
-          >
-            Stop all
-          </Button>
+          {mayChange && (
+            <Button
+              icon="stop"
+              disabled={boards.length === 0}
+              onClick={() => stop(boards.map((board) => board.name))}
+            >
+              Stop all
+            </Button>
+          )}
           <Button kind="primary" onClick={onClose}>
             Done
           </Button>
@@ -57,7 +59,9 @@ export function TensorBoardsDialog({ parent, onClose }: { parent: string; onClos
     >
       {answer.problem !== undefined && <p class="problem">{answer.problem}</p>}
       {boards.length === 0 && (
-        <p class="quiet">None runs. Select trials in the table and choose TensorBoard to start one.</p>
+        <p class="quiet">
+          None runs.{mayChange && " Select trials in the table and choose TensorBoard to start one."}
+        </p>
       )}
       <ul class="boards">
         {boards.map((board) => (
@@ -67,12 +71,14 @@ export function TensorBoardsDialog({ parent, onClose }: { parent: string; onClos
             </a>{" "}
             <span class="quiet">{board.trials.slice(0, 5).map(idOf).join(", ")}</span>
             {board.problem !== "" && <pre class="code problem">{visible(board.problem)}</pre>}
-            <Button
-              kind="quiet"
-              icon="stop"
-              label="Stop this TensorBoard"
-              onClick={() => stop([board.name])}
-            />
+            {mayChange && (
+              <Button
+                kind="quiet"
+                icon="stop"
+                label="Stop this TensorBoard"
+                onClick={() => stop([board.name])}
+              />
+            )}
           </li>
         ))}
       </ul>

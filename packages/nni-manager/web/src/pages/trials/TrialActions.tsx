@@ -1,9 +1,9 @@
 import { client, problemText } from "../../api/client";
-import { mayChange } from "../../api/page_facts";
 import { type Trial, Trial_Status } from "../../generated/nni_proto/v1/trial_pb";
 import { Button } from "../../ui/Button";
 import { confirmed } from "../../ui/confirm";
 import { toast } from "../../ui/Toast";
+import { mayChangeTrials } from "./may_change";
 import { createTrial } from "./TrialForm";
 
 const NOT_ENDED = new Set([Trial_Status.WAITING, Trial_Status.RUNNING, Trial_Status.UNKNOWN]);
@@ -15,7 +15,7 @@ export function canBeStopped(trial: Trial): boolean {
 
 /** What can be done with one trial. */
 export function TrialActions({ trial, onClone }: { trial: Trial; onClone: (trial: Trial) => void }) {
-  if (!mayChange) return null;
+  if (!mayChangeTrials.value) return null;
   return (
     <>
       {canBeStopped(trial) && (

@@ -7,7 +7,7 @@ import type { Frame } from "../../charts/picture";
 
 const MOST_POINTS = 1000;
 
-/** The intermediate results of some trials, one curve each. */
+/** The intermediate results of some trials, one curve each; several have a colour each. */
 export function TrialCurves({ parent, trials }: { parent: string; trials: readonly string[] }) {
   const [key, setKey] = useState("");
   const question = `curves ${trials.join(" ")} ${key}`;
@@ -16,8 +16,11 @@ export function TrialCurves({ parent, trials }: { parent: string; trials: readon
   );
   const data = answer.data;
   const build = useCallback(
-    (frame: Frame) => curves({ curves: data?.curves ?? [], total: data?.totalSize ?? 0, key }, frame),
-    [data, key],
+    (frame: Frame) => {
+      const colored = trials.length > 1 ? "trial" : "status";
+      return curves({ curves: data?.curves ?? [], total: data?.totalSize ?? 0, key, colored }, frame);
+    },
+    [data, key, trials.length],
   );
   if (answer.problem !== undefined) return <p class="problem">{answer.problem}</p>;
   if (data === undefined) return <p class="quiet">Loading ...</p>;
@@ -25,7 +28,7 @@ export function TrialCurves({ parent, trials }: { parent: string; trials: readon
   return (
     <div>
       {data.keys.length > 1 && (
-        <label>
+        <label class="curve-entry">
           Entry{" "}
           <select value={key} onChange={(event) => setKey(event.currentTarget.value)}>
             <option value="">default</option>

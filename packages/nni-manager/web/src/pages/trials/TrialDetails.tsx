@@ -84,13 +84,12 @@ function TrialFacts({ trial }: { trial: Trial }) {
           return (
             seconds !== undefined && (
               <Fact key={name} name={name}>
-                <time dateTime={new Date(seconds * 1000).toISOString()} title={zone}>
-                  {formatTime(seconds)}
-                </time>
+                <time dateTime={new Date(seconds * 1000).toISOString()}>{formatTime(seconds)}</time>
               </Fact>
             )
           );
         })}
+        <Fact name="Time zone">{zone}</Fact>
         {trial.host !== "" && <Fact name="Machine">{visible(trial.host)}</Fact>}
         {trial.gpus.length > 0 && <Fact name="GPUs">{trial.gpus.join(", ")}</Fact>}
         {trial.attempt > 0 && <Fact name="Attempt">{trial.attempt + 1}</Fact>}

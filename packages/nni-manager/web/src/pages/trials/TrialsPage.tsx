@@ -1,7 +1,7 @@
 import { useState } from "preact/hooks";
 import { problemText } from "../../api/client";
 import { experiment } from "../../api/live";
-import { idOf, mayChange } from "../../api/page_facts";
+import { idOf } from "../../api/page_facts";
 import { href, place, replace, shownExperiment } from "../../app/router";
 import type { Trial } from "../../generated/nni_proto/v1/trial_pb";
 import { toast } from "../../ui/Toast";
@@ -10,6 +10,7 @@ import { ColumnsDialog } from "./ColumnsDialog";
 import { CompareDialog, MOST_COMPARED } from "./CompareDialog";
 import { allTrials, saveTrials } from "./exporting";
 import { FilterBox } from "./FilterBox";
+import { mayChangeTrials } from "./may_change";
 import { SelectionBar } from "./SelectionBar";
 import { StatusChips } from "./StatusChips";
 import { shownColumns } from "./shown_columns";
@@ -34,7 +35,7 @@ export default function TrialsPage() {
   const columns = useColumns(parent);
   const choice = useColumnChoice(parent);
   const shown = shownColumns(columns, choice.value);
-  const trials = useTrials(parent, view.filter, view.sort);
+  const { pages: trials, problem } = useTrials(parent, view.filter, view.sort);
   const selection = useSelection((index) => trials.at(index)?.name);
   const [window, setWindow] = useState<Window>();
   const close = (): void => setWindow(undefined);
@@ -64,18 +65,18 @@ export default function TrialsPage() {
       <FilterBox
         value={view.filter}
         onApply={(filter) => change({ filter, open: [] })}
-        problem={trials.problem}
+        problem={problem}
         columns={columns}
       />
       <div class="trials-bar">
         <StatusChips filter={view.filter} onFilter={(filter) => change({ filter })} />
         <span class="quiet" aria-live="polite">
-          {trials.loaded ? counted(trials.total, "trial") : "Loading ..."}
+          {trials.loaded ? counted(trials.total, "trial") : problem === undefined && "Loading ..."}
         </span>
         <TrialsTools
           onColumns={() => setWindow("columns")}
           onBoards={() => setWindow("boards")}
-          onNew={mayChange && start !== undefined ? () => setWindow({ clone: start }) : undefined}
+          onNew={mayChangeTrials.value && start !== undefined ? () => setWindow({ clone: start }) : undefined}
           onSave={async (form) => saveTrials(form, `${idOf(parent)}-trials`, await all(), shown)}
         />
       </div>
@@ -91,6 +92,7 @@ export default function TrialsPage() {
       )}
       <TrialsTable
         trials={trials}
+        problem={problem}
         columns={shown}
         choice={choice.value}
         view={view}

@@ -18,6 +18,8 @@ import type { TrialsView } from "./view";
 /** What the table is made of. */
 export interface TrialsTableProps {
   trials: TrialPages;
+  /** Why newer trials are not shown. */
+  problem: string | undefined;
   columns: readonly Column[];
   choice: ColumnChoice | undefined;
   view: TrialsView;
@@ -87,7 +89,7 @@ export function TrialsTable(props: TrialsTableProps) {
         const trial = trials.at(index);
         return trial !== undefined && view.open.includes(idOf(trial.name)) ? props.details(trial) : null;
       }}
-      empty={trials.loaded ? emptyText(view.filter) : "Loading ..."}
+      empty={trials.loaded ? emptyText(view.filter) : props.problem === undefined && "Loading ..."}
     />
   );
 }

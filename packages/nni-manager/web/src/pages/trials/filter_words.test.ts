@@ -37,7 +37,7 @@ test("a suggestion takes the word's place", () => {
 });
 
 test("where a refusal points", () => {
-  expect(problemAt("filter: column 14: there is no column `lrr`; did you mean lr?")).toBe(13);
+  expect(problemAt("filter: character 14: there is no column `lrr`; did you mean lr?")).toBe(13);
   expect(problemAt("the manager does not answer")).toBeUndefined();
 });
 

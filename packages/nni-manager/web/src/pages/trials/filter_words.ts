@@ -55,7 +55,7 @@ export function completed(text: string, cursor: number, choice: string): { text:
 
 /** Returns where in a filter a refusal points, from 0; undefined when it points nowhere. */
 export function problemAt(problem: string): number | undefined {
-  const found = /\bcolumn (\d+)/.exec(problem)?.[1];
+  const found = /\bcharacter (\d+)/.exec(problem)?.[1];
   return found === undefined ? undefined : Number(found) - 1;
 }
 

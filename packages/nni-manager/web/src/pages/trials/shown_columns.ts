@@ -15,7 +15,7 @@ const MOST_PARAMETERS = 8;
 const LEAST_WIDTH = 48;
 const MOST_WIDTH = 1200;
 
-const WIDTHS: Record<string, number> = { number: 72, id: 100, status: 140, duration: 110, reason: 320 };
+const WIDTHS: Record<string, number> = { number: 104, id: 100, status: 164, duration: 110, reason: 320 };
 
 /** Whether something that was read back is a choice. */
 export function isChoice(value: unknown): value is ColumnChoice {
@@ -55,7 +55,7 @@ export function widthOf(column: Column, choice: ColumnChoice | undefined): numbe
   if (chosen !== undefined) return Math.min(MOST_WIDTH, Math.max(LEAST_WIDTH, chosen));
   if (column.source === Column_Source.TRIAL && column.name in WIDTHS) return WIDTHS[column.name] ?? 0;
   if (column.kind === Column_Kind.TIME) return 160;
-  return Math.min(220, Math.max(110, column.name.length * 8 + 40));
+  return Math.min(220, Math.max(124, column.name.length * 8 + 56));
 }
 
 /**

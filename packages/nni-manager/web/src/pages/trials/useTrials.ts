@@ -1,8 +1,16 @@
-import { useEffect, useReducer, useState } from "preact/hooks";
+import { useEffect, useReducer, useRef } from "preact/hooks";
 import { client } from "../../api/client";
 import { onRevision } from "../../api/live";
 import { PAGE_SIZE, TrialPages } from "./trial_pages";
 import { orderBy, type SortKey } from "./view";
+
+/** The trials that are shown, and why newer ones are not. */
+export interface ShownTrials {
+  /** The trials of the last filter and order that the service understood. */
+  pages: TrialPages;
+  /** What the service refused, undefined when it did not. */
+  problem: string | undefined;
+}
 
 /**
  * Returns the trials of an experiment that a filter holds for, fetched as they are looked at.
@@ -11,28 +19,39 @@ import { orderBy, type SortKey } from "./view";
  * @param filter The filter.
  * @param sort The order.
  */
-export function useTrials(parent: string, filter: string, sort: readonly SortKey[]): TrialPages {
+export function useTrials(parent: string, filter: string, sort: readonly SortKey[]): ShownTrials {
   const [, redraw] = useReducer((times: number) => times + 1, 0);
   const order = orderBy(sort);
-  const [pages, setPages] = useState(NOTHING_YET);
+  const shown = useRef<Following>();
+  const asked = useRef<Following>();
   useEffect(() => {
-    const made = makePages(parent, filter, order, () => {
-      // The rows of before stay until the new ones are there.
-      setPages(made);
+    // The rows of before stay, and stay up to date, until the new ones are there.
+    if (asked.current !== shown.current) asked.current?.end();
+    const made: Following = follow(parent, filter, order, () => {
+      if (made.pages.loaded && shown.current !== made) {
+        shown.current?.end();
+        shown.current = made;
+      }
       redraw(0);
     });
-    made.loadWanted();
-    const end = onRevision((revision) => made.refresh(revision));
-    return () => {
-      end();
-      made.end();
-    };
+    asked.current = made;
   }, [parent, filter, order]);
-  useEffect(() => {
-    if (pages !== NOTHING_YET) pages.loadWanted();
-  });
+  useEffect(
+    () => () => {
+      asked.current?.end();
+      shown.current?.end();
+    },
+    [],
+  );
+  useEffect(() => shown.current?.pages.loadWanted());
+  const pages = shown.current?.pages ?? NOTHING_YET;
   pages.beginDrawing();
-  return pages;
+  return { pages, problem: asked.current?.pages.problem };
+}
+
+interface Following {
+  pages: TrialPages;
+  end: () => void;
 }
 
 const NOTHING_YET = new TrialPages(
@@ -40,10 +59,19 @@ const NOTHING_YET = new TrialPages(
   () => {},
 );
 
-function makePages(parent: string, filter: string, order: string, changed: () => void): TrialPages {
-  return new TrialPages(async (skip, signal) => {
+function follow(parent: string, filter: string, order: string, changed: () => void): Following {
+  const pages = new TrialPages(async (skip, signal) => {
     const request = { parent, filter, orderBy: order, skip, pageSize: PAGE_SIZE };
     const response = await client.listTrials(request, { signal });
     return { trials: response.trials, total: response.totalSize, revision: response.revision };
   }, changed);
+  pages.loadWanted();
+  const end = onRevision((revision) => pages.refresh(revision));
+  return {
+    pages,
+    end: () => {
+      end();
+      pages.end();
+    },
+  };
 }

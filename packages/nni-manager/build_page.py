@@ -196,7 +196,7 @@ def _run(command: Sequence[str], node: Node) -> None:
 
 def _variables(node: Node) -> dict[str, str]:
     path = os.pathsep.join([str(node.node.parent), os.environ.get("PATH", os.defpath)])
-    return {**os.environ, "PATH": path, "NO_UPDATE_NOTIFIER": "1"}
+    return {**os.environ, "PATH": path, "NO_UPDATE_NOTIFIER": "1", "NO_COLOR": "1"}
 
 
 @contextlib.contextmanager

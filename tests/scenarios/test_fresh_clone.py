@@ -18,8 +18,9 @@ def _quickstart(clone: Path, folder: Path) -> subprocess.CompletedProcess[str]:
     variables = {
         name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "VIRTUAL_ENV")
     }
-    # What pip has downloaded before is not downloaded again: it is ours that is tried.
+    # What pip and npm have downloaded before is not downloaded again: it is ours that is tried.
     variables.setdefault("PIP_CACHE_DIR", str(Path.home() / ".cache" / "pip"))
+    variables.setdefault("npm_config_cache", str(Path.home() / ".npm"))
     return subprocess.run(
         [str(clone / "tools" / "quickstart")],
         cwd=folder,

@@ -230,7 +230,7 @@ class ReadColumnsResponse(google.protobuf.message.Message):
         """The column's name."""
         @property
         def numbers(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.float]:
-            """Its values when all are numbers, NaN where a trial has none. Empty when some are not numbers. They are
+            """Its values when all are numbers or null, NaN where a trial has none. Empty when some are not. They are
             rounded to eight significant digits, times and durations to milliseconds; whole numbers stay as they are.
             """
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from nni_manager.engine.statuses import TrialStatus
-from nni_manager.experiments.trial_table.cells import TEXT, Cells, Indexes
+from nni_manager.experiments.trial_table.cells import NUMBER, TEXT, Cells, Indexes
 from nni_manager.experiments.trial_table.names import TRIAL_COLUMNS, ColumnKey, Kind, Source
 from nni_manager.experiments.trial_table.querying import ChosenTrials
 from nni_manager.experiments.trial_table.thinning import evenly_spaced, rounded
@@ -94,7 +94,7 @@ def _best(trials: ChosenTrials, optimize_mode: str) -> int | None:
 
 
 def _values(name: str, key: ColumnKey, cells: Cells, rows: Indexes) -> ColumnValues:
-    if (cells.kinds[rows] == TEXT).any():
+    if _has_texts(cells, rows):
         texts, codes = cells.all_texts()
         used, indexes = np.unique(codes[rows], return_inverse=True)
         has_none = int(used[0] == -1)
@@ -106,3 +106,10 @@ def _values(name: str, key: ColumnKey, cells: Cells, rows: Indexes) -> ColumnVal
     numbers = cells.numbers[rows]
     is_time = key.source is Source.TRIAL and TRIAL_COLUMNS[key.path] in _TIMES
     return ColumnValues(name, numbers=(np.round(numbers, 3) if is_time else rounded(numbers)).tolist())
+
+
+def _has_texts(cells: Cells, rows: Indexes) -> bool:
+    """Returns whether the column is more than numbers; among numbers, null stands for none."""
+    kinds = cells.kinds[rows]
+    different = {cells.texts[code] for code in np.unique(cells.codes[rows][kinds == TEXT])}
+    return bool(different) and (different != {"null"} or not (kinds == NUMBER).any())

@@ -338,7 +338,7 @@ export type ReadColumnsResponse_ColumnValues = Message<"nni_proto.v1.ReadColumns
   name: string;
 
   /**
-   * Its values when all are numbers, NaN where a trial has none. Empty when some are not numbers. They are
+   * Its values when all are numbers or null, NaN where a trial has none. Empty when some are not. They are
    * rounded to eight significant digits, times and durations to milliseconds; whole numbers stay as they are.
    *
    * @generated from field: repeated double numbers = 2;

@@ -78,11 +78,11 @@ export function Chart(props: ChartProps) {
       ({ init }) => {
         if (over) return;
         made = new Drawing(init(element), () => ({
-          onPress: (mark) => {
+          onPress: (mark, description) => {
             cursor.current = cursorAt(latest.current.picture?.marks() ?? [], mark);
-            say(mark);
+            setTold(description);
           },
-          onOpen: open,
+          onOpen: (trial) => latest.current.props.onTrial?.(trial),
           onArea: (ranges) => latest.current.props.onArea?.(areaFilter(latest.current.picture, ranges)),
           onIntervals: (intervals) => latest.current.props.onIntervals?.(intervals),
         }));

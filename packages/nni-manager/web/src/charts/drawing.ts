@@ -1,7 +1,7 @@
 /** A chart on the screen: the chart library's object, with what a reader did to it kept over redraws. */
 
 import type { ECharts, EChartsOption } from "echarts";
-import type { Mark, Picture } from "./picture";
+import type { Description, Mark, Picture } from "./picture";
 import type { Theme } from "./theme";
 import { tooltipOption } from "./tooltip";
 import type { Zoom } from "./zoom";
@@ -11,10 +11,10 @@ export type Intervals = Record<number, [low: number, high: number][]>;
 
 /** What a drawing tells. */
 export interface Listener {
-  /** A mark was pressed. */
-  onPress: (mark: Mark) => void;
-  /** A mark was pressed twice. */
-  onOpen: (mark: Mark) => void;
+  /** A mark was pressed; undefined when what was pressed says nothing. */
+  onPress: (mark: Mark, description: Description | undefined) => void;
+  /** A trial was pressed twice. */
+  onOpen: (trial: string) => void;
   /** A rectangle was drawn; undefined when it was removed. */
   onArea: (area: [x: [number, number], y: [number, number]] | undefined) => void;
   /** The stretches of the parallel axes changed. */
@@ -28,6 +28,9 @@ interface ZoomEvent {
   batch?: ZoomEvent[];
 }
 
+/** How long a picture waits at most, in milliseconds. */
+const READING_MS = 10_000;
+
 /** Draws pictures into an element. */
 export class Drawing {
   private picture: Picture | undefined;
@@ -36,6 +39,9 @@ export class Drawing {
   private intervals: Intervals = {};
   private marked: Mark | undefined;
   private over = false;
+  /** When the pointer came to the mark that it is at. */
+  private pointedAt: number | undefined;
+  private waiting: (() => void) | undefined;
   private readonly ring = document.createElement("div");
 
   /**
@@ -47,8 +53,19 @@ export class Drawing {
     listener: () => Listener,
   ) {
     this.ring.className = "chart-cursor";
-    chart.on("click", (event) => listener().onPress(markOf(event)));
-    chart.on("dblclick", (event) => listener().onOpen(markOf(event)));
+    chart.on("click", (event) => {
+      const mark = markOf(event);
+      listener().onPress(mark, this.picture?.describe(mark));
+    });
+    chart.on("dblclick", (event) => {
+      const trial = this.picture?.describe(markOf(event))?.trial;
+      if (trial !== undefined) listener().onOpen(trial);
+    });
+    chart.on("mouseover", () => {
+      this.pointedAt = performance.now();
+    });
+    chart.on("mouseout", () => this.drawLater());
+    chart.on("globalout", () => this.drawLater());
     chart.on("datazoom", (event) => this.keepZoom(event as ZoomEvent));
     chart.on("legendselectchanged", (event) => {
       this.hidden = (event as { selected: Record<string, boolean> }).selected;
@@ -75,11 +92,21 @@ export class Drawing {
     this.hidden = {};
     this.intervals = {};
     this.marked = undefined;
+    this.pointedAt = undefined;
   }
 
-  /** Draws a picture as large as the element is now. */
+  /**
+   * Draws a picture as large as the element is now. While somebody reads what is said of a mark, a picture of
+   * the same question waits, so that it does not vanish with each new result.
+   */
   draw(picture: Picture, theme: Theme): void {
     if (this.over) return;
+    if (this.pointedAt !== undefined && performance.now() - this.pointedAt < READING_MS) {
+      this.waiting = () => this.draw(picture, theme);
+      return;
+    }
+    this.pointedAt = undefined;
+    this.waiting = undefined;
     this.picture = picture;
     const option = this.optionOf(picture);
     this.chart.resize({ silent: true });
@@ -188,6 +215,11 @@ export class Drawing {
     this.ring.style.left = `${left}px`;
     this.ring.style.top = `${top}px`;
     this.chart.getDom().append(this.ring);
+  }
+
+  private drawLater(): void {
+    this.pointedAt = undefined;
+    this.waiting?.();
   }
 
   private axisRange(axis: number): { min: number; max: number } {

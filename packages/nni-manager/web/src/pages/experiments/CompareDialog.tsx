@@ -5,13 +5,14 @@ import { Dialog } from "../../ui/Dialog";
 import { formatDuration, formatNumber, formatTime } from "../../ui/format";
 import { StatusBadge } from "../../ui/StatusBadge";
 import { counted, visible } from "../../ui/text";
-import { countOf, type Listed, secondsFromStart } from "./listed";
+import { bestOf, countOf, type Listed, secondsFromStart } from "./listed";
 
 const BestCurves = lazy(async () => (await import("./BestCurves")).BestCurves);
 
 /** Some experiments side by side, with the best so far of each in one chart. */
 export function CompareDialog(props: { experiments: readonly Listed[]; now: number; onClose: () => void }) {
   const { experiments, now, onClose } = props;
+  const best = bestOf(experiments);
   const rows: [string, (one: Listed) => ComponentChildren][] = [
     ["Status", (one) => <StatusBadge look={one.look} />],
     ["Best", (one) => (one.best === undefined ? "none yet" : formatNumber(one.best))],
@@ -56,9 +57,9 @@ export function CompareDialog(props: { experiments: readonly Listed[]; now: numb
               <tr key={name}>
                 <th scope="row">{name}</th>
                 {experiments.map((one) => (
-                  <td key={one.name} class={isBest(name, one, experiments) ? "is-best" : undefined}>
+                  <td key={one.name} class={name === "Best" && best.has(one) ? "is-best" : undefined}>
                     {cell(one)}
-                    {isBest(name, one, experiments) && <span class="quiet"> (best of these)</span>}
+                    {name === "Best" && best.has(one) && <span class="quiet"> (best of these)</span>}
                   </td>
                 ))}
               </tr>
@@ -68,12 +69,4 @@ export function CompareDialog(props: { experiments: readonly Listed[]; now: numb
       </section>
     </Dialog>
   );
-}
-
-/** Whether a cell has the best result of all; experiments that go in different directions have none. */
-function isBest(row: string, one: Listed, all: readonly Listed[]): boolean {
-  if (row !== "Best" || one.best === undefined) return false;
-  if (all.some((other) => other.minimize !== one.minimize)) return false;
-  const values = all.flatMap((other) => other.best ?? []);
-  return one.best === (one.minimize ? Math.min(...values) : Math.max(...values));
 }

@@ -14,7 +14,7 @@ export function DeleteDialog(props: { one: Listed; onDeleted: () => void; onClos
   const [typed, setTyped] = useState("");
   const [busy, setBusy] = useState(false);
   const [problem, setProblem] = useState<string>();
-  const size = one.size === undefined ? "" : `${formatBytes(one.size)} `;
+  const size = one.size === undefined ? undefined : formatBytes(one.size);
 
   async function remove(event: Event): Promise<void> {
     event.preventDefault();
@@ -26,7 +26,7 @@ export function DeleteDialog(props: { one: Listed; onDeleted: () => void; onClos
     setBusy(true);
     try {
       await client.deleteExperiment({ name: one.name });
-      toast(`Experiment ${one.id} is deleted${size === "" ? "" : `, which frees ${size.trim()}`}.`);
+      toast(`Experiment ${one.id} is deleted${size === undefined ? "" : `, which frees ${size}`}.`);
       onDeleted();
     } catch (error) {
       setProblem(problemText(error));
@@ -40,12 +40,8 @@ export function DeleteDialog(props: { one: Listed; onDeleted: () => void; onClos
         <p>
           Its record, logs and all files of its {counted(one.trials, "trial")} in{" "}
           <code>{visible(one.directory)}</code> are removed
-          {size !== "" && (
-            <>
-              , which frees <strong>{size.trim()}</strong>
-            </>
-          )}
-          . Nothing brings them back.
+          {size === undefined ? ". How much that frees is being found out" : ", which frees "}
+          {size !== undefined && <strong>{size}</strong>}. Nothing brings them back.
         </p>
         <Field
           label={`To confirm, write its id: ${one.id}`}

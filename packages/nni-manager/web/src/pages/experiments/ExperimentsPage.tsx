@@ -1,4 +1,4 @@
-import { useState } from "preact/hooks";
+import { useEffect, useState } from "preact/hooks";
 import { problemText } from "../../api/client";
 import { mayChange, ownExperiment } from "../../api/page_facts";
 import { go, href, place, replace, shownExperiment } from "../../app/router";
@@ -16,10 +16,13 @@ import { LinkDialog } from "./LinkDialog";
 import { type Listed, shownOf } from "./listed";
 import { open } from "./opening";
 import { SelectionBar } from "./SelectionBar";
-import { usePolled } from "./usePolled";
+import { USUAL_MS, usePolled } from "./usePolled";
 import { type ExperimentsView, queryOf, sortedBy, viewOf } from "./view";
 
-type Window = "compare" | { remove: Listed } | { one: Listed; link: string } | undefined;
+/** The sizes of folders are found out one after the other. */
+const SOON_MS = 2000;
+
+type Window = "compare" | { remove: string } | { one: Listed; link: string } | undefined;
 
 /** The experiments of the folder that this manager's experiment is in. */
 export default function ExperimentsPage() {
@@ -41,13 +44,18 @@ function ViewOnly() {
 
 function Experiments() {
   const view = viewOf(place.value.query);
-  const answer = usePolled("experiments", allExperiments);
+  const [isComplete, setComplete] = useState(false);
+  const answer = usePolled("experiments", allExperiments, isComplete ? USUAL_MS : SOON_MS);
   const all = answer.data ?? [];
   const now = Date.now() / 1000;
   const rows = shownOf(all, view, now);
   const selection = useSelection((index) => rows[index]?.name);
   const selected = all.filter((one) => selection.names.has(one.name));
+  const complete = answer.data !== undefined && all.every((one) => one.size !== undefined);
+  useEffect(() => setComplete(complete), [complete]);
   const [window, setWindow] = useState<Window>();
+  const removed = typeof window === "object" && "remove" in window ? window.remove : undefined;
+  const toRemove = all.find((one) => one.name === removed);
   const close = (): void => setWindow(undefined);
 
   function change(changes: Partial<ExperimentsView>): void {
@@ -90,7 +98,7 @@ function Experiments() {
           selected={selected}
           onOpen={openOne}
           onCompare={() => setWindow("compare")}
-          onDelete={(remove) => setWindow({ remove })}
+          onDelete={(one) => setWindow({ remove: one.name })}
           onNone={() => selection.set([])}
         />
       )}
@@ -101,14 +109,14 @@ function Experiments() {
         now={now}
         onSort={(column, further) => change({ sort: sortedBy(view.sort, column, further) })}
         onOpen={openOne}
-        onDelete={(remove) => setWindow({ remove })}
+        onDelete={(one) => setWindow({ remove: one.name })}
         empty={emptyText(answer.data !== undefined, all.length)}
       />
       {window === "compare" && (
         <CompareDialog experiments={selected.filter((one) => one.problem === "")} now={now} onClose={close} />
       )}
-      {typeof window === "object" && "remove" in window && (
-        <DeleteDialog one={window.remove} onDeleted={() => deleted(window.remove)} onClose={close} />
+      {toRemove !== undefined && (
+        <DeleteDialog one={toRemove} onDeleted={() => deleted(toRemove)} onClose={close} />
       )}
       {typeof window === "object" && "link" in window && (
         <LinkDialog one={window.one} link={window.link} onClose={close} />

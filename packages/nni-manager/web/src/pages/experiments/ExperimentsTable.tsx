@@ -28,29 +28,29 @@ const COLUMNS: readonly { key: string; header: string; width: string; numeric?: 
   {
     key: "name",
     header: "Name",
-    width: "minmax(230px, 2fr)",
+    width: "minmax(240px, 3fr)",
     cell: (one, props) => <Name {...props} one={one} />,
   },
   {
     key: "status",
     header: "Status",
-    width: "190px",
+    width: "170px",
     cell: (one) => <StatusBadge look={one.look} more={one.running ? ", live" : undefined} />,
   },
-  { key: "best", header: "Best", width: "110px", numeric: true, cell: bestOf },
+  { key: "best", header: "Best", width: "100px", numeric: true, cell: bestText },
   { key: "trials", header: "Trials", width: "130px", numeric: true, cell: (one) => <Trials one={one} /> },
   { key: "tuner", header: "Tuner", width: "minmax(100px, 1fr)", cell: (one) => visible(one.algorithm) },
   { key: "platform", header: "Platform", width: "minmax(90px, 1fr)", cell: (one) => visible(one.platform) },
   {
     key: "created",
     header: "Created",
-    width: "170px",
+    width: "165px",
     cell: (one) => (one.created === undefined ? null : formatTime(one.created)),
   },
   {
     key: "duration",
     header: "Duration",
-    width: "120px",
+    width: "110px",
     numeric: true,
     cell: (one, { now }) => {
       const seconds = secondsFromStart(one, now);
@@ -60,7 +60,7 @@ const COLUMNS: readonly { key: string; header: string; width: string; numeric?: 
   {
     key: "size",
     header: "Size",
-    width: "90px",
+    width: "85px",
     numeric: true,
     cell: (one) => (one.size === undefined ? null : formatBytes(one.size)),
   },
@@ -165,7 +165,7 @@ function Name({ one, onOpen }: ExperimentsTableProps & { one: Listed }) {
   );
 }
 
-function bestOf(one: Listed) {
+function bestText(one: Listed) {
   if (one.best === undefined) return null;
   return (
     <span title={`${one.best}, ${one.minimize ? "lower" : "higher"} is better`}>

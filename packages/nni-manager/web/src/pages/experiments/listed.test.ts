@@ -4,7 +4,7 @@ import { expect, it } from "vitest";
 import { Experiment_Status } from "../../generated/nni_proto/v1/experiment_pb";
 import { ExperimentSummarySchema } from "../../generated/nni_proto/v1/experiment_summary_pb";
 import { Trial_Status } from "../../generated/nni_proto/v1/trial_pb";
-import { countOf, listedOf, platformsOf, secondsFromStart, shownOf, statesOf } from "./listed";
+import { bestOf, countOf, listedOf, platformsOf, secondsFromStart, shownOf, statesOf } from "./listed";
 import { queryOf, viewOf } from "./view";
 
 const DAY = 86_400;
@@ -78,4 +78,15 @@ it("counts trials, and the time up to now while it runs", () => {
   expect(countOf(one, Trial_Status.FAILED, Trial_Status.EARLY_STOPPED)).toBe(2);
   expect(secondsFromStart(one, NOW)).toBe(60);
   expect(secondsFromStart({ ...one, running: false }, NOW)).toBeUndefined();
+});
+
+it("knows which one is best, where that can be said", () => {
+  const results = (values: (number | undefined)[], optimizeMode = "maximize") =>
+    values.map((bestObjective, place) => listed(`r${place}`, { bestObjective, optimizeMode }));
+  const names = (all: ReturnType<typeof results>) => [...bestOf(all)].map((one) => one.id);
+  expect(names(results([1, 3, undefined, 3]))).toEqual(["r1", "r3"]);
+  expect(names(results([1, 3, 2], "minimize"))).toEqual(["r0"]);
+  expect(names(results([2, 2]))).toEqual([]);
+  expect(names([...results([1]), ...results([2], "minimize")])).toEqual([]);
+  expect(names([])).toEqual([]);
 });

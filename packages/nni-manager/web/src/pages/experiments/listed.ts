@@ -79,6 +79,16 @@ export function countOf(one: Listed, ...statuses: Trial_Status[]): number {
   return statuses.reduce((sum, status) => sum + (one.counts.get(status) ?? 0), 0);
 }
 
+/** Returns those with the best result; none when all are equal or when some minimize and others maximize. */
+export function bestOf(all: readonly Listed[]): ReadonlySet<Listed> {
+  const [first] = all;
+  if (first === undefined || all.some((one) => one.minimize !== first.minimize)) return new Set();
+  const values = all.flatMap((one) => one.best ?? []);
+  const best = first.minimize ? Math.min(...values) : Math.max(...values);
+  const those = all.filter((one) => one.best === best);
+  return new Set(those.length < all.length ? those : []);
+}
+
 const STATE_WORDS: Record<string, (one: Listed) => boolean> = {
   running: (one) => one.running,
   "not running": (one) => !one.running,

@@ -1,17 +1,22 @@
 import { useEffect, useRef, useState } from "preact/hooks";
-import type { Answer } from "../../api/query";
-import { Asker } from "../../api/query";
+import { type Answer, Asker } from "../../api/query";
 
-const EVERY_MS = 10_000;
+/** How often other experiments are looked at. */
+export const USUAL_MS = 10_000;
 
 /**
- * Asks now, when the question changes, and every ten seconds while somebody looks: no stream tells of other
+ * Asks now, when the question changes, and again and again while somebody looks: no stream tells of other
  * experiments than the one that is shown.
  *
  * @param question Names what is asked; another text is another question.
  * @param ask Asks it.
+ * @param everyMs How long it takes from one time to the next.
  */
-export function usePolled<T>(question: string, ask: (signal: AbortSignal) => Promise<T>): Answer<T> {
+export function usePolled<T>(
+  question: string,
+  ask: (signal: AbortSignal) => Promise<T>,
+  everyMs = USUAL_MS,
+): Answer<T> {
   const [answer, setAnswer] = useState<Omit<Answer<T>, "refresh">>({
     data: undefined,
     problem: undefined,
@@ -29,16 +34,18 @@ export function usePolled<T>(question: string, ask: (signal: AbortSignal) => Pro
     );
     refresh.current = () => asker.ask();
     asker.ask();
+    return () => asker.end();
+  }, [question]);
+  useEffect(() => {
     const askIfSeen = (): void => {
-      if (document.visibilityState === "visible") asker.ask();
+      if (document.visibilityState === "visible") refresh.current();
     };
-    const timer = setInterval(askIfSeen, EVERY_MS);
+    const timer = setInterval(askIfSeen, everyMs);
     document.addEventListener("visibilitychange", askIfSeen);
     return () => {
       clearInterval(timer);
       document.removeEventListener("visibilitychange", askIfSeen);
-      asker.end();
     };
-  }, [question]);
+  }, [everyMs]);
   return { ...answer, refresh: refresh.current };
 }

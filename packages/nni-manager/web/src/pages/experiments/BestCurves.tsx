@@ -25,15 +25,17 @@ export function BestCurves({ experiments }: { experiments: readonly Listed[] }) 
   if (sources === undefined) return <Pending answer={answer} />;
   return (
     <>
-      <Choice
-        label="Along"
-        value={along}
-        options={[
-          { value: "trial", label: "Number of the trial" },
-          { value: "time", label: "Time since the start" },
-        ]}
-        onChange={(value) => setAlong(value === "time" ? "time" : "trial")}
-      />
+      <div class="compare-along">
+        <Choice
+          label="Along"
+          value={along}
+          options={[
+            { value: "trial", label: "Number of the trial" },
+            { value: "time", label: "Time since the start" },
+          ]}
+          onChange={(value) => setAlong(value === "time" ? "time" : "trial")}
+        />
+      </div>
       <Chart title="Best so far of the experiments" build={build} question={`${question} ${along}`} />
     </>
   );

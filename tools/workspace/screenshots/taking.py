@@ -1,4 +1,4 @@
-"""Takes the pictures: python -m workspace.screenshots.taking [--trials N] FOLDER."""
+"""Takes the pictures: python -m workspace.screenshots.taking [--trials N] FOLDER, or --readme."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ from playwright.sync_api import Browser
 
 from workspace.browser import PageStage, Shown, chromium
 from workspace.browser.places import places, settle
+from workspace.environments import ROOT
 from workspace.launch import run
 from workspace.made_experiment.making import make
-from workspace.screenshots import parser
+from workspace.screenshots import parser, readme
 
 SCREENS = {"phone": (360, 740), "wide": (1600, 1000)}
 """Width and height of each screen, in pixels."""
@@ -24,13 +25,16 @@ SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 def main(words: Sequence[str]) -> int:
     """Runs the command line and returns its exit code."""
     options = parser().parse_args(words)
-    folder = Path(options.folder)
-    folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="nni-pictures-") as name:
         stage = PageStage(Path(name) / "stage")
         try:
-            make(stage.experiments, "made", options.trials, 25, seed=0, files=50)
             with chromium() as browser:
+                if options.readme:
+                    print(readme.take(browser, stage, ROOT))
+                    return 0
+                folder = Path(options.folder)
+                folder.mkdir(parents=True, exist_ok=True)
+                make(stage.experiments, "made", options.trials, 25, seed=0, files=50)
                 take(browser, stage.view("made"), folder)
         finally:
             stage.close()

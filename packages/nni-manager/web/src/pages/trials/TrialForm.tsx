@@ -9,6 +9,7 @@ import { Dialog } from "../../ui/Dialog";
 import { toast } from "../../ui/Toast";
 import { visible } from "../../ui/text";
 import {
+  canBeLeftOut,
   changedParameters,
   fieldsOf,
   type ParameterField,
@@ -131,8 +132,9 @@ function ParameterInput(props: {
   return (
     <div class="field">
       <label for={id}>{visible(field.path)}</label>
-      {options.length > 0 && options.includes(text) ? (
+      {options.length > 0 && (text === "" || options.includes(text)) ? (
         <select id={id} value={text} onChange={(event) => onInput(event.currentTarget.value)}>
+          {canBeLeftOut(field) && <option value="">(left out)</option>}
           {options.map((option) => (
             <option key={option} value={option}>
               {visible(option)}
@@ -146,6 +148,7 @@ function ParameterInput(props: {
           autocomplete="off"
           spellcheck={false}
           value={text}
+          placeholder={canBeLeftOut(field) ? "left out" : undefined}
           aria-invalid={problem !== undefined}
           aria-describedby={`${id} note`}
           onInput={(event) => onInput(event.currentTarget.value)}

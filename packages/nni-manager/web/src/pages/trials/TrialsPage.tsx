@@ -34,7 +34,8 @@ export default function TrialsPage() {
   const view = viewOf(place.value.query);
   const columns = useColumns(parent);
   const choice = useColumnChoice(parent);
-  const shown = shownColumns(columns, choice.value);
+  const narrow = matchMedia("(max-width: 640px)").matches;
+  const shown = shownColumns(columns, choice.value, narrow);
   const { pages: trials, problem } = useTrials(parent, view.filter, view.sort);
   const selection = useSelection((index) => trials.at(index)?.name);
   const [window, setWindow] = useState<Window>();

@@ -2,7 +2,7 @@ import { create } from "@bufbuild/protobuf";
 import { expect, test } from "vitest";
 import { parseValue } from "../../api/parse_value";
 import { jsonText, stringValue } from "../../api/values";
-import { ColumnSchema } from "../../generated/nni_proto/v1/trial_table_pb";
+import { Column_Source, ColumnSchema } from "../../generated/nni_proto/v1/trial_table_pb";
 import { changedParameters, fieldsOf, problemsByPath, warningOf, wordOf } from "./edited_parameters";
 
 const PARAMETERS = parseValue('{"lr": 0.5, "layer0": {"_name": "Conv", "units": 16}, "id": "12"}');
@@ -27,6 +27,23 @@ test("a change keeps what a number is", () => {
   ]);
   expect(jsonText(changedParameters(PARAMETERS, texts))).toBe(
     '{"lr": 1.0, "layer0": {"_name": "Dense", "units": 32}, "id": "12"}',
+  );
+});
+
+test("another choice can be made: what it lacks is left out, what it has is added", () => {
+  const momentum = create(ColumnSchema, {
+    name: "layer0.momentum",
+    source: Column_Source.PARAMETER,
+    low: 0,
+    high: 1,
+  });
+  const fields = fieldsOf(PARAMETERS, [momentum]);
+  expect(fields.at(-1)).toEqual({ path: "layer0.momentum", column: momentum, text: "" });
+  const texts = new Map(fields.map((field) => [field.path, field.text]));
+  expect(jsonText(changedParameters(PARAMETERS, texts))).toBe(jsonText(PARAMETERS));
+  texts.set("layer0._name", "Pool").set("layer0.units", "").set("layer0.momentum", "0.5");
+  expect(jsonText(changedParameters(PARAMETERS, texts))).toBe(
+    '{"lr": 0.5, "id": "12", "layer0": {"_name": "Pool", "momentum": 0.5}}',
   );
 });
 
@@ -55,4 +72,5 @@ test("a text that looks like something else is quoted", () => {
   expect(wordOf(stringValue("true"))).toBe('"true"');
   expect(wordOf(stringValue(" x"))).toBe('" x"');
   expect(wordOf(stringValue("x y"))).toBe("x y");
+  expect(wordOf(stringValue(""))).toBe('""');
 });

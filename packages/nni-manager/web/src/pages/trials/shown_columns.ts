@@ -11,6 +11,8 @@ export interface ColumnChoice {
 }
 
 const USUAL = ["number", "id", "status", "duration", "objective"];
+/** Those of a narrow screen, where the details have the rest. */
+const NARROW = ["number", "status", "objective"];
 const MOST_PARAMETERS = 8;
 const LEAST_WIDTH = 48;
 const MOST_WIDTH = 1200;
@@ -31,7 +33,8 @@ export function isChoice(value: unknown): value is ColumnChoice {
 }
 
 /** Returns the columns that a table shows before anybody has chosen. */
-export function usualColumns(columns: readonly Column[]): string[] {
+export function usualColumns(columns: readonly Column[], narrow = false): string[] {
+  if (narrow) return NARROW;
   const parameters = columns.filter((column) => column.source === Column_Source.PARAMETER);
   const metrics = columns.filter(
     (column) => column.source === Column_Source.METRIC && column.name !== "metric.default",
@@ -42,10 +45,20 @@ export function usualColumns(columns: readonly Column[]): string[] {
   );
 }
 
-/** Returns the columns to show, in order; those of a choice that are gone are left out. */
-export function shownColumns(columns: readonly Column[], choice: ColumnChoice | undefined): Column[] {
+/**
+ * Returns the columns to show, in order; those of a choice that are gone are left out.
+ *
+ * @param columns The columns that there are.
+ * @param choice What the reader chose, undefined for the usual columns.
+ * @param narrow Whether the screen is that of a phone.
+ */
+export function shownColumns(
+  columns: readonly Column[],
+  choice: ColumnChoice | undefined,
+  narrow = false,
+): Column[] {
   const byName = new Map(columns.map((column) => [column.name, column]));
-  const names = choice?.names ?? usualColumns(columns);
+  const names = choice?.names ?? usualColumns(columns, narrow);
   return names.flatMap((name) => byName.get(name) ?? []);
 }
 

@@ -65,7 +65,7 @@ function follow(parent: string, filter: string, order: string, changed: () => vo
     const response = await client.listTrials(request, { signal });
     return { trials: response.trials, total: response.totalSize, revision: response.revision };
   }, changed);
-  pages.loadWanted();
+  // It calls at once, which fetches the first page.
   const end = onRevision((revision) => pages.refresh(revision));
   return {
     pages,

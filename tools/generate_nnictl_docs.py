@@ -52,7 +52,7 @@ EXAMPLES: Mapping[str, str] = {
     "experiment save": "nnictl experiment save k3v9 --path . --saveCodeDir",
     "experiment load": "nnictl experiment load --path nni_experiment_k3v9x0ab.zip --codeDir code",
     "experiment delete": "nnictl experiment delete --older-than 30d --dry-run",
-    "trial ls": "nnictl trial ls k3v9 --filter 'status = SUCCEEDED and lr > 1e-3' --sort -objective",
+    "trial ls": "nnictl trial ls k3v9 --filter 'status = SUCCEEDED and lr > 1e-3' --sort=-objective",
     "trial kill": "nnictl trial kill --trial_id Ab3Xy",
     "trial rerun": "nnictl trial rerun -T Ab3Xy",
     "trial create": """nnictl trial create --parameters '{"lr": 0.01, "layers": 3}'""",

@@ -154,7 +154,7 @@ async def test_a_fault_is_told_in_neutral_words(port: RunningPort) -> None:
     [
         ("POST", f"{SERVICE}/Nothing", {}, 404, "unimplemented", "INVALID_ARGUMENT"),
         ("GET", "/nothing", {}, 404, "unimplemented", "INVALID_ARGUMENT"),
-        ("GET", "/static/none.js", {}, 404, "unimplemented", "INVALID_ARGUMENT"),
+        ("GET", "/assets/none.js", {}, 404, "unimplemented", "INVALID_ARGUMENT"),
         ("GET", f"{SERVICE}/GetExperiment", {}, 405, "unimplemented", "INVALID_ARGUMENT"),
         ("POST", "/sign-in", {}, 405, "unimplemented", "INVALID_ARGUMENT"),
         ("POST", "/a/b", {"Host": "evil.example"}, 403, "permission_denied", "PERMISSION_DENIED"),

@@ -125,9 +125,11 @@ function Actions() {
           {shown.paused ? "Resume" : "Pause"}
         </Button>
       )}
-      <Button kind="danger" icon="stop" busy={going !== undefined || stopping} onClick={stop}>
-        {going === "stop" || stopping ? "Stopping" : "Stop"}
-      </Button>
+      {shown.status !== Experiment_Status.STOPPED && (
+        <Button kind="danger" icon="stop" busy={going !== undefined || stopping} onClick={stop}>
+          {going === "stop" || stopping ? "Stopping" : "Stop"}
+        </Button>
+      )}
     </>
   );
 }

@@ -34,10 +34,9 @@ function Failure({ shown }: { shown: Experiment }) {
       </p>
       {stderrTail !== "" && (
         <details open={shown.status === Experiment_Status.ERROR}>
-          <summary>
-            What it wrote last <Copy text={stderrTail} label="Copy what it wrote last" />
-          </summary>
+          <summary>What it wrote last</summary>
           <pre class="code">{visible(stderrTail)}</pre>
+          <Copy text={stderrTail} label="Copy what it wrote last" />
         </details>
       )}
     </section>

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Locator, Page, expect
 from workspace.browser import PageStage, Shown
 from workspace.made_experiment.making import make
@@ -192,3 +193,29 @@ def test_a_phone_shows_it_all(visit: Any, viewed: Shown, tmp_path: Path) -> None
     page.get_by_role("button", name="Compare").click()
     expect(page.get_by_role("dialog").locator("canvas")).to_be_visible()
     assert page.evaluate("document.scrollingElement.scrollWidth") <= 360
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_list_and_its_windows_can_be_used_by_everybody(visit: Any, viewed: Shown, scheme: str) -> None:
+    page = visit(viewed, "#/experiments", color_scheme=scheme).page
+    expect(page.get_by_text("cannot read the record")).to_be_visible()
+    mark(page, "ended1")
+    assert serious_findings(page) == []
+    page.get_by_role("button", name="Delete", exact=True).click()
+    expect(page.get_by_role("dialog")).to_be_visible()
+    assert serious_findings(page) == []
+    page.keyboard.press("Escape")
+    mark(page, "ended2")
+    page.get_by_role("button", name="Compare").click()
+    expect(page.get_by_role("dialog").locator("canvas")).to_be_visible()
+    assert serious_findings(page) == []
+
+
+def serious_findings(page: Page) -> list[str]:
+    """Returns what keeps somebody from using the page."""
+    return [
+        f"{each['id']}: {node['target']}"
+        for each in Axe().run(page).response["violations"]
+        if each["impact"] in ("serious", "critical")
+        for node in each["nodes"]
+    ]

@@ -1,3 +1,5 @@
+// @vitest-environment happy-dom
+
 import { create, fromJson } from "@bufbuild/protobuf";
 import { Code, ConnectError } from "@connectrpc/connect";
 import { afterEach, beforeEach, expect, it, vi } from "vitest";

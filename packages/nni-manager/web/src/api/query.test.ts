@@ -1,3 +1,5 @@
+// @vitest-environment happy-dom
+
 import { Code, ConnectError } from "@connectrpc/connect";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { Asker } from "./query";

@@ -1,3 +1,5 @@
+// @vitest-environment happy-dom
+
 import { expect, it } from "vitest";
 import { ownExperiment } from "../api/page_facts";
 import { href, parsePlace } from "./router";

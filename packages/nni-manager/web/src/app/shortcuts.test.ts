@@ -1,3 +1,5 @@
+// @vitest-environment happy-dom
+
 import { expect, it } from "vitest";
 import { openPanel } from "./open_panel";
 import { place } from "./router";

@@ -1,3 +1,5 @@
+// @vitest-environment happy-dom
+
 import { describe, expect, it } from "vitest";
 import { cursorAt, moved } from "./cursor";
 import { sentenceOf } from "./picture";

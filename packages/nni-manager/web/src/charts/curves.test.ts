@@ -1,3 +1,5 @@
+// @vitest-environment happy-dom
+
 import { create } from "@bufbuild/protobuf";
 import { describe, expect, it } from "vitest";
 import { Trial_Status } from "../generated/nni_proto/v1/trial_pb";

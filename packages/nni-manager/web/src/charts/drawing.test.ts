@@ -1,3 +1,5 @@
+// @vitest-environment happy-dom
+
 import type { ECharts } from "echarts";
 import { beforeEach, describe, expect, it, vi } from "vitest";
 import { Drawing, type Listener } from "./drawing";

@@ -1,3 +1,5 @@
+// @vitest-environment happy-dom
+
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { expect, it } from "vitest";

@@ -1,3 +1,5 @@
+// @vitest-environment happy-dom
+
 import { create } from "@bufbuild/protobuf";
 import { afterEach, expect, it, vi } from "vitest";
 import { client } from "../../api/client";

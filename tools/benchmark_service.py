@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 import grpc.aio
 from nni_manager.engine.events import TrialEnded, TrialStarted
+from nni_manager.experiments.many_experiments import ManyExperiments
 from nni_manager.experiments.parts import Parts
 from nni_manager.experiments.service import ExperimentService
 from nni_manager.rpc.calls import guarded_calls
@@ -115,7 +116,8 @@ async def serve(port: int, link: socket.socket, folder: Path, flush_seconds: flo
     service = ExperimentService(folder, parts)
     codes = OneTimeCodes("http://127.0.0.1/")
     listener = listen("127.0.0.1", port, encrypted=False)
-    calls = guarded_calls(service, TOKENS, codes, EXPERIMENT, TensorBoards(folder))
+    experiments = ManyExperiments(service, EXPERIMENT, folder, open_storage)
+    calls = guarded_calls(experiments, TOKENS, codes, EXPERIMENT, TensorBoards(folder))
 
     def no_page() -> Any:
         raise RuntimeError("the benchmark has no page")

@@ -1,4 +1,4 @@
-"""Installs what tests need of the system: SSH servers, shells, NFS, a browser and what makes a laboratory of hosts."""
+"""Installs what tests need of the system: SSH servers, shells, NFS, a browser, a laboratory of hosts."""
 
 from __future__ import annotations
 

@@ -6,9 +6,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 from workspace.browser import PageStage, Shown, WatchedContext, chromium
 from workspace.made_experiment.making import make
+
+# Where many tests run side by side, pages are slow.
+expect.set_options(timeout=20_000)
 
 SEARCH = """\
 experimentName: a search

@@ -1,5 +1,5 @@
 import type { ComponentChildren } from "preact";
-import { useRef, useState } from "preact/hooks";
+import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import { Icon } from "./Icon";
 import { useVirtualRows } from "./useVirtualRows";
 
@@ -65,13 +65,23 @@ export function VirtualTable(props: VirtualTableProps) {
   const [current, setCurrent] = useState(0);
   const template = columns.map((column) => column.width).join(" ");
 
+  const focused = useRef<HTMLElement>();
+  useLayoutEffect(() => {
+    // A row that gets its trial, or comes back into sight, is another element.
+    const isGone = focused.current !== undefined && !focused.current.isConnected;
+    if (isGone && document.activeElement === document.body)
+      rowElement(current)?.focus({ preventScroll: true });
+  });
+
+  function rowElement(index: number): HTMLElement | null | undefined {
+    return scroller.current?.querySelector<HTMLElement>(`[data-row="${index}"]`);
+  }
+
   function goTo(index: number): void {
     const target = Math.max(0, Math.min(count - 1, index));
     setCurrent(target);
     rows.scrollTo(target);
-    requestAnimationFrame(() => {
-      scroller.current?.querySelector<HTMLElement>(`[data-row="${target}"]`)?.focus();
-    });
+    requestAnimationFrame(() => rowElement(target)?.focus());
   }
 
   function onKey(event: KeyboardEvent): void {
@@ -135,7 +145,10 @@ export function VirtualTable(props: VirtualTableProps) {
               aria-selected={props.selected?.(item.index)}
               tabIndex={item.index === Math.min(current, count - 1) ? 0 : -1}
               style={{ gridTemplateColumns: template }}
-              onFocus={() => setCurrent(item.index)}
+              onFocus={(event) => {
+                setCurrent(item.index);
+                focused.current = event.currentTarget;
+              }}
               onClick={(event) => {
                 if (!isOwnClick(event)) props.onRow?.(item.index);
               }}

@@ -43,7 +43,8 @@ export default function TrialsPage() {
   const selected = [...selection.names];
 
   function change(changes: Partial<TrialsView>): void {
-    replace(href("trials", "", queryOf({ ...view, ...changes })));
+    const now = viewOf(place.value.query);
+    replace(href("trials", "", queryOf({ ...now, ...changes })));
   }
 
   function choose(names: string[]): void {
@@ -65,7 +66,7 @@ export default function TrialsPage() {
       <h1 class="only-read-aloud">Trials</h1>
       <FilterBox
         value={view.filter}
-        onApply={(filter) => change({ filter, open: [] })}
+        onApply={(filter) => change({ filter })}
         problem={problem}
         columns={columns}
       />

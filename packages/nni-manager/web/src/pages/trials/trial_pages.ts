@@ -6,6 +6,10 @@ import type { Trial } from "../../generated/nni_proto/v1/trial_pb";
 
 /** How many trials one call fetches. */
 export const PAGE_SIZE = 100;
+/** What is in view lies on no more pages. */
+const MOST_WANTED = 4;
+/** Rows that are only scrolled past are not fetched. */
+const PAUSE_MS = 50;
 
 /** One page of trials, with how many there are on all pages. */
 export interface TrialPage {
@@ -31,7 +35,9 @@ export class TrialPages {
   private readonly asked = new Set<number>();
   private readonly failed = new Set<number>();
   private readonly controller = new AbortController();
-  private wanted = new Set<number>([0]);
+  /** The pages looked at last, the newest at the end. */
+  private readonly wanted = new Set<number>([0]);
+  private soon: ReturnType<typeof setTimeout> | undefined;
   private readAt = -1n;
   private readonly again: Asker<void>;
 
@@ -45,28 +51,29 @@ export class TrialPages {
   ) {
     this.again = new Asker<void>(
       async (signal) => {
-        for (const page of this.newestWanted()) await this.load(page, signal);
+        for (const page of [...this.wanted]) await this.load(page, signal);
       },
       () => {},
       () => {},
     );
   }
 
-  /** Returns the trial in a row, undefined while it is not there; its page is then wanted. */
+  /** Returns the trial in a row, undefined while it is not there; its page is then fetched. */
   at(index: number): Trial | undefined {
     const page = Math.floor(index / PAGE_SIZE);
+    this.wanted.delete(page);
     this.wanted.add(page);
+    const [oldest] = this.wanted;
+    if (this.wanted.size > MOST_WANTED && oldest !== undefined) this.wanted.delete(oldest);
+    if (!this.pages.has(page)) this.soon ??= setTimeout(() => this.loadWanted(), PAUSE_MS);
     return this.pages.get(page)?.[index % PAGE_SIZE];
-  }
-
-  /** Forgets what was wanted; the rows drawn next say it anew. */
-  beginDrawing(): void {
-    this.wanted = new Set();
   }
 
   /** Fetches what is wanted and not there; what failed is asked again by a refresh. */
   loadWanted(): void {
-    for (const page of this.newestWanted()) {
+    clearTimeout(this.soon);
+    this.soon = undefined;
+    for (const page of this.wanted) {
       const known = this.pages.has(page) || this.asked.has(page) || this.failed.has(page);
       if (!known) void this.load(page, this.controller.signal);
     }
@@ -86,12 +93,9 @@ export class TrialPages {
 
   /** Fetches nothing more. */
   end(): void {
+    clearTimeout(this.soon);
     this.controller.abort();
     this.again.end();
-  }
-
-  private newestWanted(): number[] {
-    return [...(this.wanted.size === 0 ? [0] : this.wanted)];
   }
 
   private async load(page: number, signal: AbortSignal): Promise<void> {

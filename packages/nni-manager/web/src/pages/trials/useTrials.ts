@@ -43,9 +43,7 @@ export function useTrials(parent: string, filter: string, sort: readonly SortKey
     },
     [],
   );
-  useEffect(() => shown.current?.pages.loadWanted());
   const pages = shown.current?.pages ?? NOTHING_YET;
-  pages.beginDrawing();
   return { pages, problem: asked.current?.pages.problem };
 }
 

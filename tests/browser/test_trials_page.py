@@ -174,6 +174,12 @@ def test_a_range_is_selected_and_compared(page: Page) -> None:
     region.get_by_role("button", name="Select all 300").click()
     expect(region).to_contain_text("300 trials selected")
     expect(region.get_by_role("button", name="Compare")).to_be_disabled()
+    region.get_by_role("button", name="Select none").click()
+    select(page, 0)
+    row(page, 0).focus()
+    page.keyboard.press("End")
+    select(page, 299, upto=True)
+    expect(region).to_contain_text("300 trials selected")
 
 
 def test_the_export_has_what_the_service_has(page: Page, made_page: Any, tmp_path: Path) -> None:

@@ -37,7 +37,10 @@ export default function TrialsPage() {
   const narrow = matchMedia("(max-width: 640px)").matches;
   const shown = shownColumns(columns, choice.value, narrow);
   const { pages: trials, problem } = useTrials(parent, view.filter, view.sort);
-  const selection = useSelection((index) => trials.at(index)?.name);
+  const selection = useSelection(
+    (index) => trials.at(index)?.name,
+    async (first, last) => (await all(first, last - first + 1)).map((trial) => trial.name),
+  );
   const [window, setWindow] = useState<Window>();
   const close = (): void => setWindow(undefined);
   const selected = [...selection.names];
@@ -51,9 +54,9 @@ export default function TrialsPage() {
     choice.value = { names, widths: choice.value?.widths ?? {} };
   }
 
-  async function all(): Promise<Trial[]> {
+  async function all(first?: number, most?: number): Promise<Trial[]> {
     try {
-      return await allTrials(parent, view.filter, orderBy(view.sort));
+      return await allTrials(parent, view.filter, orderBy(view.sort), first, most);
     } catch (error) {
       toast(`The trials cannot be read: ${problemText(error)}`, "failed");
       return [];

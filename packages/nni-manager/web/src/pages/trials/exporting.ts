@@ -9,21 +9,31 @@ import { csvText, jsonRows } from "./export_rows";
 
 const PER_CALL = 1000;
 
-/** Returns all trials that a filter holds for, in an order. */
+/**
+ * Returns the trials that a filter holds for, in an order.
+ *
+ * @param parent The experiment's resource name.
+ * @param filter The filter.
+ * @param orderBy The order.
+ * @param first How many trials to leave out before the first one.
+ * @param most At most so many.
+ */
 export async function allTrials(
   parent: string,
   filter: string,
   orderBy: string,
-  signal?: AbortSignal,
+  first = 0,
+  most = Number.POSITIVE_INFINITY,
 ): Promise<Trial[]> {
   const trials: Trial[] = [];
   let pageToken = "";
   do {
-    const request = { parent, filter, orderBy, pageSize: PER_CALL, pageToken };
-    const response = await client.listTrials(request, signal === undefined ? {} : { signal });
+    const pageSize = Math.min(PER_CALL, most - trials.length);
+    const skip = pageToken === "" ? first : 0;
+    const response = await client.listTrials({ parent, filter, orderBy, pageSize, pageToken, skip });
     trials.push(...response.trials);
     pageToken = response.nextPageToken;
-  } while (pageToken !== "");
+  } while (pageToken !== "" && trials.length < most);
   return trials;
 }
 

@@ -12,23 +12,27 @@ export interface Selection {
  * Keeps what is marked while rows come and go.
  *
  * @param nameAt Returns the name of the trial in a row, undefined while it is not loaded.
+ * @param namesBetween Returns the names of the trials from a row to another; without it all are loaded.
  */
-export function useSelection(nameAt: (index: number) => string | undefined): Selection {
+export function useSelection(
+  nameAt: (index: number) => string | undefined,
+  namesBetween = async (first: number, last: number): Promise<readonly string[]> =>
+    Array.from({ length: last - first + 1 }, (_, at) => nameAt(first + at) ?? []).flat(),
+): Selection {
   const [names, setNames] = useState<ReadonlySet<string>>(new Set());
   const [last, setLast] = useState<number>();
   function toggle(index: number, range: boolean): void {
     const name = nameAt(index);
     if (name === undefined) return;
-    const next = new Set(names);
-    if (range && last !== undefined) {
-      for (let row = Math.min(last, index); row <= Math.max(last, index); row++) {
-        const between = nameAt(row);
-        if (between !== undefined) next.add(between);
-      }
-    } else if (!next.delete(name)) {
-      next.add(name);
-    }
     setLast(index);
+    if (range && last !== undefined) {
+      void namesBetween(Math.min(last, index), Math.max(last, index)).then((between) =>
+        setNames((before) => new Set([...before, ...between])),
+      );
+      return;
+    }
+    const next = new Set(names);
+    if (!next.delete(name)) next.add(name);
     setNames(next);
   }
   return { names, toggle, set: (chosen) => setNames(new Set(chosen)) };

@@ -86,6 +86,14 @@ def test_curves_of_another_key_or_size_are_others(storage: Noting) -> None:
     assert chart().keys == ["default", "loss"]
 
 
+def test_an_entry_that_the_latest_results_lack_can_be_chosen(storage: Noting) -> None:
+    chart = Chart(storage)
+    storage.commit([results(0, metric(0, 1, {"default": 1, "acc": 0.5}), metric(0, 2, {"default": 2}))])
+    assert chart().keys == ["default", "acc"]
+    storage.commit([results(1, metric(1, 1, {"default": 1, "loss": 1}), metric(1, 2, 3.0))])
+    assert chart().keys == ["default", "acc", "loss"]
+
+
 def test_only_so_many_curves_are_kept(storage: Noting, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(curves, "_CURVES_KEPT", 2)
     chart = Chart(storage)

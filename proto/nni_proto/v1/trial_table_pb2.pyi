@@ -436,7 +436,9 @@ class ListCurvesResponse(google.protobuf.message.Message):
 
     @property
     def keys(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
-        """The entries that are numbers in the latest intermediate results of this experiment, "default" first."""
+        """The entries that were numbers in any intermediate result of this experiment, "default" first. Nested ones
+        are those of the latest results.
+        """
 
     def __init__(
         self,

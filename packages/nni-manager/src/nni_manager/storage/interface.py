@@ -194,6 +194,13 @@ class Storage(Protocol):
         NaN stands for an entry that is missing or no number; trials without such a result are left out.
         """
 
+    def intermediate_keys(self, after_row: int = 0) -> tuple[set[str], int]:
+        """Returns which entries of intermediate results after a row were numbers, nested ones left out.
+
+        Returns:
+            The entries, and the row up to which that is so: asked for again after it, none is missed.
+        """
+
     def report_position(self, trial_id: str, attempt: int) -> ReportPosition:
         """Returns how far the results of an attempt are stored; zeros for an unknown trial."""
 

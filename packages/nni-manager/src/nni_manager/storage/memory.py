@@ -24,7 +24,7 @@ from nni_manager.storage.interface import (
     StoredTrial,
     StoredTunerNote,
 )
-from nni_manager.storage.values import copied, number_at
+from nni_manager.storage.values import copied, number_at, numeric_entries
 
 
 @dataclass(slots=True)
@@ -218,6 +218,15 @@ class MemoryStorage:
                 for record in self._present_intermediates(trial_id)
                 if record.index == index
             }
+
+    def intermediate_keys(self, after_row: int = 0) -> tuple[set[str], int]:
+        """Returns which entries of intermediate results were numbers; see the interface."""
+        with self._lock:
+            self._check_open()
+            records = [metric.record for metric in self._metrics[after_row:]]
+            values = [record.value for record in records if record.kind is MetricKind.INTERMEDIATE]
+            keys = {key for value in values for key, _, _ in numeric_entries(value)}
+            return keys, len(self._metrics)
 
     def report_position(self, trial_id: str, attempt: int) -> ReportPosition:
         """Returns how far the results of an attempt are stored; see the interface."""

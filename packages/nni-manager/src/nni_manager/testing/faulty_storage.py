@@ -114,6 +114,10 @@ class FaultyStorage:
         """As the storage behind."""
         return self._storage.intermediate_numbers_at(index, key)
 
+    def intermediate_keys(self, after_row: int = 0) -> tuple[set[str], int]:
+        """As the storage behind."""
+        return self._storage.intermediate_keys(after_row)
+
     def report_position(self, trial_id: str, attempt: int) -> ReportPosition:
         """As the storage behind."""
         return self._storage.report_position(trial_id, attempt)

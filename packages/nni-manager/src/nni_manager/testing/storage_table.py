@@ -86,6 +86,17 @@ class TableContract:
         assert as_told(storage.intermediate_numbers_at(0, key)["t0000"]) == as_told(number)
         assert list(found.indexes) == [0, 1]
 
+    def test_every_entry_that_was_ever_a_number_is_known(self, storage: Storage) -> None:
+        assert storage.intermediate_keys() == (set(), 0)
+        storage.commit([SaveTrial(trial(0))])
+        storage.commit([results(0, metric(0, 0, {"acc": 1, "loss": math.nan, "name": "x", "in": {"a": 1}}))])
+        keys, row = storage.intermediate_keys()
+        assert keys == {"acc", "loss"}
+        storage.commit([results(0, metric(0, 1, 0.5), metric(0, 0, {"end": 1}, kind=MetricKind.FINAL))])
+        later, last = storage.intermediate_keys(row)
+        assert later == {"default"} and last > row
+        assert storage.intermediate_keys(last) == (set(), last)
+
     def test_an_index_that_was_stored_twice_has_the_later_number(self, storage: Storage) -> None:
         storage.commit([SaveTrial(trial(0))])
         storage.commit([results(0, metric(0, 3, 1.0), metric(0, 3, 2.0))])

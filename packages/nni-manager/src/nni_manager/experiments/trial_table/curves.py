@@ -52,7 +52,7 @@ class Curves:
     Attributes:
         curves: The curves, in the order of the trials.
         total_size: How many trials there are, those left out counted.
-        keys: The entries that the latest intermediate results have.
+        keys: The entries that intermediate results have numbers in.
         revision: The revision of the trials.
     """
 
@@ -67,6 +67,8 @@ class CurveKeeper:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
+        self._keys: set[str] = set()
+        self._keys_to_row = 0
         self._kept: OrderedDict[tuple[str, str, int], tuple[tuple[int, int], Curve]] = OrderedDict()
 
     def curves(
@@ -103,9 +105,17 @@ class CurveKeeper:
         return Curves(
             curves=self._read(storage, table, rows.tolist(), key, max_points),
             total_size=total_size,
-            keys=_keys(table),
+            keys=self._all_keys(storage, table),
             revision=table.revision,
         )
+
+    def _all_keys(self, storage: Storage, table: TrialTable) -> list[str]:
+        """Returns the entries to choose from: a step may lack one that others have."""
+        with self._lock:
+            keys, self._keys_to_row = storage.intermediate_keys(self._keys_to_row)
+            self._keys |= keys
+            latest = _latest_keys(table)
+            return sorted(self._keys.union(latest), key=lambda key: (key != DEFAULT_KEY, key))
 
     def _read(
         self, storage: Storage, table: TrialTable, rows: list[int], key: str, max_points: int
@@ -145,8 +155,8 @@ def _curve(table: TrialTable, row: int, series: NumberSeries, max_points: int) -
     )
 
 
-def _keys(table: TrialTable) -> list[str]:
+def _latest_keys(table: TrialTable) -> list[str]:
+    """Returns the entries of latest results that were always numbers, nested ones too."""
     known = table.known
     keys = [key.path for key in known if key.source is Source.INTERMEDIATE]
-    numeric = [path for path in keys if known[ColumnKey(Source.INTERMEDIATE, path)]]
-    return sorted(numeric, key=lambda path: (path != DEFAULT_KEY, numeric.index(path)))
+    return [path for path in keys if known[ColumnKey(Source.INTERMEDIATE, path)]]

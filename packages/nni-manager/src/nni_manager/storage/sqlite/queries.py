@@ -48,6 +48,12 @@ INTERMEDIATES_AT = """SELECT m.trial_id, m.value FROM metrics AS m
 JOIN trials AS t ON t.trial_id = m.trial_id AND t.attempt = m.attempt
 WHERE m.kind = 'INTERMEDIATE' AND m.metric_index = :index ORDER BY m.row"""
 
+LAST_METRIC = "SELECT coalesce(max(row), 0) FROM metrics"
+
+INTERMEDIATE_KEYS = """SELECT DISTINCT e.key
+FROM metric_entries AS e JOIN metrics AS m ON m.row = e.metric_row
+WHERE e.metric_row > :after AND e.metric_row <= :last AND m.kind = 'INTERMEDIATE'"""
+
 # One row for a trial: as many rows as results would take several times as long to fetch. CROSS JOIN has
 # SQLite find each trial once, not once for each result.
 _INTERMEDIATES_OF = """SELECT t.trial_id, group_concat(m.metric_index), group_concat(m.value)

@@ -173,6 +173,12 @@ class SqliteStorage:
         with errors_of(self._path, "read the record"):
             return {trial_id: number_at(decode(value), key) for trial_id, value in rows}
 
+    def intermediate_keys(self, after_row: int = 0) -> tuple[set[str], int]:
+        """Returns which entries of intermediate results were numbers; see the interface."""
+        ((last,),) = self._rows(queries.LAST_METRIC)
+        rows = self._rows(queries.INTERMEDIATE_KEYS, after=after_row, last=last)
+        return {key for (key,) in rows}, last
+
     def report_position(self, trial_id: str, attempt: int) -> ReportPosition:
         """Returns how far the results of an attempt are stored; see the interface."""
         rows = self._rows(queries.REPORT_POSITION, trial_id=trial_id, attempt=attempt)

@@ -550,7 +550,8 @@ export type ListCurvesResponse = Message<"nni_proto.v1.ListCurvesResponse"> & {
   totalSize: number;
 
   /**
-   * The entries that are numbers in the latest intermediate results of this experiment, "default" first.
+   * The entries that were numbers in any intermediate result of this experiment, "default" first. Nested ones
+   * are those of the latest results.
    *
    * @generated from field: repeated string keys = 3;
    */

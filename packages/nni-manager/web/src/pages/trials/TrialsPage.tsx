@@ -2,8 +2,10 @@ import { useState } from "preact/hooks";
 import { problemText } from "../../api/client";
 import { experiment } from "../../api/live";
 import { idOf } from "../../api/page_facts";
+import { objectValue } from "../../api/values";
 import { href, place, replace, shownExperiment } from "../../app/router";
 import type { Trial } from "../../generated/nni_proto/v1/trial_pb";
+import type { Value } from "../../generated/nni_proto/v1/value_pb";
 import { toast } from "../../ui/Toast";
 import { counted } from "../../ui/text";
 import { ColumnsDialog } from "./ColumnsDialog";
@@ -26,7 +28,7 @@ import { useSelection } from "./useSelection";
 import { useTrials } from "./useTrials";
 import { orderBy, queryOf, sortedBy, type TrialsView, viewOf } from "./view";
 
-type Window = "columns" | "compare" | "boards" | { clone: Trial } | undefined;
+type Window = "columns" | "compare" | "boards" | { start: Value; origin: string } | undefined;
 
 /** The trials of the experiment, as a table. */
 export default function TrialsPage() {
@@ -64,6 +66,14 @@ export default function TrialsPage() {
   }
 
   const start = experiment.value?.bestTrial ?? trials.at(0);
+  function begin(trial: Trial | undefined): void {
+    setWindow({
+      start: trial?.parameters ?? objectValue([]),
+      origin: trial
+        ? `It begins with the parameters of trial ${trial.sequenceNumber}.`
+        : "There is no trial to begin with: every parameter has to be filled in.",
+    });
+  }
   return (
     <div class="trials-page">
       <h1 class="only-read-aloud">Trials</h1>
@@ -81,7 +91,7 @@ export default function TrialsPage() {
         <TrialsTools
           onColumns={() => setWindow("columns")}
           onBoards={() => setWindow("boards")}
-          onNew={mayChangeTrials.value && start !== undefined ? () => setWindow({ clone: start }) : undefined}
+          onNew={mayChangeTrials.value ? () => begin(start) : undefined}
           onSave={async (form) => saveTrials(form, `${idOf(parent)}-trials`, await all(), shown)}
         />
       </div>
@@ -109,10 +119,7 @@ export default function TrialsPage() {
         }}
         onOpen={(open) => change({ open })}
         details={(trial) => (
-          <TrialDetails
-            trial={trial}
-            actions={<TrialActions trial={trial} onClone={(clone) => setWindow({ clone })} />}
-          />
+          <TrialDetails trial={trial} actions={<TrialActions trial={trial} onClone={begin} />} />
         )}
       />
       {window === "columns" && (
@@ -130,11 +137,11 @@ export default function TrialsPage() {
         <CompareDialog parent={parent} names={selected.slice(0, MOST_COMPARED)} onClose={close} />
       )}
       {window === "boards" && <TensorBoardsDialog parent={parent} onClose={close} />}
-      {typeof window === "object" && window.clone.parameters !== undefined && (
+      {typeof window === "object" && (
         <TrialForm
           parent={parent}
-          start={window.clone.parameters}
-          origin={`It begins with the parameters of trial ${window.clone.sequenceNumber}.`}
+          start={window.start}
+          origin={window.origin}
           columns={columns}
           onClose={close}
         />

@@ -1,0 +1,82 @@
+"""The page behind proxies, and with a manager that goes and comes back."""
+
+from __future__ import annotations
+
+import signal
+from typing import Any
+from urllib.parse import urlsplit
+
+import psutil
+from playwright.sync_api import Page, expect
+from workspace.browser import PageStage, Shown
+from workspace.browser.places import settle
+from workspace.browser.stripping_proxy import stripping_proxy
+
+PATIENCE = 30_000
+ENDLESS = """\
+trialConcurrency: 1
+maxTrialNumber: 1000
+searchSpace:
+  x: {_type: uniform, _value: [0, 1]}
+tuner: {name: Random}
+trainingService: {platform: local}
+"""
+TRIAL = "import nni; nni.report_final_result(nni.get_next_parameter()['x'])"
+
+
+def shows_everything(page: Page, address: str) -> None:
+    """Fails unless pages, charts and the stream work under an address."""
+    expect(page.get_by_text("Live").first).to_be_visible(timeout=PATIENCE)
+    for place in ("trials", "charts/history", "experiments"):
+        page.goto(f"{address}#/{place}")
+        settle(page)
+    expect(page.get_by_role("grid").first).to_be_visible(timeout=PATIENCE)
+
+
+def test_under_a_prefix_that_a_proxy_leaves_on(visit: Any, start_search: Any) -> None:
+    shown = start_search(ENDLESS, TRIAL, "--url-prefix", "a/b")
+    assert urlsplit(shown.address).path == "/a/b/"
+    visitor = visit(shown)
+    shows_everything(visitor.page, shown.address)
+    assert {urlsplit(each).path.startswith("/a/b/") for each in visitor.watched.requests} == {True}
+
+
+def test_behind_a_proxy_that_takes_its_prefix_off(visit: Any, start_search: Any) -> None:
+    shown = start_search(ENDLESS)
+    with stripping_proxy(shown.origin, "/user/somebody/proxy/8080") as address:
+        visitor = visit(shown, is_signed_in=False)
+        visitor.watched.origins = {address.partition("/user")[0]}
+        page = visitor.page
+        page.goto(f"{address}{shown.link.removeprefix(shown.address)}")
+        page.wait_for_url(address)
+        shows_everything(page, address)
+        page.goto("about:blank")
+
+
+def test_a_manager_that_was_killed_and_resumed_needs_no_new_sign_in(
+    visit: Any, start_search: Any, stage: PageStage
+) -> None:
+    shown: Shown = start_search(ENDLESS)
+    visitor = visit(shown)
+    visitor.watched.allow("Failed to load resource|ERR_")
+    page = visitor.page
+    live, stale = page.get_by_text("Live").first, page.get_by_text("Out of date since")
+    expect(live).to_be_visible(timeout=PATIENCE)
+    manager_of(shown.experiment_id).send_signal(signal.SIGKILL)
+    expect(stale).to_be_visible(timeout=PATIENCE)
+    expect(page.locator("header").first).to_contain_text(shown.experiment_id)  # what it had is kept
+    port = str(urlsplit(shown.link).port)
+    stage.nnictl("resume", shown.experiment_id, "--port", port)
+    expect(stale).to_be_hidden(timeout=2 * PATIENCE)
+    expect(live).to_be_visible(timeout=PATIENCE)
+
+
+def manager_of(experiment_id: str) -> psutil.Process:
+    """Returns the process of an experiment's manager."""
+    (found,) = [
+        process
+        for process in psutil.process_iter(["cmdline"])
+        if "nni_manager" in (words := process.info["cmdline"] or [])
+        and any(experiment_id in word for word in words)
+    ]
+    return found

@@ -53,9 +53,9 @@ Visit = Callable[..., Visitor]
 StartSearch = Callable[..., Shown]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Chromium, the same for all tests."""
+    """Chromium, for the tests of a file: while it is there, no other test can run a loop of its own."""
     with chromium() as browser:
         yield browser
 
@@ -99,9 +99,14 @@ def start_search(stage: PageStage) -> Iterator[StartSearch]:
 
 
 @pytest.fixture(scope="session")
-def signed_in(browser: Browser) -> Callable[[Shown], object]:
+def cookies() -> dict[str, object]:
+    """The cookies that printed links were redeemed for."""
+    return {}
+
+
+@pytest.fixture(scope="module")
+def signed_in(browser: Browser, cookies: dict[str, object]) -> Callable[[Shown], object]:
     """Returns the cookies of somebody who has opened a printed link, which works once."""
-    cookies: dict[str, object] = {}
 
     def state(shown: Shown) -> object:
         if shown.link not in cookies:

@@ -62,6 +62,7 @@ def test_a_manager_that_was_killed_and_resumed_needs_no_new_sign_in(
     page = visitor.page
     live, stale = page.get_by_text("Live").first, page.get_by_text("Out of date since")
     expect(live).to_be_visible(timeout=PATIENCE)
+    settle(page)
     manager_of(shown.experiment_id).send_signal(signal.SIGKILL)
     expect(stale).to_be_visible(timeout=PATIENCE)
     expect(page.locator("header").first).to_contain_text(shown.experiment_id)  # what it had is kept

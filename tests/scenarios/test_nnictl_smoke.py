@@ -92,6 +92,7 @@ ELSEWHERE = {
     "package",
     "ss_gen",
     "jupyter-extension",
+    "tensorboard",
     "experiment delete",
     "experiment load",
     "algo register",

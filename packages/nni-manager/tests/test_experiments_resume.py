@@ -96,8 +96,13 @@ class Life:
             async for change in self.service.watch("e1", 0, False):
                 changed = [view.stored.record for view in change.trials]
                 trials.update({trial.sequence_number: trial for trial in changed})
-                if condition((await self.service.get("e1")).record, trials):
-                    return
+                record = (await self.service.get("e1")).record
+                if condition(record, trials):
+                    # What has been told may be older than the record.
+                    views = await self.service.trials("e1", -1, 1000, ())
+                    trials.update({view.stored.record.sequence_number: view.stored.record for view in views})
+                    if condition(record, trials):
+                        return
             raise AssertionError("the watch ended")
 
         try:

@@ -34,7 +34,7 @@ export function BestTrial({ shown }: { shown: Experiment }) {
       {best.finalResult?.kind.case === "objectValue" && (
         <p class="quiet">{visible(shortened(jsonText(best.finalResult), 300))}</p>
       )}
-      <dl class="pairs parameters">
+      <dl class="pairs parameters" tabIndex={0}>
         {leaves(best.parameters).map((leaf) => (
           <ParameterLine key={leaf.path} path={leaf.path} text={jsonText(leaf.value)} />
         ))}

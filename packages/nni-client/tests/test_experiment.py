@@ -385,8 +385,13 @@ def test_an_interrupt_of_start_is_raised(experiment, fake_manager, ctrl_c):
     assert not (experiment.config.experiment_working_directory / experiment.id).exists()
 
 
-def test_a_manager_that_vanishes(experiment, fake_manager, caplog, capsys):
-    fake_manager(exit_in_watch=7, view_status="RUNNING")
+@pytest.mark.parametrize(
+    "shown",
+    [{"view_status": "RUNNING"}, {"view_status": "STOPPED", "view_interrupted": True}],
+    ids=["as recorded", "as interrupted"],
+)
+def test_a_manager_that_vanishes(experiment, fake_manager, caplog, capsys, shown):
+    fake_manager(exit_in_watch=7, **shown)
     assert experiment.run(0) is False
     assert "The manager ended unexpectedly: exit code 7" in caplog.text
     assert "nnictl_stderr.log" in caplog.text

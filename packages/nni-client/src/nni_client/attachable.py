@@ -106,7 +106,7 @@ class AttachableExperiment(ChangeableExperiment):
         screen = open_screen(page)
         try:
             return run_to_end(
-                manager, self._get(), before, screen, interrupts, self.stop, self._leave, self._stored
+                manager, self._get(), before, screen, interrupts, self.stop, self._leave, self._get
             )
         finally:
             screen.close()
@@ -153,10 +153,6 @@ class AttachableExperiment(ChangeableExperiment):
     def _get(self) -> experiment_pb2.Experiment:
         experiment, is_record = self._get_where_it_is()
         return told_truly(experiment) if is_record else experiment
-
-    def _stored(self) -> experiment_pb2.Experiment:
-        """Returns the experiment as its record has it, even if that says that it runs and nobody runs it."""
-        return self._get_where_it_is()[0]
 
     def _get_where_it_is(self) -> tuple[experiment_pb2.Experiment, bool]:
         if self._manager is None and self._kept is not None and self._kept[0] == self._summary_time():

@@ -23,6 +23,7 @@ from nni_client.manager_output import log_ending
 from nni_client.manager_process import ManagerProcess, describe_exit
 from nni_client.progress import Progress
 from nni_client.screen import Screen, say
+from nni_client.unattached import is_interrupted
 
 
 def run_to_end(
@@ -45,7 +46,7 @@ def run_to_end(
         interrupts: Ctrl-C stops the experiment; once more, it stops waiting for that.
         stop: Stops the experiment, and its manager.
         leave: Stops waiting for the manager.
-        read: Returns the experiment as its record has it, also when its manager has gone.
+        read: Returns the experiment, also when its manager has gone.
 
     Returns:
         What `Experiment.run` returns.
@@ -70,7 +71,8 @@ def run_to_end(
         leave()
         return None
     ending = Progress(read())
-    if outcome is Outcome.MANAGER_GONE and not ending.has_ended:
+    has_ended = ending.has_ended and not is_interrupted(ending.experiment)
+    if outcome is Outcome.MANAGER_GONE and not has_ended:
         LOGGER.error("%s", _loss(process))
         return False
     for warning in ending.experiment.warnings[len(progress.experiment.warnings) :]:

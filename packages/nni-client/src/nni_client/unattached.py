@@ -66,6 +66,16 @@ def not_running(experiment_id: str, places: Sequence[Path]) -> str:
     return _NOT_RUNNING
 
 
+def is_interrupted(experiment: Experiment) -> bool:
+    """Returns whether an experiment is STOPPED only because its manager has gone without ending it."""
+    reason = experiment.end_reason
+    return (
+        experiment.status == Experiment.STATUS_STOPPED
+        and reason.actor == EndReason.ACTOR_MANAGER
+        and reason.message == INTERRUPTED
+    )
+
+
 def told_truly(experiment: Experiment) -> Experiment:
     """Returns an experiment that no manager runs: one whose record says that it runs has stopped."""
     if experiment.status not in _UNFINISHED:

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from nni_config.experiment_folders import FolderSummary
+from nni_config.experiment_folders import INTERRUPTED, FolderSummary
 from nni_proto.resource_names import experiment_name, parse_trial_name
 from nni_proto.v1.experiment_pb2 import Experiment
 from nni_proto.v1.experiment_service_pb2 import (
@@ -22,6 +22,7 @@ from nni_client.commands.output import print_json
 from nni_client.commands.selection import connection_to, find_readable, open_session, select
 from nni_client.connection import Session
 from nni_client.methods import CREATE_SIGN_IN_CODE, GET_EXPERIMENT, LIST_TRIALS
+from nni_client.unattached import is_interrupted
 
 _WAITING_LOOKED_AT = 100
 
@@ -41,8 +42,8 @@ def show_status(experiment_id: str | None, as_json: bool, directory: Path | None
         return
     paused = " (paused)" if experiment.paused else ""
     print(f"{folder.experiment_id}: {status_text(folder, experiment)}{paused}")
-    if experiment.end_reason.message:
-        print(f"  {experiment.end_reason.message}")
+    if reason := end_reason(experiment):
+        print(f"  {reason}")
     print(f"  {words.counts(experiment)}")
     for reason in reasons:
         print(f"  waiting: {reason}")
@@ -142,13 +143,19 @@ def status_of(folder: FolderSummary, experiment: Experiment) -> str:
 
 def status_text(folder: FolderSummary, experiment: Experiment) -> str:
     """Returns an experiment's status, and what a person is to know of it."""
-    from nni_config.experiment_folders import INTERRUPTED
     from nni_config.experiment_summary import ENDED_STATUSES
 
     status = words.experiment_status(experiment.status)
+    if is_interrupted(experiment):
+        return f"{status} ({INTERRUPTED})"
     if folder.is_running or status in ENDED_STATUSES or status == "INITIALIZED":
         return status
     return f"STOPPED ({INTERRUPTED})"
+
+
+def end_reason(experiment: Experiment) -> str:
+    """Returns why an experiment has ended, "" where that is not known or its status text tells it."""
+    return "" if is_interrupted(experiment) else experiment.end_reason.message
 
 
 def _facts(folder: FolderSummary, experiment: Experiment) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from nni_proto.v1.trial_pb2 import Trial
 
 from nni_client import words
 from nni_client.commands.selection import connection_to, find_readable
-from nni_client.commands.showing import read_experiment, status_text
+from nni_client.commands.showing import end_reason, read_experiment, status_text
 from nni_client.progress import Progress
 from nni_client.watch import Watcher
 
@@ -72,7 +72,7 @@ def _wait(folder: FolderSummary, manager: ManagerRecord, deadline: float | None)
 
 
 def _print_end(folder: FolderSummary, experiment: Experiment) -> None:
-    reason = f": {experiment.end_reason.message}" if experiment.end_reason.message else ""
+    reason = f": {message}" if (message := end_reason(experiment)) else ""
     print(f"{folder.experiment_id}: {status_text(folder, experiment)}{reason}")
     print(f"  {words.counts(experiment)}")
     if best := words.best(experiment):

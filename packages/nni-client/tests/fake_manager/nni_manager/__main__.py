@@ -18,10 +18,11 @@ import grpc  # noqa: E402
 from google.protobuf.any_pb2 import Any as AnyMessage  # noqa: E402
 from google.rpc import code_pb2, error_details_pb2, status_pb2  # noqa: E402
 from grpc_status import rpc_status  # noqa: E402
+from nni_config.experiment_folders import INTERRUPTED  # noqa: E402
 from nni_proto.v1 import experiment_service_pb2 as pb  # noqa: E402
 from nni_proto.v1 import experiment_service_pb2_grpc  # noqa: E402
 from nni_proto.v1.experiment_pb2 import Experiment  # noqa: E402
-from nni_proto.v1.trial_pb2 import Trial  # noqa: E402
+from nni_proto.v1.trial_pb2 import EndReason, Trial  # noqa: E402
 
 
 def argument(name: str) -> str:
@@ -53,6 +54,9 @@ class Service(experiment_service_pb2_grpc.ExperimentServiceServicer):
             warnings=BEHAVIOUR.get("recorded_warnings", []),
             trial_count=BEHAVIOUR.get("recorded_trials", 0),
         )
+        if "--view" in sys.argv and BEHAVIOUR.get("view_interrupted"):
+            self.experiment.end_reason.actor = EndReason.ACTOR_MANAGER
+            self.experiment.end_reason.message = INTERRUPTED
         self.record = Path(self.experiment.directory) / "db" / "experiment.sqlite"
         if self.record.exists():
             self.experiment.config.ParseFromString(self.record.read_bytes())

@@ -88,7 +88,7 @@ def story(folder: Path, trials: int, concurrency: int) -> int:
     began, used = time.monotonic(), time.process_time()
     asyncio.run(simulation.go())
     seconds, cpu = time.monotonic() - began, time.process_time() - used
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+    peak = peak_memory()
     storage, training = simulation.storage, simulation.training
     began = time.monotonic()
     restored_experiment(storage)
@@ -143,6 +143,15 @@ def problems_of(storage: Storage, trials: int, reported: int) -> list[str]:
     if stored != reported or len(seen) != stored:
         problems.append(f"{reported:,} results were reported, {stored:,} stored, {len(seen):,} different")
     return problems
+
+
+def peak_memory() -> int:
+    """Returns how many bytes of memory this process had at the most."""
+    if sys.platform == "linux":
+        # Not ru_maxrss, which is that of the process that started this one if that was larger.
+        lines = Path("/proc/self/status").read_text().splitlines()
+        return 1024 * next(int(line.split()[1]) for line in lines if line.startswith("VmHWM:"))
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 
 def growth(memory: Sequence[tuple[int, int]]) -> float:

@@ -96,6 +96,8 @@ def test_what_can_never_be_met_is_refused(remote_stage, lab) -> None:
 def test_why_a_trial_waits_and_when_it_no_longer_does(remote_stage, lab, nothing_is_left) -> None:
     host = lab.hosts["gpu-a"]
     host.run("setsid sleep 600 < /dev/null > /dev/null 2>&1 &", user="bob")
+    # For a moment, while the shell's child becomes another program, it has no command line.
+    assert remote_stage.until(lambda: any("sleep 600" in line for line in host.processes("bob").values()))
     (other,) = host.processes("bob")
     gpus = fake_nvidia_smi.gpus(3)
     host.set_gpus({"gpus": gpus, "processes": [{"gpu": 0, "pid": other}, {"gpu": 2, "pid": other}]})

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 from nni.courier import channel
-from nni.courier.channel import LineWriter, ManagerGoneError
+from nni.courier.channel import LineReader, LineWriter, ManagerGoneError
 
 
 @pytest.fixture
@@ -25,6 +25,15 @@ def received(reader: int) -> bytes:
         return os.read(reader, 1 << 20)
     except BlockingIOError:
         return b""
+
+
+def test_what_came_before_the_end_is_read(pipe: tuple[int, int]) -> None:
+    reader = LineReader(pipe[0])
+    os.write(pipe[1], b"first\nlast\nunfinished")
+    os.close(pipe[1])
+    assert reader.lines() == [b"first", b"last"]
+    with pytest.raises(ManagerGoneError):
+        reader.lines()
 
 
 def test_a_line_at_leisure_goes_with_the_next_that_is_due(pipe: tuple[int, int]) -> None:

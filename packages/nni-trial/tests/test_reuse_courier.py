@@ -281,6 +281,23 @@ def test_the_socket_is_removed_by_a_courier_that_was_told_to_end(manager: Manage
     manager.send = lambda *_: None  # type: ignore[method-assign]
 
 
+def test_a_courier_that_was_told_to_end_does_its_work_though_nothing_more_is_sent(manager: Manager) -> None:
+    manager.launch("one")
+    manager.wait_for("started")
+    waiting = manager.ask("one")
+    manager.wait_for("ended")
+    assert manager.process.stdin is not None
+    manager.process.stdin.write(b'{"shutDown": {}}\n')
+    manager.process.stdin.close()
+    assert answer(waiting) == {}
+    with pytest.raises(subprocess.TimeoutExpired):
+        manager.process.wait(0.5)
+    manager.go("one")
+    assert manager.process.wait(30) == 0
+    assert manager.read("one", "exit.json")["exit_code"] == 0
+    manager.send = lambda *_: None  # type: ignore[method-assign]
+
+
 class Door:
     """The courier's loopback port, as a process finds it in its environment."""
 

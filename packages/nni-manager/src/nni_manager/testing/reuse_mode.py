@@ -1,5 +1,8 @@
 """What a training service promises in reuse mode (behaviour.md T9), as tests.
 
+What a process printed is here when the service is closed, also what it printed after its last trial. Before
+that, it may come later than the end of its trial is told.
+
 A subclass gives the fixture `place`, as for TrainingServiceContract, whose services have reuse mode on.
 """
 
@@ -92,7 +95,7 @@ class ReuseModeContract:
                 ended = await listener.next(f"t{number}", TrialEnded)
                 assert (ended.exit_code, ended.problem) == (0, "")
             service.release()
-            await gone(place, pid_of(place, 4))
+            await gone(place, await pid_when_here(place, 4))
         assert len({pid_of(place, number) for number in range(5)}) == 1
         for number in range(5):
             name = f"t{number}"
@@ -184,7 +187,7 @@ class ReuseModeContract:
             service.release()
             place.write_code("go", "")
             await listener.next("t0", TrialEnded)
-            await gone(place, pid_of(place, 0))
+            await gone(place, await pid_when_here(place, 0))
             for number in range(1, 3):
                 service.submit(run(number))
                 await listener.next(f"t{number}", TrialEnded)
@@ -272,6 +275,15 @@ class ReuseModeContract:
 def pid_of(place: Place, number: int) -> int:
     """Returns the process that ran a trial, as its script printed it."""
     return int(place.read(f"t{number}", "stdout").split()[0])
+
+
+async def pid_when_here(place: Place, number: int) -> int:
+    """Waits for a trial's output, which may come after its end was told; returns the process that ran it."""
+    deadline = asyncio.get_running_loop().time() + PATIENCE
+    while not place.read(f"t{number}", "stdout").endswith(b"\n"):
+        assert asyncio.get_running_loop().time() < deadline
+        await asyncio.sleep(0.01)
+    return pid_of(place, number)
 
 
 async def gone(place: Place, pid: int) -> None:

@@ -24,7 +24,7 @@ class LineReader:
         """Returns the lines that are complete now.
 
         Raises:
-            ManagerGoneError: No more will come.
+            ManagerGoneError: No more will come, and all that came were returned.
         """
         found: List[bytes] = []
         while True:
@@ -33,8 +33,12 @@ class LineReader:
             except BlockingIOError:
                 return found
             except OSError as error:
+                if found:
+                    return found
                 raise ManagerGoneError from error
             if not data:
+                if found:
+                    return found
                 raise ManagerGoneError
             first, *more = data.split(b"\n")
             self._unfinished.append(first)

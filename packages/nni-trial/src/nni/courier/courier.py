@@ -49,6 +49,7 @@ class Courier:
         self._slots = Slots(place, self._selector, self._trials, self._teller)
         self._poll_seconds = SHORTEST_POLL
         self._look_at = 0.0
+        self._shutting_down = False
         self._commands = {
             "launch": self._launch,
             "adopt": self._adopt,
@@ -137,7 +138,14 @@ class Courier:
     # Commands
 
     def _read_commands(self) -> None:
-        for line in self._reader.lines():
+        try:
+            lines = self._reader.lines()
+        except ManagerGoneError:
+            if not self._shutting_down:
+                raise
+            self._selector.unregister(self._reader.descriptor)  # it has said all that it had to say
+            return
+        for line in lines:
             name = "?"
             try:
                 ((name, content),) = json.loads(line).items()
@@ -187,6 +195,7 @@ class Courier:
         self._slots.release()
 
     def _shut_down(self, command: Dict[str, Any]) -> None:
+        self._shutting_down = True
         self._slots.end()
         self._look_soon(0.0)
 

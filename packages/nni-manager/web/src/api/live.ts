@@ -3,7 +3,6 @@
 import { Code, ConnectError } from "@connectrpc/connect";
 import { effect, signal, untracked } from "@preact/signals";
 import { type Experiment, Experiment_Status } from "../generated/nni_proto/v1/experiment_pb";
-import type { WatchExperimentResponse } from "../generated/nni_proto/v1/experiment_service_pb";
 import { client, problemText } from "./client";
 import { mergeExperiment } from "./merge_experiment";
 
@@ -24,8 +23,6 @@ export const experiment = signal<Experiment | undefined>();
 export const revision = signal(0n);
 /** How up to date all of it is. */
 export const connection = signal<Connection>({ state: "connecting" });
-/** The last step of the stream; undefined after a (re)connection, when anything may have changed. */
-export const lastChange = signal<WatchExperimentResponse | undefined>();
 /** How often the page has got into touch with the manager: after each time, all that is shown is asked anew. */
 export const connections = signal(0);
 /** Why the experiment cannot be shown at all, such as that there is none of this id. */
@@ -47,7 +44,6 @@ const LONGEST_WAIT_MS = 15_000;
 export function watch(name: string): () => void {
   const end = new AbortController();
   experiment.value = undefined;
-  lastChange.value = undefined;
   missing.value = undefined;
   revision.value = 0n;
   stoppedHere.value = false;
@@ -79,7 +75,6 @@ async function watchOnce(name: string, end: AbortSignal, answered: () => void): 
   if (first === undefined || end.aborted) return;
   missing.value = undefined;
   experiment.value = first;
-  lastChange.value = undefined;
   revision.value = first.revision;
   connection.value = { state: "live" };
   connections.value += 1;
@@ -88,7 +83,6 @@ async function watchOnce(name: string, end: AbortSignal, answered: () => void): 
     answered();
     if (end.aborted) return;
     if (step.experiment !== undefined) experiment.value = mergeExperiment(experiment.value, step.experiment);
-    lastChange.value = step;
     revision.value = step.revision;
   }
 }

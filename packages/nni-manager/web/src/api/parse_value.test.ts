@@ -1,15 +1,16 @@
 import { expect, test } from "vitest";
-import { parseValue, parseWord } from "./parse_value";
+import { parseJson } from "./parse_json";
+import { parseWord } from "./parse_value";
 import { jsonText } from "./values";
 
 test("numbers keep their kind and keys their order", () => {
   const text = '{"b": 1, "a": 1.0, "e": 1e-05, "big": 9007199254740993, "list": [true, null, "x"]}';
-  expect(jsonText(parseValue(text))).toBe(text.replace("1e-05", "0.00001"));
+  expect(jsonText(parseJson(text))).toBe(text.replace("1e-05", "0.00001"));
 });
 
 test("what is no JSON is refused", () => {
   for (const text of ["", "{", "{'a': 1}", "[1,]", "99999999999999999999"]) {
-    expect(() => parseValue(text)).toThrow(SyntaxError);
+    expect(() => parseJson(text)).toThrow(SyntaxError);
   }
 });
 

@@ -4,9 +4,6 @@ import type { Value } from "../generated/nni_proto/v1/value_pb";
 import { parseJson } from "./parse_json";
 import { stringValue } from "./values";
 
-/** Returns the value that a JSON text stands for; throws a SyntaxError for another text. */
-export const parseValue = parseJson;
-
 /** Returns the value of a line that a person wrote: JSON where it is JSON, else the text itself. */
 export function parseWord(text: string): Value {
   try {

@@ -160,18 +160,3 @@ export function rowsOf(table: TrialTable, places: readonly number[]): TrialTable
     total: table.total,
   };
 }
-
-/** How many values are finite, missing and infinite. */
-export function countValues(values: readonly number[]): {
-  finite: number;
-  missing: number;
-  infinite: number;
-} {
-  let missing = 0;
-  let infinite = 0;
-  for (const value of values) {
-    if (Number.isNaN(value)) missing++;
-    else if (!Number.isFinite(value)) infinite++;
-  }
-  return { finite: values.length - missing - infinite, missing, infinite };
-}

@@ -1,6 +1,6 @@
 import { useState } from "preact/hooks";
 import { client, problemText } from "../../api/client";
-import { parseValue } from "../../api/parse_value";
+import { parseJson } from "../../api/parse_json";
 import { jsonText } from "../../api/values";
 import type { Column } from "../../generated/nni_proto/v1/trial_table_pb";
 import type { Value } from "../../generated/nni_proto/v1/value_pb";
@@ -41,7 +41,7 @@ export function TrialForm({ parent, start, origin, columns, onClose }: TrialForm
   async function send(): Promise<void> {
     let parameters: Value;
     try {
-      parameters = json === undefined ? changedParameters(start, texts) : parseValue(json);
+      parameters = json === undefined ? changedParameters(start, texts) : parseJson(json);
     } catch (error) {
       setProblems(new Map([["", `This is not JSON: ${(error as Error).message}`]]));
       return;

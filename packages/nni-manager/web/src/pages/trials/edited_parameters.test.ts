@@ -1,11 +1,11 @@
 import { create } from "@bufbuild/protobuf";
 import { expect, test } from "vitest";
-import { parseValue } from "../../api/parse_value";
+import { parseJson } from "../../api/parse_json";
 import { jsonText, stringValue } from "../../api/values";
 import { Column_Source, ColumnSchema } from "../../generated/nni_proto/v1/trial_table_pb";
 import { changedParameters, fieldsOf, problemsByPath, warningOf, wordOf } from "./edited_parameters";
 
-const PARAMETERS = parseValue('{"lr": 0.5, "layer0": {"_name": "Conv", "units": 16}, "id": "12"}');
+const PARAMETERS = parseJson('{"lr": 0.5, "layer0": {"_name": "Conv", "units": 16}, "id": "12"}');
 
 test("parameters become fields and come back unchanged", () => {
   const fields = fieldsOf(PARAMETERS, []);

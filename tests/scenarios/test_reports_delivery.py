@@ -79,7 +79,7 @@ def test_no_final_result(stage):
 
 
 def test_reports_from_elsewhere(stage):
-    """Row 63: it works after chdir, and with a bare environment that names the trial; else that is said."""
+    """Row 63: it works after chdir, with a bare environment, and with a folder that is gone; else that is said."""
     stage.write(
         "report.py",
         "import os, nni\nos.chdir('/')\nx = nni.get_next_parameter()\n"
@@ -89,18 +89,21 @@ def test_reports_from_elsewhere(stage):
         "clean.sh", "cd /; env -i $(env | grep -E '^(NNI_|PYTHONPATH)') $PYTHON $NNI_CODE_DIR/report.py"
     )
     stage.write("bare.sh", "cd /; env -i PYTHONPATH=$PYTHONPATH $PYTHON $NNI_CODE_DIR/report.py")
-    stage.write("unmounted.sh", "NNI_SYS_DIR=/not/mounted $PYTHON report.py")
+    stage.write("hidden.sh", "NNI_SYS_DIR=/not/mounted $PYTHON report.py")
+    stage.write("unmounted.sh", "NNI_SYS_DIR=/not/mounted env -u NNI_OPEN_FILES $PYTHON report.py")
     stage.environment["PYTHON"] = sys.executable
     stage.run(
         """
-        experiment = make("bash $NNI_TRIAL_SEQ_ID.sh", trials=3, concurrency=1)
-        for number, name in enumerate(("clean", "bare", "unmounted")):
+        experiment = make("bash $NNI_TRIAL_SEQ_ID.sh", trials=4, concurrency=1)
+        for number, name in enumerate(("clean", "bare", "hidden", "unmounted")):
             Path(__file__).with_name(f"{number}.sh").write_text(Path(__file__).with_name(f"{name}.sh").read_text())
         experiment.start(0)
         while experiment.get_status() not in ("DONE", "ERROR"):
             time.sleep(0.05)
-        clean, bare, unmounted = experiment.list_trial_jobs()
-        assert [metric.data for metric in experiment.get_job_metrics()[clean.trialJobId]] == [1, 2]
+        clean, bare, hidden, unmounted = experiment.list_trial_jobs()
+        metrics = experiment.get_job_metrics()
+        assert [metric.data for metric in metrics[clean.trialJobId]] == [1, 2]
+        assert [metric.data for metric in metrics[hidden.trialJobId]] == [1, 2], "by inherited descriptors"
         assert "GOT {'x': 0." in Path(clean.logPath, "stdout").read_text()
         assert "Running trial code without runtime" in Path(bare.logPath, "stderr").read_text()
         assert "GOT {}" in Path(bare.logPath, "stdout").read_text()

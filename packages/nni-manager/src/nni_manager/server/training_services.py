@@ -18,6 +18,7 @@ from nni_manager.server.remote_hosts import make_remote_host, packed_code, remot
 from nni_manager.server.shared_places import SharedPlace, make_shared_place
 from nni_manager.training.host import Host, HostEmit, HostRules
 from nni_manager.training.interface import ServiceEmit, TrainingService, TrainingServiceError
+from nni_manager.training.jobs.direct import DirectReports
 from nni_manager.training.local import LocalTrainingService
 from nni_manager.training.local.host import LocalHost
 from nni_manager.training.placing.service import PlacingService
@@ -27,7 +28,11 @@ PlacedHost = tuple[Callable[[HostEmit], Host], HostRules]
 
 
 def make_training_service(
-    config: ExperimentConfig, experiment_id: str, folder: Path, emit: ServiceEmit
+    config: ExperimentConfig,
+    experiment_id: str,
+    folder: Path,
+    emit: ServiceEmit,
+    direct: DirectReports | None = None,
 ) -> TrainingService:
     """Returns the place where trials run.
 
@@ -36,6 +41,7 @@ def make_training_service(
         experiment_id: The experiment.
         folder: Its folder.
         emit: Gets the events.
+        direct: Lets jobs report over the network, None for the storage alone.
 
     Raises:
         TrainingServiceError: This version runs no trials there, or two machines have the same name.

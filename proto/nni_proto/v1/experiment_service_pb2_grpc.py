@@ -154,6 +154,11 @@ class ExperimentServiceStub(object):
                 request_serializer=nni__proto_dot_v1_dot_experiment__summary__pb2.ListExperimentsRequest.SerializeToString,
                 response_deserializer=nni__proto_dot_v1_dot_experiment__summary__pb2.ListExperimentsResponse.FromString,
                 _registered_method=True)
+        self.WatchExperiments = channel.unary_stream(
+                '/nni_proto.v1.ExperimentService/WatchExperiments',
+                request_serializer=nni__proto_dot_v1_dot_experiment__summary__pb2.WatchExperimentsRequest.SerializeToString,
+                response_deserializer=nni__proto_dot_v1_dot_experiment__summary__pb2.WatchExperimentsResponse.FromString,
+                _registered_method=True)
         self.DeleteExperiment = channel.unary_unary(
                 '/nni_proto.v1.ExperimentService/DeleteExperiment',
                 request_serializer=nni__proto_dot_v1_dot_experiment__summary__pb2.DeleteExperimentRequest.SerializeToString,
@@ -349,6 +354,13 @@ class ExperimentServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def WatchExperiments(self, request, context):
+        """WatchExperiments streams those experiments, and then each that appears, changes or vanishes.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def DeleteExperiment(self, request, context):
         """DeleteExperiment removes an experiment that no manager runs, with all its files.
         """
@@ -502,6 +514,11 @@ def add_ExperimentServiceServicer_to_server(servicer, server):
                     servicer.ListExperiments,
                     request_deserializer=nni__proto_dot_v1_dot_experiment__summary__pb2.ListExperimentsRequest.FromString,
                     response_serializer=nni__proto_dot_v1_dot_experiment__summary__pb2.ListExperimentsResponse.SerializeToString,
+            ),
+            'WatchExperiments': grpc.unary_stream_rpc_method_handler(
+                    servicer.WatchExperiments,
+                    request_deserializer=nni__proto_dot_v1_dot_experiment__summary__pb2.WatchExperimentsRequest.FromString,
+                    response_serializer=nni__proto_dot_v1_dot_experiment__summary__pb2.WatchExperimentsResponse.SerializeToString,
             ),
             'DeleteExperiment': grpc.unary_unary_rpc_method_handler(
                     servicer.DeleteExperiment,
@@ -1151,6 +1168,33 @@ class ExperimentService(object):
             '/nni_proto.v1.ExperimentService/ListExperiments',
             nni__proto_dot_v1_dot_experiment__summary__pb2.ListExperimentsRequest.SerializeToString,
             nni__proto_dot_v1_dot_experiment__summary__pb2.ListExperimentsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def WatchExperiments(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/nni_proto.v1.ExperimentService/WatchExperiments',
+            nni__proto_dot_v1_dot_experiment__summary__pb2.WatchExperimentsRequest.SerializeToString,
+            nni__proto_dot_v1_dot_experiment__summary__pb2.WatchExperimentsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -168,6 +168,12 @@ class ExperimentServiceStub:
     ]
     """ListExperiments returns the experiments in the folder of this manager's experiment, running and ended."""
 
+    WatchExperiments: grpc.UnaryStreamMultiCallable[
+        nni_proto.v1.experiment_summary_pb2.WatchExperimentsRequest,
+        nni_proto.v1.experiment_summary_pb2.WatchExperimentsResponse,
+    ]
+    """WatchExperiments streams those experiments, and then each that appears, changes or vanishes."""
+
     DeleteExperiment: grpc.UnaryUnaryMultiCallable[
         nni_proto.v1.experiment_summary_pb2.DeleteExperimentRequest,
         nni_proto.v1.experiment_summary_pb2.DeleteExperimentResponse,
@@ -345,6 +351,12 @@ class ExperimentServiceAsyncStub:
         nni_proto.v1.experiment_summary_pb2.ListExperimentsResponse,
     ]
     """ListExperiments returns the experiments in the folder of this manager's experiment, running and ended."""
+
+    WatchExperiments: grpc.aio.UnaryStreamMultiCallable[
+        nni_proto.v1.experiment_summary_pb2.WatchExperimentsRequest,
+        nni_proto.v1.experiment_summary_pb2.WatchExperimentsResponse,
+    ]
+    """WatchExperiments streams those experiments, and then each that appears, changes or vanishes."""
 
     DeleteExperiment: grpc.aio.UnaryUnaryMultiCallable[
         nni_proto.v1.experiment_summary_pb2.DeleteExperimentRequest,
@@ -569,6 +581,14 @@ class ExperimentServiceServicer(metaclass=abc.ABCMeta):
         context: _ServicerContext,
     ) -> typing.Union[nni_proto.v1.experiment_summary_pb2.ListExperimentsResponse, collections.abc.Awaitable[nni_proto.v1.experiment_summary_pb2.ListExperimentsResponse]]:
         """ListExperiments returns the experiments in the folder of this manager's experiment, running and ended."""
+
+    @abc.abstractmethod
+    def WatchExperiments(
+        self,
+        request: nni_proto.v1.experiment_summary_pb2.WatchExperimentsRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[collections.abc.Iterator[nni_proto.v1.experiment_summary_pb2.WatchExperimentsResponse], collections.abc.AsyncIterator[nni_proto.v1.experiment_summary_pb2.WatchExperimentsResponse]]:
+        """WatchExperiments streams those experiments, and then each that appears, changes or vanishes."""
 
     @abc.abstractmethod
     def DeleteExperiment(

@@ -26,7 +26,7 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from nni_proto.v1 import experiment_pb2 as nni__proto_dot_v1_dot_experiment__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%nni_proto/v1/experiment_summary.proto\x12\x0cnni_proto.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1dnni_proto/v1/experiment.proto\"\xeb\x03\n\x11\x45xperimentSummary\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05title\x18\x02 \x01(\t\x12/\n\x06status\x18\x03 \x01(\x0e\x32\x1f.nni_proto.v1.Experiment.Status\x12\x0f\n\x07running\x18\x04 \x01(\x08\x12\x11\n\tplatforms\x18\x05 \x03(\t\x12\x11\n\talgorithm\x18\x06 \x01(\t\x12\x15\n\roptimize_mode\x18\x07 \x01(\t\x12/\n\x0b\x63reate_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nstart_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nd_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\x0ctrial_counts\x18\x0b \x03(\x0b\x32\x18.nni_proto.v1.TrialCount\x12\x1b\n\x0e\x62\x65st_objective\x18\x0c \x01(\x01H\x00\x88\x01\x01\x12\x11\n\tdirectory\x18\r \x01(\t\x12\x11\n\x04size\x18\x0e \x01(\x03H\x01\x88\x01\x01\x12\x0f\n\x07problem\x18\x0f \x01(\t\x12\x0b\n\x03own\x18\x10 \x01(\x08\x42\x11\n\x0f_best_objectiveB\x07\n\x05_size\"?\n\x16ListExperimentsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"h\n\x17ListExperimentsResponse\x12\x34\n\x0b\x65xperiments\x18\x01 \x03(\x0b\x32\x1f.nni_proto.v1.ExperimentSummary\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\'\n\x17\x44\x65leteExperimentRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"\x1a\n\x18\x44\x65leteExperimentResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%nni_proto/v1/experiment_summary.proto\x12\x0cnni_proto.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1dnni_proto/v1/experiment.proto\"\xeb\x03\n\x11\x45xperimentSummary\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05title\x18\x02 \x01(\t\x12/\n\x06status\x18\x03 \x01(\x0e\x32\x1f.nni_proto.v1.Experiment.Status\x12\x0f\n\x07running\x18\x04 \x01(\x08\x12\x11\n\tplatforms\x18\x05 \x03(\t\x12\x11\n\talgorithm\x18\x06 \x01(\t\x12\x15\n\roptimize_mode\x18\x07 \x01(\t\x12/\n\x0b\x63reate_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nstart_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nd_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\x0ctrial_counts\x18\x0b \x03(\x0b\x32\x18.nni_proto.v1.TrialCount\x12\x1b\n\x0e\x62\x65st_objective\x18\x0c \x01(\x01H\x00\x88\x01\x01\x12\x11\n\tdirectory\x18\r \x01(\t\x12\x11\n\x04size\x18\x0e \x01(\x03H\x01\x88\x01\x01\x12\x0f\n\x07problem\x18\x0f \x01(\t\x12\x0b\n\x03own\x18\x10 \x01(\x08\x42\x11\n\x0f_best_objectiveB\x07\n\x05_size\"?\n\x16ListExperimentsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"h\n\x17ListExperimentsResponse\x12\x34\n\x0b\x65xperiments\x18\x01 \x03(\x0b\x32\x1f.nni_proto.v1.ExperimentSummary\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"1\n\x17WatchExperimentsRequest\x12\x16\n\x0e\x61\x66ter_revision\x18\x01 \x01(\t\"\x82\x01\n\x18WatchExperimentsResponse\x12\x34\n\x0b\x65xperiments\x18\x01 \x03(\x0b\x32\x1f.nni_proto.v1.ExperimentSummary\x12\x0f\n\x07removed\x18\x02 \x03(\t\x12\x10\n\x08revision\x18\x03 \x01(\t\x12\r\n\x05whole\x18\x04 \x01(\x08\"\'\n\x17\x44\x65leteExperimentRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"\x1a\n\x18\x44\x65leteExperimentResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -39,8 +39,12 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LISTEXPERIMENTSREQUEST']._serialized_end=676
   _globals['_LISTEXPERIMENTSRESPONSE']._serialized_start=678
   _globals['_LISTEXPERIMENTSRESPONSE']._serialized_end=782
-  _globals['_DELETEEXPERIMENTREQUEST']._serialized_start=784
-  _globals['_DELETEEXPERIMENTREQUEST']._serialized_end=823
-  _globals['_DELETEEXPERIMENTRESPONSE']._serialized_start=825
-  _globals['_DELETEEXPERIMENTRESPONSE']._serialized_end=851
+  _globals['_WATCHEXPERIMENTSREQUEST']._serialized_start=784
+  _globals['_WATCHEXPERIMENTSREQUEST']._serialized_end=833
+  _globals['_WATCHEXPERIMENTSRESPONSE']._serialized_start=836
+  _globals['_WATCHEXPERIMENTSRESPONSE']._serialized_end=966
+  _globals['_DELETEEXPERIMENTREQUEST']._serialized_start=968
+  _globals['_DELETEEXPERIMENTREQUEST']._serialized_end=1007
+  _globals['_DELETEEXPERIMENTRESPONSE']._serialized_start=1009
+  _globals['_DELETEEXPERIMENTRESPONSE']._serialized_end=1035
 # @@protoc_insertion_point(module_scope)

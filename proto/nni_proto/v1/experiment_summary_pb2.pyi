@@ -154,6 +154,60 @@ class ListExperimentsResponse(google.protobuf.message.Message):
 global___ListExperimentsResponse = ListExperimentsResponse
 
 @typing.final
+class WatchExperimentsRequest(google.protobuf.message.Message):
+    """WatchExperimentsRequest is the request of WatchExperiments."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    AFTER_REVISION_FIELD_NUMBER: builtins.int
+    after_revision: builtins.str
+    """The last revision that was received, to go on from there. Empty, or of a manager that has gone: all
+    experiments are sent first.
+    """
+    def __init__(
+        self,
+        *,
+        after_revision: builtins.str = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["after_revision", b"after_revision"]) -> None: ...
+
+global___WatchExperimentsRequest = WatchExperimentsRequest
+
+@typing.final
+class WatchExperimentsResponse(google.protobuf.message.Message):
+    """WatchExperimentsResponse is an element of the stream of WatchExperiments. The first comes at once."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    EXPERIMENTS_FIELD_NUMBER: builtins.int
+    REMOVED_FIELD_NUMBER: builtins.int
+    REVISION_FIELD_NUMBER: builtins.int
+    WHOLE_FIELD_NUMBER: builtins.int
+    revision: builtins.str
+    """The revision of the list after this. Empty where what changed goes on in the next element."""
+    whole: builtins.bool
+    """Whether, up to the next revision, all experiments are sent: others that are known are no more."""
+    @property
+    def experiments(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___ExperimentSummary]:
+        """Experiments that are new or have changed, the newest first."""
+
+    @property
+    def removed(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
+        """Resource names of experiments that are no more."""
+
+    def __init__(
+        self,
+        *,
+        experiments: collections.abc.Iterable[global___ExperimentSummary] | None = ...,
+        removed: collections.abc.Iterable[builtins.str] | None = ...,
+        revision: builtins.str = ...,
+        whole: builtins.bool = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["experiments", b"experiments", "removed", b"removed", "revision", b"revision", "whole", b"whole"]) -> None: ...
+
+global___WatchExperimentsResponse = WatchExperimentsResponse
+
+@typing.final
 class DeleteExperimentRequest(google.protobuf.message.Message):
     """DeleteExperimentRequest is the request of DeleteExperiment."""
 

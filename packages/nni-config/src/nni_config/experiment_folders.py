@@ -16,10 +16,12 @@ from nni_config.remembered_directories import experiments_directories, remember_
 __all__ = [
     "FolderKind",
     "FolderSummary",
+    "by_age",
     "experiments_directories",
     "find_experiment",
     "find_experiments",
     "remember_experiments_directory",
+    "summary_of_folder",
 ]
 
 INTERRUPTED = "its manager has gone; resume it"
@@ -107,10 +109,10 @@ def find_experiments(directories: Iterable[Path] | None = None) -> list[FolderSu
     for directory in where:
         real = _real(directory)
         for path in _subfolders(directory):
-            folder = _summary_of(path, managers.get(real / path.name))
+            folder = summary_of_folder(path, managers.get(real / path.name))
             if folder is not None:
                 found.append(folder)
-    return sorted(found, key=lambda folder: (_age(folder), folder.experiment_id))
+    return sorted(found, key=by_age)
 
 
 def find_experiment(experiment_id: str, directories: Iterable[Path] | None = None) -> FolderSummary | None:
@@ -125,7 +127,7 @@ def find_experiment(experiment_id: str, directories: Iterable[Path] | None = Non
     where = _directories(directories)
     paths = [path for directory in where if _is_folder(path := directory / experiment_id)]
     managers = _managers_by_folder(where) if paths else {}
-    summaries = (_summary_of(path, managers.get(_real(path))) for path in paths)
+    summaries = (summary_of_folder(path, managers.get(_real(path))) for path in paths)
     found = [folder for folder in summaries if folder is not None]
     with_record = (folder for folder in found if folder.has_record)
     return next(with_record, found[0] if found else None)
@@ -152,7 +154,13 @@ def _subfolders(directory: Path) -> Iterator[Path]:
             yield path
 
 
-def _summary_of(path: Path, manager: ManagerRecord | None) -> FolderSummary | None:
+def summary_of_folder(path: Path, manager: ManagerRecord | None) -> FolderSummary | None:
+    """Returns what a folder shows of the experiment in it, None when there is none in it.
+
+    Args:
+        path: The folder.
+        manager: The manager that runs the experiment at this moment.
+    """
     name = path.name
     if _exists(path / _RECORD):
         return FolderSummary(name, path, FolderKind.EXPERIMENT, True, read_summary(path), manager)
@@ -163,13 +171,14 @@ def _summary_of(path: Path, manager: ManagerRecord | None) -> FolderSummary | No
     return None
 
 
-def _age(folder: FolderSummary) -> float:
+def by_age(folder: FolderSummary) -> tuple[float, str]:
+    """Sorts experiments by when they were created, the oldest first."""
     if folder.summary is not None:
-        return folder.summary.created_at
+        return folder.summary.created_at, folder.experiment_id
     try:
-        return folder.path.stat().st_mtime
+        return folder.path.stat().st_mtime, folder.experiment_id
     except OSError:
-        return 0.0
+        return 0.0, folder.experiment_id
 
 
 def _is_folder(path: Path) -> bool:

@@ -10,6 +10,7 @@ from nni_config.local_state import ManagerRecord
 
 from nni_manager.engine.events import Report
 from nni_manager.engine.statuses import MetricKind, TrialStatus
+from nni_manager.experiments.list_watching import ListChange
 from nni_manager.experiments.listing import ListedExperiment
 from nni_manager.experiments.reading import ExperimentReader
 from nni_manager.experiments.views import Change, ExperimentUpdate, ExperimentView, TrialView
@@ -150,6 +151,13 @@ class FolderCalls(ExperimentCalls, Protocol):
 
     async def listed(self) -> list[ListedExperiment]:
         """Returns all experiments of the folder, the newest first."""
+
+    def watch_list(self, after_revision: str) -> AsyncIterator[ListChange]:
+        """Yields what changed in the list after a revision, all for "", then what changes.
+
+        The first answer comes at once, and after one that this manager did not give, all are told. It ends
+        when the manager does.
+        """
 
     async def manager(self, experiment_id: str) -> ManagerRecord | None:
         """Returns the other manager that runs an experiment; None for this manager's and when none does."""

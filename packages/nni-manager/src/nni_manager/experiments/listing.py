@@ -7,12 +7,14 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
-from nni_config.experiment_folders import FolderKind, FolderSummary, find_experiments
+from nni_config.experiment_finder import ExperimentFinder
+from nni_config.experiment_folders import FolderKind, FolderSummary
 from nni_config.experiment_summary import ExperimentSummary
 
 from nni_manager.experiments.folder import ExperimentFolder
-from nni_manager.experiments.listing_facts import FolderFacts, Stamp, record_summary, stamp_of
+from nni_manager.experiments.listing_facts import Facts, FolderFacts, Stamp, record_summary, stamp_of
 from nni_manager.storage.interface import Storage
 
 _SQLITE = b"SQLite format 3\0"
@@ -37,8 +39,17 @@ class ListedExperiment:
     own: bool
 
 
+class _Known(NamedTuple):
+    stamp: Stamp
+    facts: Facts
+    listed: ListedExperiment
+
+
 class ExperimentList:
-    """Makes the list, and remembers what takes long to find out."""
+    """Makes the list, and remembers what takes long to find out.
+
+    What it says of an experiment that has not changed is the same object as before.
+    """
 
     def __init__(
         self, experiments_directory: Path, own_id: str, open_to_read: Callable[[Path], Storage]
@@ -50,10 +61,11 @@ class ExperimentList:
             own_id: The experiment that this manager was started for.
             open_to_read: Opens the record in a file for reading only.
         """
-        self._directory = experiments_directory
+        self._finder = ExperimentFinder(experiments_directory)
         self._own_id = own_id
         self._open_to_read = open_to_read
         self._problems: dict[Path, tuple[Stamp, str]] = {}
+        self._known: dict[str, _Known] = {}
         self._lock = threading.Lock()
         self._facts = FolderFacts(open_to_read)
 
@@ -67,11 +79,22 @@ class ExperimentList:
 
     def _experiments(self) -> list[ListedExperiment]:
         with self._lock:  # what is remembered is for one list at a time
-            return [self._listed(folder) for folder in reversed(find_experiments([self._directory]))]
+            known = self._known
+            self._known = {
+                folder.experiment_id: self._looked_at(folder, known.get(folder.experiment_id))
+                for folder in reversed(self._finder.experiments())
+            }
+            return [each.listed for each in self._known.values()]
 
-    def _listed(self, folder: FolderSummary) -> ListedExperiment:
-        stamp = stamp_of(folder.path)
+    def _looked_at(self, folder: FolderSummary, before: _Known | None) -> _Known:
+        is_same = before is not None and before.listed.folder is folder
+        stamp = before.stamp if before is not None and is_same else stamp_of(folder.path)
         facts = self._facts.of(folder, stamp)
+        if before is not None and is_same and before.facts is facts:
+            return before
+        return _Known(stamp, facts, self._listed(folder, stamp, facts))
+
+    def _listed(self, folder: FolderSummary, stamp: Stamp, facts: Facts) -> ListedExperiment:
         summary, problem = folder.summary, self._problem(folder, stamp)
         if not problem and folder.has_record and folder.kind is FolderKind.EXPERIMENT:
             if summary is None:  # of an earlier version, or deleted

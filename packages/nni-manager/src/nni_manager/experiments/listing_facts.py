@@ -43,6 +43,9 @@ class Facts:
     problem: str = ""
 
 
+_NOTHING = Facts()
+
+
 class FolderFacts:
     """Finds out about folders in a thread of its own, one after another."""
 
@@ -65,7 +68,7 @@ class FolderFacts:
             folder: The folder.
             stamp: The stamp of its record.
         """
-        known = self._known.get(folder.path, Facts())
+        known = self._known.get(folder.path, _NOTHING)
         is_old = known.size is None or known.stamp != stamp
         is_due = known.size is None or time.monotonic() - known.looked_at >= _SECONDS_BETWEEN_LOOKS
         if is_old and is_due and folder.path not in self._pending and not self._closed:
@@ -77,7 +80,7 @@ class FolderFacts:
         self, folder: FolderSummary, stamp: Stamp, summary: ExperimentSummary | None, problem: str
     ) -> None:
         """Takes note of what a record says that was read elsewhere."""
-        known = self._known.get(folder.path, Facts())
+        known = self._known.get(folder.path, _NOTHING)
         self._known[folder.path] = replace(known, stamp=stamp, summary=summary, problem=problem)
 
     def close(self) -> None:

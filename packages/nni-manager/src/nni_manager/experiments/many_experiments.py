@@ -20,6 +20,7 @@ from nni_manager.engine.statuses import MetricKind, TrialStatus
 from nni_manager.experiments import errors
 from nni_manager.experiments.folder import ExperimentFolder
 from nni_manager.experiments.interface import ExperimentCalls
+from nni_manager.experiments.list_watching import ListChange, WatchedList
 from nni_manager.experiments.listing import ExperimentList, ListedExperiment
 from nni_manager.experiments.open_records import OpenRecords
 from nni_manager.experiments.read_only import ReadOnlyService, as_recorded
@@ -72,6 +73,7 @@ class ManyExperiments:
         self._directory = experiments_directory
         self._records = OpenRecords(open_to_read)
         self._list = ExperimentList(experiments_directory, experiment_id, open_to_read)
+        self._watched = WatchedList(self._list.experiments, own.closed)
 
     async def close(self, *, by_user: bool, message: str) -> ExperimentView | None:
         """Ends the experiment of this manager, and closes the records of others."""
@@ -87,6 +89,12 @@ class ManyExperiments:
     async def listed(self) -> list[ListedExperiment]:
         """Returns all experiments of the folder, the newest first."""
         return await self._list.experiments()
+
+    async def watch_list(self, after_revision: str) -> AsyncIterator[ListChange]:
+        """Yields what changes in the list of experiments; see FolderCalls."""
+        async with aclosing(self._watched.watch(after_revision)) as changes:  # type: ignore[type-var]
+            async for change in changes:
+                yield change
 
     async def manager(self, experiment_id: str) -> ManagerRecord | None:
         """Returns the other manager that runs an experiment; None for this manager's and when none does."""

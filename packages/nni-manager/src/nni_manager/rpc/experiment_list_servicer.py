@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+
 from nni_config.experiment_summary import SUMMARY_NAME, ExperimentSummary
 from nni_proto import resource_names
 from nni_proto.v1 import experiment_pb2
@@ -36,16 +39,40 @@ class ExperimentListServicer:
         token = paging.page_token("experiments", end) if end < len(found) else ""
         return pb.ListExperimentsResponse(experiments=page, next_page_token=token)
 
+    async def watch_experiments(
+        self, request: pb.WatchExperimentsRequest
+    ) -> AsyncGenerator[pb.WatchExperimentsResponse, None]:
+        """Yields what changes in the list."""
+        changes = self._calls.watch_list(request.after_revision)
+        async with aclosing(changes) as steps:  # type: ignore[type-var]
+            async for change in steps:
+                left = [_to_message(experiment) for experiment in change.experiments]
+                answer = pb.WatchExperimentsResponse(
+                    removed=map(_name, change.removed), whole=change.is_whole
+                )
+                while True:
+                    answer.experiments.extend(page := paging.fitting(left))
+                    del left[: len(page)]
+                    if not left:
+                        break
+                    yield answer
+                    answer = pb.WatchExperimentsResponse(whole=change.is_whole)
+                answer.revision = change.revision
+                yield answer
+
     async def delete_experiment(self, request: pb.DeleteExperimentRequest) -> pb.DeleteExperimentResponse:
         """Removes an experiment that no manager runs."""
         await self._calls.delete(requests.experiment_id(request.name, "name"))
         return pb.DeleteExperimentResponse()
 
 
+_name = resource_names.experiment_name
+
+
 def _to_message(experiment: ListedExperiment) -> pb.ExperimentSummary:
     folder = experiment.folder
     message = pb.ExperimentSummary(
-        name=resource_names.experiment_name(folder.experiment_id),
+        name=_name(folder.experiment_id),
         running=folder.is_running,
         directory=str(folder.path),
         size=experiment.size,

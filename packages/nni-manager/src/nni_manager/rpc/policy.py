@@ -55,6 +55,7 @@ POLICY: Mapping[str, Access] = {
     "/nni_proto.v1.ExperimentService/ListFiles": _READ,
     "/nni_proto.v1.ExperimentService/ReadFile": _READ,
     "/nni_proto.v1.ExperimentService/ListExperiments": _CHANGE,
+    "/nni_proto.v1.ExperimentService/WatchExperiments": _CHANGE,
     "/nni_proto.v1.ExperimentService/DeleteExperiment": _CHANGE,
     "/nni_proto.v1.ExperimentService/CreateTensorBoard": _CHANGE,
     "/nni_proto.v1.ExperimentService/ListTensorBoards": _READ,

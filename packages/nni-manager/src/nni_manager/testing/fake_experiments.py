@@ -23,6 +23,7 @@ from nni_manager.experiments.errors import (
     TrialNotFoundError,
     WrongExperimentStatusError,
 )
+from nni_manager.experiments.list_watching import ListChange, WatchedList
 from nni_manager.experiments.listing import ListedExperiment
 from nni_manager.experiments.reading import ExperimentReader
 from nni_manager.experiments.summary_file import summary_of
@@ -75,6 +76,10 @@ class FakeExperiments:
         summary = summary_of(record, MemoryStorage())
         folder = FolderSummary(record.experiment_id, path, FolderKind.EXPERIMENT, True, summary)
         return [ListedExperiment(folder, summary, None, "", own=True)]
+
+    def watch_list(self, after_revision: str) -> AsyncIterator[ListChange]:
+        """Yields the experiment."""
+        return WatchedList(self.listed, self.closed).watch(after_revision)
 
     async def manager(self, experiment_id: str) -> ManagerRecord | None:
         """Returns none: nothing else runs."""

@@ -14,7 +14,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file nni_proto/v1/experiment_summary.proto.
  */
 export const file_nni_proto_v1_experiment_summary: GenFile = /*@__PURE__*/
-  fileDesc("CiVubmlfcHJvdG8vdjEvZXhwZXJpbWVudF9zdW1tYXJ5LnByb3RvEgxubmlfcHJvdG8udjEi6wMKEUV4cGVyaW1lbnRTdW1tYXJ5EgwKBG5hbWUYASABKAkSDQoFdGl0bGUYAiABKAkSLwoGc3RhdHVzGAMgASgOMh8ubm5pX3Byb3RvLnYxLkV4cGVyaW1lbnQuU3RhdHVzEg8KB3J1bm5pbmcYBCABKAgSEQoJcGxhdGZvcm1zGAUgAygJEhEKCWFsZ29yaXRobRgGIAEoCRIVCg1vcHRpbWl6ZV9tb2RlGAcgASgJEi8KC2NyZWF0ZV90aW1lGAggASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIuCgpzdGFydF90aW1lGAkgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIsCghlbmRfdGltZRgKIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLgoMdHJpYWxfY291bnRzGAsgAygLMhgubm5pX3Byb3RvLnYxLlRyaWFsQ291bnQSGwoOYmVzdF9vYmplY3RpdmUYDCABKAFIAIgBARIRCglkaXJlY3RvcnkYDSABKAkSEQoEc2l6ZRgOIAEoA0gBiAEBEg8KB3Byb2JsZW0YDyABKAkSCwoDb3duGBAgASgIQhEKD19iZXN0X29iamVjdGl2ZUIHCgVfc2l6ZSI/ChZMaXN0RXhwZXJpbWVudHNSZXF1ZXN0EhEKCXBhZ2Vfc2l6ZRgBIAEoBRISCgpwYWdlX3Rva2VuGAIgASgJImgKF0xpc3RFeHBlcmltZW50c1Jlc3BvbnNlEjQKC2V4cGVyaW1lbnRzGAEgAygLMh8ubm5pX3Byb3RvLnYxLkV4cGVyaW1lbnRTdW1tYXJ5EhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSInChdEZWxldGVFeHBlcmltZW50UmVxdWVzdBIMCgRuYW1lGAEgASgJIhoKGERlbGV0ZUV4cGVyaW1lbnRSZXNwb25zZWIGcHJvdG8z", [file_google_protobuf_timestamp, file_nni_proto_v1_experiment]);
+  fileDesc("CiVubmlfcHJvdG8vdjEvZXhwZXJpbWVudF9zdW1tYXJ5LnByb3RvEgxubmlfcHJvdG8udjEi6wMKEUV4cGVyaW1lbnRTdW1tYXJ5EgwKBG5hbWUYASABKAkSDQoFdGl0bGUYAiABKAkSLwoGc3RhdHVzGAMgASgOMh8ubm5pX3Byb3RvLnYxLkV4cGVyaW1lbnQuU3RhdHVzEg8KB3J1bm5pbmcYBCABKAgSEQoJcGxhdGZvcm1zGAUgAygJEhEKCWFsZ29yaXRobRgGIAEoCRIVCg1vcHRpbWl6ZV9tb2RlGAcgASgJEi8KC2NyZWF0ZV90aW1lGAggASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIuCgpzdGFydF90aW1lGAkgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIsCghlbmRfdGltZRgKIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLgoMdHJpYWxfY291bnRzGAsgAygLMhgubm5pX3Byb3RvLnYxLlRyaWFsQ291bnQSGwoOYmVzdF9vYmplY3RpdmUYDCABKAFIAIgBARIRCglkaXJlY3RvcnkYDSABKAkSEQoEc2l6ZRgOIAEoA0gBiAEBEg8KB3Byb2JsZW0YDyABKAkSCwoDb3duGBAgASgIQhEKD19iZXN0X29iamVjdGl2ZUIHCgVfc2l6ZSI/ChZMaXN0RXhwZXJpbWVudHNSZXF1ZXN0EhEKCXBhZ2Vfc2l6ZRgBIAEoBRISCgpwYWdlX3Rva2VuGAIgASgJImgKF0xpc3RFeHBlcmltZW50c1Jlc3BvbnNlEjQKC2V4cGVyaW1lbnRzGAEgAygLMh8ubm5pX3Byb3RvLnYxLkV4cGVyaW1lbnRTdW1tYXJ5EhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSIxChdXYXRjaEV4cGVyaW1lbnRzUmVxdWVzdBIWCg5hZnRlcl9yZXZpc2lvbhgBIAEoCSKCAQoYV2F0Y2hFeHBlcmltZW50c1Jlc3BvbnNlEjQKC2V4cGVyaW1lbnRzGAEgAygLMh8ubm5pX3Byb3RvLnYxLkV4cGVyaW1lbnRTdW1tYXJ5Eg8KB3JlbW92ZWQYAiADKAkSEAoIcmV2aXNpb24YAyABKAkSDQoFd2hvbGUYBCABKAgiJwoXRGVsZXRlRXhwZXJpbWVudFJlcXVlc3QSDAoEbmFtZRgBIAEoCSIaChhEZWxldGVFeHBlcmltZW50UmVzcG9uc2ViBnByb3RvMw", [file_google_protobuf_timestamp, file_nni_proto_v1_experiment]);
 
 /**
  * ExperimentSummary is an experiment as a list of them shows it.
@@ -199,6 +199,70 @@ export const ListExperimentsResponseSchema: GenMessage<ListExperimentsResponse> 
   messageDesc(file_nni_proto_v1_experiment_summary, 2);
 
 /**
+ * WatchExperimentsRequest is the request of WatchExperiments.
+ *
+ * @generated from message nni_proto.v1.WatchExperimentsRequest
+ */
+export type WatchExperimentsRequest = Message<"nni_proto.v1.WatchExperimentsRequest"> & {
+  /**
+   * The last revision that was received, to go on from there. Empty, or of a manager that has gone: all
+   * experiments are sent first.
+   *
+   * @generated from field: string after_revision = 1;
+   */
+  afterRevision: string;
+};
+
+/**
+ * Describes the message nni_proto.v1.WatchExperimentsRequest.
+ * Use `create(WatchExperimentsRequestSchema)` to create a new message.
+ */
+export const WatchExperimentsRequestSchema: GenMessage<WatchExperimentsRequest> = /*@__PURE__*/
+  messageDesc(file_nni_proto_v1_experiment_summary, 3);
+
+/**
+ * WatchExperimentsResponse is an element of the stream of WatchExperiments. The first comes at once.
+ *
+ * @generated from message nni_proto.v1.WatchExperimentsResponse
+ */
+export type WatchExperimentsResponse = Message<"nni_proto.v1.WatchExperimentsResponse"> & {
+  /**
+   * Experiments that are new or have changed, the newest first.
+   *
+   * @generated from field: repeated nni_proto.v1.ExperimentSummary experiments = 1;
+   */
+  experiments: ExperimentSummary[];
+
+  /**
+   * Resource names of experiments that are no more.
+   *
+   * @generated from field: repeated string removed = 2;
+   */
+  removed: string[];
+
+  /**
+   * The revision of the list after this. Empty where what changed goes on in the next element.
+   *
+   * @generated from field: string revision = 3;
+   */
+  revision: string;
+
+  /**
+   * Whether, up to the next revision, all experiments are sent: others that are known are no more.
+   *
+   * @generated from field: bool whole = 4;
+   */
+  whole: boolean;
+};
+
+/**
+ * Describes the message nni_proto.v1.WatchExperimentsResponse.
+ * Use `create(WatchExperimentsResponseSchema)` to create a new message.
+ */
+export const WatchExperimentsResponseSchema: GenMessage<WatchExperimentsResponse> = /*@__PURE__*/
+  messageDesc(file_nni_proto_v1_experiment_summary, 4);
+
+/**
  * DeleteExperimentRequest is the request of DeleteExperiment.
  *
  * @generated from message nni_proto.v1.DeleteExperimentRequest
@@ -217,7 +281,7 @@ export type DeleteExperimentRequest = Message<"nni_proto.v1.DeleteExperimentRequ
  * Use `create(DeleteExperimentRequestSchema)` to create a new message.
  */
 export const DeleteExperimentRequestSchema: GenMessage<DeleteExperimentRequest> = /*@__PURE__*/
-  messageDesc(file_nni_proto_v1_experiment_summary, 3);
+  messageDesc(file_nni_proto_v1_experiment_summary, 5);
 
 /**
  * DeleteExperimentResponse is the response of DeleteExperiment.
@@ -232,5 +296,5 @@ export type DeleteExperimentResponse = Message<"nni_proto.v1.DeleteExperimentRes
  * Use `create(DeleteExperimentResponseSchema)` to create a new message.
  */
 export const DeleteExperimentResponseSchema: GenMessage<DeleteExperimentResponse> = /*@__PURE__*/
-  messageDesc(file_nni_proto_v1_experiment_summary, 4);
+  messageDesc(file_nni_proto_v1_experiment_summary, 6);
 

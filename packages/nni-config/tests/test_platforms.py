@@ -273,6 +273,9 @@ RULES: list[tuple[str, str, Any, str, str]] = [
     ("openpai", "dockerImage", " ", "docker_image", "is blank"),
     ("aml", "maxTrialNumberPerGpu", 2, "max_trial_number_per_gpu", "without trial_gpu_number"),
     ("aml", "computeTarget", "", "compute_target", "is blank"),
+    ("aml", "environment", "torch", "environment", '"name:version" or "name@latest"'),
+    ("aml", "environment", " ", "environment", "names no environment"),
+    ("aml", "reuseMode", "often", "reuse_mode", "not true"),
     ("aml", "subscriptionId", "${id}", "subscription_id", "placeholder"),
     ("dlc", "podCount", 0, "pod_count", "above 0"),
     ("dlc", "region", "", "region", "is blank"),
@@ -393,6 +396,20 @@ def test_openpai_needs_a_number_of_gpus_anywhere(code_directory: Path) -> None:
     service = changed(SERVICES["openpai"], "trialGpuNumber", ...)
     assert list(problems_of_service(code_directory, service)) == ["training_service.trial_gpu_number"]
     experiment(code_directory, service, trial_gpu_number=2).validate()
+
+
+def test_azure_ml_takes_an_image_or_an_environment(code_directory: Path) -> None:
+    service = {**SERVICES["aml"], "environment": "torch:3"}
+    assert experiment(code_directory, service).training_service.environment == "torch:3"
+    both = {**service, "dockerImage": "mine"}
+    assert "allowed is one" in problems_of_service(code_directory, both)["training_service.environment"]
+
+
+def test_azure_ml_shares_gpus_in_jobs_that_are_kept(code_directory: Path) -> None:
+    service = {**SERVICES["aml"], "trialGpuNumber": 1, "maxTrialNumberPerGpu": 2}
+    assert experiment(code_directory, service).training_service.reuse_mode is None
+    problems = problems_of_service(code_directory, {**service, "reuseMode": False})
+    assert "reuse_mode: true" in problems["training_service.max_trial_number_per_gpu"]
 
 
 def test_roles_have_commands_of_their_own(code_directory: Path) -> None:

@@ -755,6 +755,9 @@ class OpenpaiConfig(google.protobuf.message.Message):
     REUSE_MODE_FIELD_NUMBER: builtins.int
     OPENPAI_CONFIG_FIELD_NUMBER: builtins.int
     OPENPAI_CONFIG_FILE_FIELD_NUMBER: builtins.int
+    TOKEN_FILE_FIELD_NUMBER: builtins.int
+    CA_FILE_FIELD_NUMBER: builtins.int
+    INSECURE_FIELD_NUMBER: builtins.int
     trial_command: builtins.str
     """The command of each trial."""
     trial_code_directory: builtins.str
@@ -787,6 +790,12 @@ class OpenpaiConfig(google.protobuf.message.Message):
     """Keep a job from trial to trial."""
     openpai_config_file: builtins.str
     """A file on the manager's machine with such settings, absolute."""
+    token_file: builtins.str
+    """A file on the manager's machine with the account's token in it, absolute. Not with a token."""
+    ca_file: builtins.str
+    """A file on the manager's machine with the certificates that say whom to trust, absolute."""
+    insecure: builtins.bool
+    """Take any certificate. Not with such a file."""
     @property
     def trial_memory_size(self) -> global___WrittenMemorySize:
         """How much memory each trial gets."""
@@ -816,9 +825,14 @@ class OpenpaiConfig(google.protobuf.message.Message):
         reuse_mode: builtins.bool | None = ...,
         openpai_config: nni_proto.v1.value_pb2.ObjectValue | None = ...,
         openpai_config_file: builtins.str | None = ...,
+        token_file: builtins.str | None = ...,
+        ca_file: builtins.str | None = ...,
+        insecure: builtins.bool | None = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["_container_storage_mount_point", b"_container_storage_mount_point", "_debug", b"_debug", "_docker_image", b"_docker_image", "_host", b"_host", "_local_storage_mount_point", b"_local_storage_mount_point", "_nni_manager_ip", b"_nni_manager_ip", "_openpai_config_file", b"_openpai_config_file", "_reuse_mode", b"_reuse_mode", "_storage_config_name", b"_storage_config_name", "_token", b"_token", "_trial_code_directory", b"_trial_code_directory", "_trial_command", b"_trial_command", "_trial_cpu_number", b"_trial_cpu_number", "_trial_gpu_number", b"_trial_gpu_number", "_username", b"_username", "_virtual_cluster", b"_virtual_cluster", "container_storage_mount_point", b"container_storage_mount_point", "debug", b"debug", "docker_image", b"docker_image", "host", b"host", "local_storage_mount_point", b"local_storage_mount_point", "nni_manager_ip", b"nni_manager_ip", "openpai_config", b"openpai_config", "openpai_config_file", b"openpai_config_file", "reuse_mode", b"reuse_mode", "storage_config_name", b"storage_config_name", "token", b"token", "trial_code_directory", b"trial_code_directory", "trial_command", b"trial_command", "trial_cpu_number", b"trial_cpu_number", "trial_gpu_number", b"trial_gpu_number", "trial_memory_size", b"trial_memory_size", "username", b"username", "virtual_cluster", b"virtual_cluster"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["_container_storage_mount_point", b"_container_storage_mount_point", "_debug", b"_debug", "_docker_image", b"_docker_image", "_host", b"_host", "_local_storage_mount_point", b"_local_storage_mount_point", "_nni_manager_ip", b"_nni_manager_ip", "_openpai_config_file", b"_openpai_config_file", "_reuse_mode", b"_reuse_mode", "_storage_config_name", b"_storage_config_name", "_token", b"_token", "_trial_code_directory", b"_trial_code_directory", "_trial_command", b"_trial_command", "_trial_cpu_number", b"_trial_cpu_number", "_trial_gpu_number", b"_trial_gpu_number", "_username", b"_username", "_virtual_cluster", b"_virtual_cluster", "container_storage_mount_point", b"container_storage_mount_point", "debug", b"debug", "docker_image", b"docker_image", "host", b"host", "local_storage_mount_point", b"local_storage_mount_point", "nni_manager_ip", b"nni_manager_ip", "openpai_config", b"openpai_config", "openpai_config_file", b"openpai_config_file", "reuse_mode", b"reuse_mode", "storage_config_name", b"storage_config_name", "token", b"token", "trial_code_directory", b"trial_code_directory", "trial_command", b"trial_command", "trial_cpu_number", b"trial_cpu_number", "trial_gpu_number", b"trial_gpu_number", "trial_memory_size", b"trial_memory_size", "username", b"username", "virtual_cluster", b"virtual_cluster"]) -> None: ...
+    def HasField(self, field_name: typing.Literal["_ca_file", b"_ca_file", "_container_storage_mount_point", b"_container_storage_mount_point", "_debug", b"_debug", "_docker_image", b"_docker_image", "_host", b"_host", "_insecure", b"_insecure", "_local_storage_mount_point", b"_local_storage_mount_point", "_nni_manager_ip", b"_nni_manager_ip", "_openpai_config_file", b"_openpai_config_file", "_reuse_mode", b"_reuse_mode", "_storage_config_name", b"_storage_config_name", "_token", b"_token", "_token_file", b"_token_file", "_trial_code_directory", b"_trial_code_directory", "_trial_command", b"_trial_command", "_trial_cpu_number", b"_trial_cpu_number", "_trial_gpu_number", b"_trial_gpu_number", "_username", b"_username", "_virtual_cluster", b"_virtual_cluster", "ca_file", b"ca_file", "container_storage_mount_point", b"container_storage_mount_point", "debug", b"debug", "docker_image", b"docker_image", "host", b"host", "insecure", b"insecure", "local_storage_mount_point", b"local_storage_mount_point", "nni_manager_ip", b"nni_manager_ip", "openpai_config", b"openpai_config", "openpai_config_file", b"openpai_config_file", "reuse_mode", b"reuse_mode", "storage_config_name", b"storage_config_name", "token", b"token", "token_file", b"token_file", "trial_code_directory", b"trial_code_directory", "trial_command", b"trial_command", "trial_cpu_number", b"trial_cpu_number", "trial_gpu_number", b"trial_gpu_number", "trial_memory_size", b"trial_memory_size", "username", b"username", "virtual_cluster", b"virtual_cluster"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["_ca_file", b"_ca_file", "_container_storage_mount_point", b"_container_storage_mount_point", "_debug", b"_debug", "_docker_image", b"_docker_image", "_host", b"_host", "_insecure", b"_insecure", "_local_storage_mount_point", b"_local_storage_mount_point", "_nni_manager_ip", b"_nni_manager_ip", "_openpai_config_file", b"_openpai_config_file", "_reuse_mode", b"_reuse_mode", "_storage_config_name", b"_storage_config_name", "_token", b"_token", "_token_file", b"_token_file", "_trial_code_directory", b"_trial_code_directory", "_trial_command", b"_trial_command", "_trial_cpu_number", b"_trial_cpu_number", "_trial_gpu_number", b"_trial_gpu_number", "_username", b"_username", "_virtual_cluster", b"_virtual_cluster", "ca_file", b"ca_file", "container_storage_mount_point", b"container_storage_mount_point", "debug", b"debug", "docker_image", b"docker_image", "host", b"host", "insecure", b"insecure", "local_storage_mount_point", b"local_storage_mount_point", "nni_manager_ip", b"nni_manager_ip", "openpai_config", b"openpai_config", "openpai_config_file", b"openpai_config_file", "reuse_mode", b"reuse_mode", "storage_config_name", b"storage_config_name", "token", b"token", "token_file", b"token_file", "trial_code_directory", b"trial_code_directory", "trial_command", b"trial_command", "trial_cpu_number", b"trial_cpu_number", "trial_gpu_number", b"trial_gpu_number", "trial_memory_size", b"trial_memory_size", "username", b"username", "virtual_cluster", b"virtual_cluster"]) -> None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_ca_file", b"_ca_file"]) -> typing.Literal["ca_file"] | None: ...
     @typing.overload
     def WhichOneof(self, oneof_group: typing.Literal["_container_storage_mount_point", b"_container_storage_mount_point"]) -> typing.Literal["container_storage_mount_point"] | None: ...
     @typing.overload
@@ -827,6 +841,8 @@ class OpenpaiConfig(google.protobuf.message.Message):
     def WhichOneof(self, oneof_group: typing.Literal["_docker_image", b"_docker_image"]) -> typing.Literal["docker_image"] | None: ...
     @typing.overload
     def WhichOneof(self, oneof_group: typing.Literal["_host", b"_host"]) -> typing.Literal["host"] | None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_insecure", b"_insecure"]) -> typing.Literal["insecure"] | None: ...
     @typing.overload
     def WhichOneof(self, oneof_group: typing.Literal["_local_storage_mount_point", b"_local_storage_mount_point"]) -> typing.Literal["local_storage_mount_point"] | None: ...
     @typing.overload
@@ -839,6 +855,8 @@ class OpenpaiConfig(google.protobuf.message.Message):
     def WhichOneof(self, oneof_group: typing.Literal["_storage_config_name", b"_storage_config_name"]) -> typing.Literal["storage_config_name"] | None: ...
     @typing.overload
     def WhichOneof(self, oneof_group: typing.Literal["_token", b"_token"]) -> typing.Literal["token"] | None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_token_file", b"_token_file"]) -> typing.Literal["token_file"] | None: ...
     @typing.overload
     def WhichOneof(self, oneof_group: typing.Literal["_trial_code_directory", b"_trial_code_directory"]) -> typing.Literal["trial_code_directory"] | None: ...
     @typing.overload
@@ -871,6 +889,8 @@ class AmlConfig(google.protobuf.message.Message):
     COMPUTE_TARGET_FIELD_NUMBER: builtins.int
     DOCKER_IMAGE_FIELD_NUMBER: builtins.int
     MAX_TRIAL_NUMBER_PER_GPU_FIELD_NUMBER: builtins.int
+    REUSE_MODE_FIELD_NUMBER: builtins.int
+    ENVIRONMENT_FIELD_NUMBER: builtins.int
     trial_command: builtins.str
     """The command of each trial."""
     trial_code_directory: builtins.str
@@ -893,6 +913,10 @@ class AmlConfig(google.protobuf.message.Message):
     """The image that trials run in."""
     max_trial_number_per_gpu: builtins.int
     """How many trials may share a GPU."""
+    reuse_mode: builtins.bool
+    """Keep a job from trial to trial. Unset is true."""
+    environment: builtins.str
+    """The registered environment that trials run in, "name:version", in place of the image."""
     def __init__(
         self,
         *,
@@ -907,9 +931,11 @@ class AmlConfig(google.protobuf.message.Message):
         compute_target: builtins.str | None = ...,
         docker_image: builtins.str | None = ...,
         max_trial_number_per_gpu: builtins.int | None = ...,
+        reuse_mode: builtins.bool | None = ...,
+        environment: builtins.str | None = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["_compute_target", b"_compute_target", "_debug", b"_debug", "_docker_image", b"_docker_image", "_max_trial_number_per_gpu", b"_max_trial_number_per_gpu", "_nni_manager_ip", b"_nni_manager_ip", "_resource_group", b"_resource_group", "_subscription_id", b"_subscription_id", "_trial_code_directory", b"_trial_code_directory", "_trial_command", b"_trial_command", "_trial_gpu_number", b"_trial_gpu_number", "_workspace_name", b"_workspace_name", "compute_target", b"compute_target", "debug", b"debug", "docker_image", b"docker_image", "max_trial_number_per_gpu", b"max_trial_number_per_gpu", "nni_manager_ip", b"nni_manager_ip", "resource_group", b"resource_group", "subscription_id", b"subscription_id", "trial_code_directory", b"trial_code_directory", "trial_command", b"trial_command", "trial_gpu_number", b"trial_gpu_number", "workspace_name", b"workspace_name"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["_compute_target", b"_compute_target", "_debug", b"_debug", "_docker_image", b"_docker_image", "_max_trial_number_per_gpu", b"_max_trial_number_per_gpu", "_nni_manager_ip", b"_nni_manager_ip", "_resource_group", b"_resource_group", "_subscription_id", b"_subscription_id", "_trial_code_directory", b"_trial_code_directory", "_trial_command", b"_trial_command", "_trial_gpu_number", b"_trial_gpu_number", "_workspace_name", b"_workspace_name", "compute_target", b"compute_target", "debug", b"debug", "docker_image", b"docker_image", "max_trial_number_per_gpu", b"max_trial_number_per_gpu", "nni_manager_ip", b"nni_manager_ip", "resource_group", b"resource_group", "subscription_id", b"subscription_id", "trial_code_directory", b"trial_code_directory", "trial_command", b"trial_command", "trial_gpu_number", b"trial_gpu_number", "workspace_name", b"workspace_name"]) -> None: ...
+    def HasField(self, field_name: typing.Literal["_compute_target", b"_compute_target", "_debug", b"_debug", "_docker_image", b"_docker_image", "_environment", b"_environment", "_max_trial_number_per_gpu", b"_max_trial_number_per_gpu", "_nni_manager_ip", b"_nni_manager_ip", "_resource_group", b"_resource_group", "_reuse_mode", b"_reuse_mode", "_subscription_id", b"_subscription_id", "_trial_code_directory", b"_trial_code_directory", "_trial_command", b"_trial_command", "_trial_gpu_number", b"_trial_gpu_number", "_workspace_name", b"_workspace_name", "compute_target", b"compute_target", "debug", b"debug", "docker_image", b"docker_image", "environment", b"environment", "max_trial_number_per_gpu", b"max_trial_number_per_gpu", "nni_manager_ip", b"nni_manager_ip", "resource_group", b"resource_group", "reuse_mode", b"reuse_mode", "subscription_id", b"subscription_id", "trial_code_directory", b"trial_code_directory", "trial_command", b"trial_command", "trial_gpu_number", b"trial_gpu_number", "workspace_name", b"workspace_name"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["_compute_target", b"_compute_target", "_debug", b"_debug", "_docker_image", b"_docker_image", "_environment", b"_environment", "_max_trial_number_per_gpu", b"_max_trial_number_per_gpu", "_nni_manager_ip", b"_nni_manager_ip", "_resource_group", b"_resource_group", "_reuse_mode", b"_reuse_mode", "_subscription_id", b"_subscription_id", "_trial_code_directory", b"_trial_code_directory", "_trial_command", b"_trial_command", "_trial_gpu_number", b"_trial_gpu_number", "_workspace_name", b"_workspace_name", "compute_target", b"compute_target", "debug", b"debug", "docker_image", b"docker_image", "environment", b"environment", "max_trial_number_per_gpu", b"max_trial_number_per_gpu", "nni_manager_ip", b"nni_manager_ip", "resource_group", b"resource_group", "reuse_mode", b"reuse_mode", "subscription_id", b"subscription_id", "trial_code_directory", b"trial_code_directory", "trial_command", b"trial_command", "trial_gpu_number", b"trial_gpu_number", "workspace_name", b"workspace_name"]) -> None: ...
     @typing.overload
     def WhichOneof(self, oneof_group: typing.Literal["_compute_target", b"_compute_target"]) -> typing.Literal["compute_target"] | None: ...
     @typing.overload
@@ -917,11 +943,15 @@ class AmlConfig(google.protobuf.message.Message):
     @typing.overload
     def WhichOneof(self, oneof_group: typing.Literal["_docker_image", b"_docker_image"]) -> typing.Literal["docker_image"] | None: ...
     @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_environment", b"_environment"]) -> typing.Literal["environment"] | None: ...
+    @typing.overload
     def WhichOneof(self, oneof_group: typing.Literal["_max_trial_number_per_gpu", b"_max_trial_number_per_gpu"]) -> typing.Literal["max_trial_number_per_gpu"] | None: ...
     @typing.overload
     def WhichOneof(self, oneof_group: typing.Literal["_nni_manager_ip", b"_nni_manager_ip"]) -> typing.Literal["nni_manager_ip"] | None: ...
     @typing.overload
     def WhichOneof(self, oneof_group: typing.Literal["_resource_group", b"_resource_group"]) -> typing.Literal["resource_group"] | None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_reuse_mode", b"_reuse_mode"]) -> typing.Literal["reuse_mode"] | None: ...
     @typing.overload
     def WhichOneof(self, oneof_group: typing.Literal["_subscription_id", b"_subscription_id"]) -> typing.Literal["subscription_id"] | None: ...
     @typing.overload

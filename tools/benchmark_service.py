@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 import grpc.aio
 from nni_manager.engine.events import TrialEnded, TrialStarted
+from nni_manager.experiments.job_calls import JobCalls
 from nni_manager.experiments.many_experiments import ManyExperiments
 from nni_manager.experiments.parts import Parts
 from nni_manager.experiments.service import ExperimentService
@@ -37,6 +38,7 @@ from nni_manager.testing.running_port import example_config
 from nni_manager.testing.simulated_algorithm import SimulatedAlgorithm
 from nni_manager.testing.simulated_training import SimulatedTrainingService
 from nni_manager.training.interface import Emit, TrialRun
+from nni_manager.training.jobs.pushed import PushedEvents
 from nni_proto import values
 from nni_proto.v1 import experiment_service_pb2 as experiments
 from nni_proto.v1 import metric_pb2
@@ -117,7 +119,9 @@ async def serve(port: int, link: socket.socket, folder: Path, flush_seconds: flo
     codes = OneTimeCodes("http://127.0.0.1/")
     listener = listen("127.0.0.1", port, encrypted=False)
     experiments = ManyExperiments(service, EXPERIMENT, folder, open_storage)
-    calls = guarded_calls(experiments, TOKENS, codes, EXPERIMENT, TensorBoards(folder))
+    calls = guarded_calls(
+        experiments, TOKENS, codes, EXPERIMENT, TensorBoards(folder), JobCalls(EXPERIMENT, PushedEvents())
+    )
 
     def no_page() -> Any:
         raise RuntimeError("the benchmark has no page")

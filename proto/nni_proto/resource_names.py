@@ -1,4 +1,4 @@
-"""Resource names: experiments/{experiment} and experiments/{experiment}/trials/{trial}.
+"""Resource names: experiments/{experiment}, experiments/{experiment}/trials/{trial} and .../jobs/{job}.
 
 `x_id` is one component, `x_name` a whole resource name. No other module takes names apart.
 """
@@ -14,6 +14,7 @@ EXPERIMENT_ID_PATTERN = re.compile(r"[A-Za-z0-9_-]{1,32}")
 _EXPERIMENT_NAME = re.compile(r"experiments/([A-Za-z0-9_-]{1,32})")
 _ANY_NAME = re.compile(r"experiments/([A-Za-z0-9_-]{1,32})(?:/.*)?", re.DOTALL)
 _TRIAL_NAME = re.compile(r"experiments/([A-Za-z0-9_-]{1,32})/trials/([A-Za-z0-9_-]{1,64})")
+_JOB_NAME = re.compile(r"experiments/([A-Za-z0-9_-]{1,32})/jobs/([A-Za-z0-9_.-]{1,255})")
 
 
 def experiment_name(experiment_id: str) -> str:
@@ -24,6 +25,11 @@ def experiment_name(experiment_id: str) -> str:
 def trial_name(experiment_id: str, trial_id: str) -> str:
     """Returns the resource name of a trial."""
     return f"experiments/{experiment_id}/trials/{trial_id}"
+
+
+def job_name(experiment_id: str, job: str) -> str:
+    """Returns the resource name of a job that trials run in."""
+    return f"experiments/{experiment_id}/jobs/{job}"
 
 
 def parse_experiment_name(name: str) -> str:
@@ -47,6 +53,18 @@ def parse_trial_name(name: str) -> Tuple[str, str]:
     match = _TRIAL_NAME.fullmatch(name)
     if match is None:
         raise ValueError(f"{name!r} is not the name of a trial: experiments/ID/trials/ID is")
+    return match.group(1), match.group(2)
+
+
+def parse_job_name(name: str) -> Tuple[str, str]:
+    """Returns the id of the experiment and the job in a job's name.
+
+    Raises:
+        ValueError: The text is not the name of a job.
+    """
+    match = _JOB_NAME.fullmatch(name)
+    if match is None:
+        raise ValueError(f"{name!r} is not the name of a job: experiments/ID/jobs/JOB is")
     return match.group(1), match.group(2)
 
 

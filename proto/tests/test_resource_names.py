@@ -15,6 +15,8 @@ def test_names_come_apart_as_they_were_put_together(experiment_id: str, trial_id
     assert resource_names.parse_experiment_name(name) == experiment_id
     name = resource_names.trial_name(experiment_id, trial_id)
     assert resource_names.parse_trial_name(name) == (experiment_id, trial_id)
+    name = resource_names.job_name(experiment_id, f"{trial_id}.1")
+    assert resource_names.parse_job_name(name) == (experiment_id, f"{trial_id}.1")
 
 
 @pytest.mark.parametrize(

@@ -20,49 +20,52 @@ from nni_proto.v1 import experiment_file_pb2, experiment_summary_pb2, tensor_boa
 from nni_proto.v1 import experiment_service_pb2 as experiment
 from nni_proto.v1 import trial_runtime_service_pb2 as trial_runtime
 
-TOKENS = ("no", "wrong", "other trial", "own trial", "view-only", "manager")
+TOKENS = ("no", "wrong", "other trial", "own trial", "view-only", "manager", "other job", "own job")
 """The columns. A call that a token is good for is answered, or refused for another reason than who calls."""
 
 NO_TOKEN, REFUSED, OK = "UNAUTHENTICATED", "PERMISSION_DENIED", "OK"
 
 # Written by hand on purpose: this is the promise that the policy table has to keep.
-#                      no        wrong     other    own      view     manager
+#                      no        wrong     other    own      view     manager  other job, own job
 EXPECTED = {
-    "CreateExperiment": (NO_TOKEN, NO_TOKEN, REFUSED, REFUSED, REFUSED, OK),
-    "GetExperiment": (NO_TOKEN, NO_TOKEN, REFUSED, REFUSED, OK, OK),
-    "UpdateExperiment": (NO_TOKEN, NO_TOKEN, REFUSED, REFUSED, REFUSED, OK),
-    "StartExperiment": (NO_TOKEN, NO_TOKEN, REFUSED, REFUSED, REFUSED, OK),
-    "ResumeExperiment": (NO_TOKEN, NO_TOKEN, REFUSED, REFUSED, REFUSED, OK),
-    "PauseExperiment": (NO_TOKEN, NO_TOKEN, REFUSED, REFUSED, REFUSED, OK),
-    "UnpauseExperiment": (NO_TOKEN, NO_TOKEN, REFUSED, REFUSED, REFUSED, OK),
-    "StopExperiment": (NO_TOKEN, NO_TOKEN, REFUSED, REFUSED, REFUSED, OK),
-    "WatchExperiment": (NO_TOKEN, NO_TOKEN, REFUSED, REFUSED, OK, OK),
-    "GetTrial": (NO_TOKEN, NO_TOKEN, REFUSED, REFUSED, OK, OK),
-    "ListTrials": (NO_TOKEN, NO_TOKEN, REFUSED, REFUSED, OK, OK),
-    "CreateTrial": (NO_TOKEN, NO_TOKEN, REFUSED, REFUSED, REFUSED, OK),
-    "CancelTrial": (NO_TOKEN, NO_TOKEN, REFUSED, REFUSED, REFUSED, OK),
-    "ListMetrics": (NO_TOKEN, NO_TOKEN, REFUSED, REFUSED, OK, OK),
-    "ListColumns": (NO_TOKEN, NO_TOKEN, REFUSED, REFUSED, OK, OK),
-    "ReadColumns": (NO_TOKEN, NO_TOKEN, REFUSED, REFUSED, OK, OK),
-    "ListCurves": (NO_TOKEN, NO_TOKEN, REFUSED, REFUSED, OK, OK),
-    "GetParameterImportance": (NO_TOKEN, NO_TOKEN, REFUSED, REFUSED, OK, OK),
-    "ExportTrials": (NO_TOKEN, NO_TOKEN, REFUSED, REFUSED, OK, OK),
-    "ImportTrials": (NO_TOKEN, NO_TOKEN, REFUSED, REFUSED, REFUSED, OK),
-    "ListFiles": (NO_TOKEN, NO_TOKEN, REFUSED, REFUSED, OK, OK),
-    "ReadFile": (NO_TOKEN, NO_TOKEN, REFUSED, REFUSED, OK, OK),
-    "ListExperiments": (NO_TOKEN, NO_TOKEN, REFUSED, REFUSED, REFUSED, OK),
-    "WatchExperiments": (NO_TOKEN, NO_TOKEN, REFUSED, REFUSED, REFUSED, OK),
-    "DeleteExperiment": (NO_TOKEN, NO_TOKEN, REFUSED, REFUSED, REFUSED, OK),
-    "CreateTensorBoard": (NO_TOKEN, NO_TOKEN, REFUSED, REFUSED, REFUSED, OK),
-    "ListTensorBoards": (NO_TOKEN, NO_TOKEN, REFUSED, REFUSED, OK, OK),
-    "DeleteTensorBoard": (NO_TOKEN, NO_TOKEN, REFUSED, REFUSED, REFUSED, OK),
-    "CreateSignInCode": (NO_TOKEN, NO_TOKEN, REFUSED, REFUSED, REFUSED, OK),
-    "GetParameters": (NO_TOKEN, NO_TOKEN, REFUSED, OK, REFUSED, OK),
-    "ReportMetrics": (NO_TOKEN, NO_TOKEN, REFUSED, OK, REFUSED, OK),
+    "CreateExperiment": (NO_TOKEN, NO_TOKEN, REFUSED, REFUSED, REFUSED, OK, REFUSED, REFUSED),
+    "GetExperiment": (NO_TOKEN, NO_TOKEN, REFUSED, REFUSED, OK, OK, REFUSED, REFUSED),
+    "UpdateExperiment": (NO_TOKEN, NO_TOKEN, REFUSED, REFUSED, REFUSED, OK, REFUSED, REFUSED),
+    "StartExperiment": (NO_TOKEN, NO_TOKEN, REFUSED, REFUSED, REFUSED, OK, REFUSED, REFUSED),
+    "ResumeExperiment": (NO_TOKEN, NO_TOKEN, REFUSED, REFUSED, REFUSED, OK, REFUSED, REFUSED),
+    "PauseExperiment": (NO_TOKEN, NO_TOKEN, REFUSED, REFUSED, REFUSED, OK, REFUSED, REFUSED),
+    "UnpauseExperiment": (NO_TOKEN, NO_TOKEN, REFUSED, REFUSED, REFUSED, OK, REFUSED, REFUSED),
+    "StopExperiment": (NO_TOKEN, NO_TOKEN, REFUSED, REFUSED, REFUSED, OK, REFUSED, REFUSED),
+    "WatchExperiment": (NO_TOKEN, NO_TOKEN, REFUSED, REFUSED, OK, OK, REFUSED, REFUSED),
+    "GetTrial": (NO_TOKEN, NO_TOKEN, REFUSED, REFUSED, OK, OK, REFUSED, REFUSED),
+    "ListTrials": (NO_TOKEN, NO_TOKEN, REFUSED, REFUSED, OK, OK, REFUSED, REFUSED),
+    "CreateTrial": (NO_TOKEN, NO_TOKEN, REFUSED, REFUSED, REFUSED, OK, REFUSED, REFUSED),
+    "CancelTrial": (NO_TOKEN, NO_TOKEN, REFUSED, REFUSED, REFUSED, OK, REFUSED, REFUSED),
+    "ListMetrics": (NO_TOKEN, NO_TOKEN, REFUSED, REFUSED, OK, OK, REFUSED, REFUSED),
+    "ListColumns": (NO_TOKEN, NO_TOKEN, REFUSED, REFUSED, OK, OK, REFUSED, REFUSED),
+    "ReadColumns": (NO_TOKEN, NO_TOKEN, REFUSED, REFUSED, OK, OK, REFUSED, REFUSED),
+    "ListCurves": (NO_TOKEN, NO_TOKEN, REFUSED, REFUSED, OK, OK, REFUSED, REFUSED),
+    "GetParameterImportance": (NO_TOKEN, NO_TOKEN, REFUSED, REFUSED, OK, OK, REFUSED, REFUSED),
+    "ExportTrials": (NO_TOKEN, NO_TOKEN, REFUSED, REFUSED, OK, OK, REFUSED, REFUSED),
+    "ImportTrials": (NO_TOKEN, NO_TOKEN, REFUSED, REFUSED, REFUSED, OK, REFUSED, REFUSED),
+    "ListFiles": (NO_TOKEN, NO_TOKEN, REFUSED, REFUSED, OK, OK, REFUSED, REFUSED),
+    "ReadFile": (NO_TOKEN, NO_TOKEN, REFUSED, REFUSED, OK, OK, REFUSED, REFUSED),
+    "ListExperiments": (NO_TOKEN, NO_TOKEN, REFUSED, REFUSED, REFUSED, OK, REFUSED, REFUSED),
+    "WatchExperiments": (NO_TOKEN, NO_TOKEN, REFUSED, REFUSED, REFUSED, OK, REFUSED, REFUSED),
+    "DeleteExperiment": (NO_TOKEN, NO_TOKEN, REFUSED, REFUSED, REFUSED, OK, REFUSED, REFUSED),
+    "CreateTensorBoard": (NO_TOKEN, NO_TOKEN, REFUSED, REFUSED, REFUSED, OK, REFUSED, REFUSED),
+    "ListTensorBoards": (NO_TOKEN, NO_TOKEN, REFUSED, REFUSED, OK, OK, REFUSED, REFUSED),
+    "DeleteTensorBoard": (NO_TOKEN, NO_TOKEN, REFUSED, REFUSED, REFUSED, OK, REFUSED, REFUSED),
+    "CreateSignInCode": (NO_TOKEN, NO_TOKEN, REFUSED, REFUSED, REFUSED, OK, REFUSED, REFUSED),
+    "GetParameters": (NO_TOKEN, NO_TOKEN, REFUSED, OK, REFUSED, OK, REFUSED, REFUSED),
+    "ReportMetrics": (NO_TOKEN, NO_TOKEN, REFUSED, OK, REFUSED, OK, REFUSED, REFUSED),
+    "AppendJobEvents": (NO_TOKEN, NO_TOKEN, REFUSED, REFUSED, REFUSED, OK, REFUSED, OK),
+    "ReadJobOrders": (NO_TOKEN, NO_TOKEN, REFUSED, REFUSED, REFUSED, OK, REFUSED, OK),
 }
 
 EXPERIMENT = f"experiments/{EXPERIMENT_ID}"
 TRIAL = f"{EXPERIMENT}/trials/mine"
+JOB = f"{EXPERIMENT}/jobs/mine"
 REQUEST_ID = str(uuid.uuid4())
 
 REQUESTS: dict[str, Message] = {
@@ -104,6 +107,8 @@ REQUESTS: dict[str, Message] = {
         trial=TRIAL,
         reports=[{"kind": 1, "reporter": "r", "number": 0, "value": {"double_value": 0.5}}],
     ),
+    "AppendJobEvents": trial_runtime.AppendJobEventsRequest(job=JOB, data=b"{}\n"),
+    "ReadJobOrders": trial_runtime.ReadJobOrdersRequest(job=JOB),
 }
 
 METHODS = {method.name: method for service in SERVICES for method in service.methods}
@@ -159,6 +164,8 @@ def _token(port: RunningPort, kind: str) -> str | None:
         "wrong": port.tokens.manager()[:-1] + ("0" if port.tokens.manager()[-1] != "0" else "1"),
         "other trial": port.tokens.trial("other"),
         "own trial": port.tokens.trial("mine"),
+        "other job": port.tokens.job("other"),
+        "own job": port.tokens.job("mine"),
         "view-only": port.tokens.view(),
         "manager": port.tokens.manager(),
     }[kind]

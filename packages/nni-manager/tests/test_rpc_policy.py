@@ -24,6 +24,26 @@ def test_every_service_of_the_protocol_files_is_served() -> None:
     assert set(SERVICES) == services
 
 
+def test_where_jobs_may_call_the_request_names_the_job() -> None:
+    for service in SERVICES:
+        for method in service.methods:
+            access = policy.POLICY[f"/{service.full_name}/{method.name}"]
+            assert (Role.JOB in access.roles) == bool(access.job_field)
+            assert not access.job_field or access.job_field in method.input_type.fields_by_name
+
+
+@pytest.mark.parametrize(
+    "name", ["", "experiments/e/jobs/other", "experiments/e/trials/j", "experiments/f/jobs/j"]
+)
+def test_a_job_may_name_itself_only(name: str) -> None:
+    call = "/nni_proto.v1.TrialRuntimeService/AppendJobEvents"
+    caller = Caller(Role.JOB, job="j")
+    with pytest.raises(PermissionDeniedError):
+        policy.check_resource(call, caller, trial_runtime_service_pb2.AppendJobEventsRequest(job=name), "e")
+    own = trial_runtime_service_pb2.AppendJobEventsRequest(job="experiments/e/jobs/j")
+    policy.check_resource(call, caller, own, "e")
+
+
 def test_where_trials_may_call_the_request_names_the_trial() -> None:
     for service in SERVICES:
         for method in service.methods:

@@ -15,6 +15,7 @@ def test_every_token_is_recognised_for_what_it_is() -> None:
     assert _TOKENS.caller(_TOKENS.manager()) == Caller(Role.MANAGER)
     assert _TOKENS.caller(_TOKENS.view()) == Caller(Role.VIEW)
     assert _TOKENS.caller(_TOKENS.trial("aB3_-")) == Caller(Role.TRIAL, "aB3_-")
+    assert _TOKENS.caller(_TOKENS.job("nni_e.f_t_0")) == Caller(Role.JOB, job="nni_e.f_t_0")
 
 
 def test_tokens_of_another_secret_are_refused() -> None:
@@ -27,6 +28,7 @@ def test_a_token_cannot_be_turned_into_another() -> None:
     digest = _TOKENS.trial("a").rpartition(".")[2]
     for purpose in ("manager", "view", "trial/b", "trial/", "trial", ""):
         assert _TOKENS.caller(f"{purpose}.{digest}") is None
+    assert _TOKENS.caller(f"job/a.{digest}") is None
 
 
 @given(st.text())

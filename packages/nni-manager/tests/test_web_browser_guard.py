@@ -184,7 +184,8 @@ async def test_asking_for_the_head_redeems_nothing() -> None:
 
 async def test_whoever_is_not_signed_in_learns_nothing() -> None:
     async with running_port() as port:
-        for cookie in ("", f"nni-{EXPERIMENT_ID}=x", f"nni-{EXPERIMENT_ID}={port.tokens.trial('t')}"):
+        tokens = ("", "x", port.tokens.trial("t"), port.tokens.job("j"))
+        for cookie in (f"nni-{EXPERIMENT_ID}={token}" if token else "" for token in tokens):
             status, _, text = await request(port, "GET", "/", {"Cookie": cookie})
             assert status == 401 and "nnictl webui url ID" in text
             assert EXPERIMENT_ID not in text

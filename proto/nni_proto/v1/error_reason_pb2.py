@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fnni_proto/v1/error_reason.proto\x12\x0cnni_proto.v1*\xf5\x03\n\x0b\x45rrorReason\x12\x1c\n\x18\x45RROR_REASON_UNSPECIFIED\x10\x00\x12!\n\x1d\x45RROR_REASON_INVALID_ARGUMENT\x10\x01\x12\x1f\n\x1b\x45RROR_REASON_INVALID_CONFIG\x10\x02\x12%\n!ERROR_REASON_EXPERIMENT_NOT_FOUND\x10\x03\x12 \n\x1c\x45RROR_REASON_TRIAL_NOT_FOUND\x10\x04\x12*\n&ERROR_REASON_EXPERIMENT_ALREADY_EXISTS\x10\x05\x12(\n$ERROR_REASON_WRONG_EXPERIMENT_STATUS\x10\x06\x12 \n\x1c\x45RROR_REASON_UNAUTHENTICATED\x10\x07\x12\"\n\x1e\x45RROR_REASON_PERMISSION_DENIED\x10\x08\x12\x1f\n\x1b\x45RROR_REASON_STORAGE_FAILED\x10\t\x12\x19\n\x15\x45RROR_REASON_INTERNAL\x10\n\x12\"\n\x1e\x45RROR_REASON_ALGORITHM_REFUSED\x10\x0b\x12\x1e\n\x1a\x45RROR_REASON_SHUTTING_DOWN\x10\x0c\x12\x1f\n\x1b\x45RROR_REASON_FILE_NOT_FOUND\x10\rb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fnni_proto/v1/error_reason.proto\x12\x0cnni_proto.v1*\x95\x04\n\x0b\x45rrorReason\x12\x1c\n\x18\x45RROR_REASON_UNSPECIFIED\x10\x00\x12!\n\x1d\x45RROR_REASON_INVALID_ARGUMENT\x10\x01\x12\x1f\n\x1b\x45RROR_REASON_INVALID_CONFIG\x10\x02\x12%\n!ERROR_REASON_EXPERIMENT_NOT_FOUND\x10\x03\x12 \n\x1c\x45RROR_REASON_TRIAL_NOT_FOUND\x10\x04\x12*\n&ERROR_REASON_EXPERIMENT_ALREADY_EXISTS\x10\x05\x12(\n$ERROR_REASON_WRONG_EXPERIMENT_STATUS\x10\x06\x12 \n\x1c\x45RROR_REASON_UNAUTHENTICATED\x10\x07\x12\"\n\x1e\x45RROR_REASON_PERMISSION_DENIED\x10\x08\x12\x1f\n\x1b\x45RROR_REASON_STORAGE_FAILED\x10\t\x12\x19\n\x15\x45RROR_REASON_INTERNAL\x10\n\x12\"\n\x1e\x45RROR_REASON_ALGORITHM_REFUSED\x10\x0b\x12\x1e\n\x1a\x45RROR_REASON_SHUTTING_DOWN\x10\x0c\x12\x1f\n\x1b\x45RROR_REASON_FILE_NOT_FOUND\x10\r\x12\x1e\n\x1a\x45RROR_REASON_JOB_NOT_FOUND\x10\x0e\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -32,5 +32,5 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'nni_proto.v1.error_reason_p
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_ERRORREASON']._serialized_start=50
-  _globals['_ERRORREASON']._serialized_end=551
+  _globals['_ERRORREASON']._serialized_end=583
 # @@protoc_insertion_point(module_scope)

@@ -50,6 +50,8 @@ class _ErrorReasonEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._En
     """The manager is shutting down."""
     ERROR_REASON_FILE_NOT_FOUND: _ErrorReason.ValueType  # 13
     """There is no such file, not yet or not any more; the message says why."""
+    ERROR_REASON_JOB_NOT_FOUND: _ErrorReason.ValueType  # 14
+    """The manager follows no job of this name, not yet or not any more."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """ErrorReason says what went wrong, exactly. Every error carries one
@@ -85,4 +87,6 @@ ERROR_REASON_SHUTTING_DOWN: ErrorReason.ValueType  # 12
 """The manager is shutting down."""
 ERROR_REASON_FILE_NOT_FOUND: ErrorReason.ValueType  # 13
 """There is no such file, not yet or not any more; the message says why."""
+ERROR_REASON_JOB_NOT_FOUND: ErrorReason.ValueType  # 14
+"""The manager follows no job of this name, not yet or not any more."""
 global___ErrorReason = ErrorReason

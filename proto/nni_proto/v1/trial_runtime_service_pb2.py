@@ -26,7 +26,7 @@ from nni_proto.v1 import metric_pb2 as nni__proto_dot_v1_dot_metric__pb2
 from nni_proto.v1 import value_pb2 as nni__proto_dot_v1_dot_value__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n(nni_proto/v1/trial_runtime_service.proto\x12\x0cnni_proto.v1\x1a\x19nni_proto/v1/metric.proto\x1a\x18nni_proto/v1/value.proto\"%\n\x14GetParametersRequest\x12\r\n\x05trial\x18\x01 \x01(\t\"\x85\x01\n\x15GetParametersResponse\x12\'\n\nparameters\x18\x01 \x01(\x0b\x32\x13.nni_proto.v1.Value\x12\x17\n\x0fsequence_number\x18\x02 \x01(\x05\x12\x19\n\x0cparameter_id\x18\x03 \x01(\x03H\x00\x88\x01\x01\x42\x0f\n\r_parameter_id\"c\n\x14ReportMetricsRequest\x12\r\n\x05trial\x18\x01 \x01(\t\x12\x0f\n\x07\x61ttempt\x18\x02 \x01(\x05\x12+\n\x07reports\x18\x03 \x03(\x0b\x32\x1a.nni_proto.v1.MetricReport\"-\n\x15ReportMetricsResponse\x12\x14\n\x0cstored_count\x18\x01 \x01(\x05\x32\xc9\x01\n\x13TrialRuntimeService\x12X\n\rGetParameters\x12\".nni_proto.v1.GetParametersRequest\x1a#.nni_proto.v1.GetParametersResponse\x12X\n\rReportMetrics\x12\".nni_proto.v1.ReportMetricsRequest\x1a#.nni_proto.v1.ReportMetricsResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n(nni_proto/v1/trial_runtime_service.proto\x12\x0cnni_proto.v1\x1a\x19nni_proto/v1/metric.proto\x1a\x18nni_proto/v1/value.proto\"%\n\x14GetParametersRequest\x12\r\n\x05trial\x18\x01 \x01(\t\"\x85\x01\n\x15GetParametersResponse\x12\'\n\nparameters\x18\x01 \x01(\x0b\x32\x13.nni_proto.v1.Value\x12\x17\n\x0fsequence_number\x18\x02 \x01(\x05\x12\x19\n\x0cparameter_id\x18\x03 \x01(\x03H\x00\x88\x01\x01\x42\x0f\n\r_parameter_id\"c\n\x14ReportMetricsRequest\x12\r\n\x05trial\x18\x01 \x01(\t\x12\x0f\n\x07\x61ttempt\x18\x02 \x01(\x05\x12+\n\x07reports\x18\x03 \x03(\x0b\x32\x1a.nni_proto.v1.MetricReport\"-\n\x15ReportMetricsResponse\x12\x14\n\x0cstored_count\x18\x01 \x01(\x05\"E\n\x16\x41ppendJobEventsRequest\x12\x0b\n\x03job\x18\x01 \x01(\t\x12\x10\n\x08position\x18\x02 \x01(\x03\x12\x0c\n\x04\x64\x61ta\x18\x03 \x01(\x0c\"+\n\x17\x41ppendJobEventsResponse\x12\x10\n\x08position\x18\x01 \x01(\x03\"K\n\x14ReadJobOrdersRequest\x12\x0b\n\x03job\x18\x01 \x01(\t\x12\x10\n\x08position\x18\x02 \x01(\x03\x12\x14\n\x0cwait_seconds\x18\x03 \x01(\x01\"7\n\x15ReadJobOrdersResponse\x12\x0c\n\x04\x64\x61ta\x18\x01 \x01(\x0c\x12\x10\n\x08position\x18\x02 \x01(\x03\x32\x83\x03\n\x13TrialRuntimeService\x12X\n\rGetParameters\x12\".nni_proto.v1.GetParametersRequest\x1a#.nni_proto.v1.GetParametersResponse\x12X\n\rReportMetrics\x12\".nni_proto.v1.ReportMetricsRequest\x1a#.nni_proto.v1.ReportMetricsResponse\x12^\n\x0f\x41ppendJobEvents\x12$.nni_proto.v1.AppendJobEventsRequest\x1a%.nni_proto.v1.AppendJobEventsResponse\x12X\n\rReadJobOrders\x12\".nni_proto.v1.ReadJobOrdersRequest\x1a#.nni_proto.v1.ReadJobOrdersResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -41,6 +41,14 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_REPORTMETRICSREQUEST']._serialized_end=385
   _globals['_REPORTMETRICSRESPONSE']._serialized_start=387
   _globals['_REPORTMETRICSRESPONSE']._serialized_end=432
-  _globals['_TRIALRUNTIMESERVICE']._serialized_start=435
-  _globals['_TRIALRUNTIMESERVICE']._serialized_end=636
+  _globals['_APPENDJOBEVENTSREQUEST']._serialized_start=434
+  _globals['_APPENDJOBEVENTSREQUEST']._serialized_end=503
+  _globals['_APPENDJOBEVENTSRESPONSE']._serialized_start=505
+  _globals['_APPENDJOBEVENTSRESPONSE']._serialized_end=548
+  _globals['_READJOBORDERSREQUEST']._serialized_start=550
+  _globals['_READJOBORDERSREQUEST']._serialized_end=625
+  _globals['_READJOBORDERSRESPONSE']._serialized_start=627
+  _globals['_READJOBORDERSRESPONSE']._serialized_end=682
+  _globals['_TRIALRUNTIMESERVICE']._serialized_start=685
+  _globals['_TRIALRUNTIMESERVICE']._serialized_end=1072
 # @@protoc_insertion_point(module_scope)

@@ -107,3 +107,97 @@ class ReportMetricsResponse(google.protobuf.message.Message):
     def ClearField(self, field_name: typing.Literal["stored_count", b"stored_count"]) -> None: ...
 
 global___ReportMetricsResponse = ReportMetricsResponse
+
+@typing.final
+class AppendJobEventsRequest(google.protobuf.message.Message):
+    """AppendJobEventsRequest is the request of AppendJobEvents."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    JOB_FIELD_NUMBER: builtins.int
+    POSITION_FIELD_NUMBER: builtins.int
+    DATA_FIELD_NUMBER: builtins.int
+    job: builtins.str
+    """The job, experiments/{experiment}/jobs/{job}."""
+    position: builtins.int
+    """Where in the file the bytes begin."""
+    data: builtins.bytes
+    """The bytes; none asks only for the position."""
+    def __init__(
+        self,
+        *,
+        job: builtins.str = ...,
+        position: builtins.int = ...,
+        data: builtins.bytes = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["data", b"data", "job", b"job", "position", b"position"]) -> None: ...
+
+global___AppendJobEventsRequest = AppendJobEventsRequest
+
+@typing.final
+class AppendJobEventsResponse(google.protobuf.message.Message):
+    """AppendJobEventsResponse is the response of AppendJobEvents."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    POSITION_FIELD_NUMBER: builtins.int
+    position: builtins.int
+    """Up to where the manager has the file. If that is before the position of the
+    request, nothing was taken: the manager needs what is between them first.
+    """
+    def __init__(
+        self,
+        *,
+        position: builtins.int = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["position", b"position"]) -> None: ...
+
+global___AppendJobEventsResponse = AppendJobEventsResponse
+
+@typing.final
+class ReadJobOrdersRequest(google.protobuf.message.Message):
+    """ReadJobOrdersRequest is the request of ReadJobOrders."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    JOB_FIELD_NUMBER: builtins.int
+    POSITION_FIELD_NUMBER: builtins.int
+    WAIT_SECONDS_FIELD_NUMBER: builtins.int
+    job: builtins.str
+    """The job, experiments/{experiment}/jobs/{job}."""
+    position: builtins.int
+    """Where in the file to begin."""
+    wait_seconds: builtins.float
+    """How long to wait for the first byte, at most 60 seconds."""
+    def __init__(
+        self,
+        *,
+        job: builtins.str = ...,
+        position: builtins.int = ...,
+        wait_seconds: builtins.float = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["job", b"job", "position", b"position", "wait_seconds", b"wait_seconds"]) -> None: ...
+
+global___ReadJobOrdersRequest = ReadJobOrdersRequest
+
+@typing.final
+class ReadJobOrdersResponse(google.protobuf.message.Message):
+    """ReadJobOrdersResponse is the response of ReadJobOrders."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    DATA_FIELD_NUMBER: builtins.int
+    POSITION_FIELD_NUMBER: builtins.int
+    data: builtins.bytes
+    """What the file holds there, none if nothing came in time."""
+    position: builtins.int
+    """The position behind it."""
+    def __init__(
+        self,
+        *,
+        data: builtins.bytes = ...,
+        position: builtins.int = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["data", b"data", "position", b"position"]) -> None: ...
+
+global___ReadJobOrdersResponse = ReadJobOrdersResponse

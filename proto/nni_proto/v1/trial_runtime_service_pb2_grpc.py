@@ -26,8 +26,9 @@ if _version_not_supported:
 
 
 class TrialRuntimeServiceStub(object):
-    """TrialRuntimeService is what a running trial calls. A trial in Python needs not
-    call it: its SDK writes to files, which the courier sends.
+    """TrialRuntimeService is what a running trial calls, and the job of a cluster that
+    trials run in. A trial in Python needs not call it: its SDK writes to files, which
+    the courier sends.
     """
 
     def __init__(self, channel):
@@ -46,11 +47,22 @@ class TrialRuntimeServiceStub(object):
                 request_serializer=nni__proto_dot_v1_dot_trial__runtime__service__pb2.ReportMetricsRequest.SerializeToString,
                 response_deserializer=nni__proto_dot_v1_dot_trial__runtime__service__pb2.ReportMetricsResponse.FromString,
                 _registered_method=True)
+        self.AppendJobEvents = channel.unary_unary(
+                '/nni_proto.v1.TrialRuntimeService/AppendJobEvents',
+                request_serializer=nni__proto_dot_v1_dot_trial__runtime__service__pb2.AppendJobEventsRequest.SerializeToString,
+                response_deserializer=nni__proto_dot_v1_dot_trial__runtime__service__pb2.AppendJobEventsResponse.FromString,
+                _registered_method=True)
+        self.ReadJobOrders = channel.unary_unary(
+                '/nni_proto.v1.TrialRuntimeService/ReadJobOrders',
+                request_serializer=nni__proto_dot_v1_dot_trial__runtime__service__pb2.ReadJobOrdersRequest.SerializeToString,
+                response_deserializer=nni__proto_dot_v1_dot_trial__runtime__service__pb2.ReadJobOrdersResponse.FromString,
+                _registered_method=True)
 
 
 class TrialRuntimeServiceServicer(object):
-    """TrialRuntimeService is what a running trial calls. A trial in Python needs not
-    call it: its SDK writes to files, which the courier sends.
+    """TrialRuntimeService is what a running trial calls, and the job of a cluster that
+    trials run in. A trial in Python needs not call it: its SDK writes to files, which
+    the courier sends.
     """
 
     def GetParameters(self, request, context):
@@ -63,6 +75,23 @@ class TrialRuntimeServiceServicer(object):
     def ReportMetrics(self, request, context):
         """ReportMetrics stores results. It answers once they are stored durably; a
         report that is sent again is stored once.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def AppendJobEvents(self, request, context):
+        """AppendJobEvents tells at once what the job has appended to its file of events
+        in the shared storage, the same bytes at the same position. That file stays what
+        counts: it may be called again, late, or not at all.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ReadJobOrders(self, request, context):
+        """ReadJobOrders returns what the job's file of orders in the shared storage holds
+        from a position on. Where that is nothing it waits for more.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -81,6 +110,16 @@ def add_TrialRuntimeServiceServicer_to_server(servicer, server):
                     request_deserializer=nni__proto_dot_v1_dot_trial__runtime__service__pb2.ReportMetricsRequest.FromString,
                     response_serializer=nni__proto_dot_v1_dot_trial__runtime__service__pb2.ReportMetricsResponse.SerializeToString,
             ),
+            'AppendJobEvents': grpc.unary_unary_rpc_method_handler(
+                    servicer.AppendJobEvents,
+                    request_deserializer=nni__proto_dot_v1_dot_trial__runtime__service__pb2.AppendJobEventsRequest.FromString,
+                    response_serializer=nni__proto_dot_v1_dot_trial__runtime__service__pb2.AppendJobEventsResponse.SerializeToString,
+            ),
+            'ReadJobOrders': grpc.unary_unary_rpc_method_handler(
+                    servicer.ReadJobOrders,
+                    request_deserializer=nni__proto_dot_v1_dot_trial__runtime__service__pb2.ReadJobOrdersRequest.FromString,
+                    response_serializer=nni__proto_dot_v1_dot_trial__runtime__service__pb2.ReadJobOrdersResponse.SerializeToString,
+            ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
             'nni_proto.v1.TrialRuntimeService', rpc_method_handlers)
@@ -90,8 +129,9 @@ def add_TrialRuntimeServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class TrialRuntimeService(object):
-    """TrialRuntimeService is what a running trial calls. A trial in Python needs not
-    call it: its SDK writes to files, which the courier sends.
+    """TrialRuntimeService is what a running trial calls, and the job of a cluster that
+    trials run in. A trial in Python needs not call it: its SDK writes to files, which
+    the courier sends.
     """
 
     @staticmethod
@@ -138,6 +178,60 @@ class TrialRuntimeService(object):
             '/nni_proto.v1.TrialRuntimeService/ReportMetrics',
             nni__proto_dot_v1_dot_trial__runtime__service__pb2.ReportMetricsRequest.SerializeToString,
             nni__proto_dot_v1_dot_trial__runtime__service__pb2.ReportMetricsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def AppendJobEvents(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/nni_proto.v1.TrialRuntimeService/AppendJobEvents',
+            nni__proto_dot_v1_dot_trial__runtime__service__pb2.AppendJobEventsRequest.SerializeToString,
+            nni__proto_dot_v1_dot_trial__runtime__service__pb2.AppendJobEventsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ReadJobOrders(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/nni_proto.v1.TrialRuntimeService/ReadJobOrders',
+            nni__proto_dot_v1_dot_trial__runtime__service__pb2.ReadJobOrdersRequest.SerializeToString,
+            nni__proto_dot_v1_dot_trial__runtime__service__pb2.ReadJobOrdersResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -18,8 +18,9 @@ class _ServicerContext(grpc.ServicerContext, grpc.aio.ServicerContext):  # type:
     ...
 
 class TrialRuntimeServiceStub:
-    """TrialRuntimeService is what a running trial calls. A trial in Python needs not
-    call it: its SDK writes to files, which the courier sends.
+    """TrialRuntimeService is what a running trial calls, and the job of a cluster that
+    trials run in. A trial in Python needs not call it: its SDK writes to files, which
+    the courier sends.
     """
 
     def __init__(self, channel: typing.Union[grpc.Channel, grpc.aio.Channel]) -> None: ...
@@ -37,9 +38,27 @@ class TrialRuntimeServiceStub:
     report that is sent again is stored once.
     """
 
+    AppendJobEvents: grpc.UnaryUnaryMultiCallable[
+        nni_proto.v1.trial_runtime_service_pb2.AppendJobEventsRequest,
+        nni_proto.v1.trial_runtime_service_pb2.AppendJobEventsResponse,
+    ]
+    """AppendJobEvents tells at once what the job has appended to its file of events
+    in the shared storage, the same bytes at the same position. That file stays what
+    counts: it may be called again, late, or not at all.
+    """
+
+    ReadJobOrders: grpc.UnaryUnaryMultiCallable[
+        nni_proto.v1.trial_runtime_service_pb2.ReadJobOrdersRequest,
+        nni_proto.v1.trial_runtime_service_pb2.ReadJobOrdersResponse,
+    ]
+    """ReadJobOrders returns what the job's file of orders in the shared storage holds
+    from a position on. Where that is nothing it waits for more.
+    """
+
 class TrialRuntimeServiceAsyncStub:
-    """TrialRuntimeService is what a running trial calls. A trial in Python needs not
-    call it: its SDK writes to files, which the courier sends.
+    """TrialRuntimeService is what a running trial calls, and the job of a cluster that
+    trials run in. A trial in Python needs not call it: its SDK writes to files, which
+    the courier sends.
     """
 
     GetParameters: grpc.aio.UnaryUnaryMultiCallable[
@@ -56,9 +75,27 @@ class TrialRuntimeServiceAsyncStub:
     report that is sent again is stored once.
     """
 
+    AppendJobEvents: grpc.aio.UnaryUnaryMultiCallable[
+        nni_proto.v1.trial_runtime_service_pb2.AppendJobEventsRequest,
+        nni_proto.v1.trial_runtime_service_pb2.AppendJobEventsResponse,
+    ]
+    """AppendJobEvents tells at once what the job has appended to its file of events
+    in the shared storage, the same bytes at the same position. That file stays what
+    counts: it may be called again, late, or not at all.
+    """
+
+    ReadJobOrders: grpc.aio.UnaryUnaryMultiCallable[
+        nni_proto.v1.trial_runtime_service_pb2.ReadJobOrdersRequest,
+        nni_proto.v1.trial_runtime_service_pb2.ReadJobOrdersResponse,
+    ]
+    """ReadJobOrders returns what the job's file of orders in the shared storage holds
+    from a position on. Where that is nothing it waits for more.
+    """
+
 class TrialRuntimeServiceServicer(metaclass=abc.ABCMeta):
-    """TrialRuntimeService is what a running trial calls. A trial in Python needs not
-    call it: its SDK writes to files, which the courier sends.
+    """TrialRuntimeService is what a running trial calls, and the job of a cluster that
+    trials run in. A trial in Python needs not call it: its SDK writes to files, which
+    the courier sends.
     """
 
     @abc.abstractmethod
@@ -77,6 +114,27 @@ class TrialRuntimeServiceServicer(metaclass=abc.ABCMeta):
     ) -> typing.Union[nni_proto.v1.trial_runtime_service_pb2.ReportMetricsResponse, collections.abc.Awaitable[nni_proto.v1.trial_runtime_service_pb2.ReportMetricsResponse]]:
         """ReportMetrics stores results. It answers once they are stored durably; a
         report that is sent again is stored once.
+        """
+
+    @abc.abstractmethod
+    def AppendJobEvents(
+        self,
+        request: nni_proto.v1.trial_runtime_service_pb2.AppendJobEventsRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[nni_proto.v1.trial_runtime_service_pb2.AppendJobEventsResponse, collections.abc.Awaitable[nni_proto.v1.trial_runtime_service_pb2.AppendJobEventsResponse]]:
+        """AppendJobEvents tells at once what the job has appended to its file of events
+        in the shared storage, the same bytes at the same position. That file stays what
+        counts: it may be called again, late, or not at all.
+        """
+
+    @abc.abstractmethod
+    def ReadJobOrders(
+        self,
+        request: nni_proto.v1.trial_runtime_service_pb2.ReadJobOrdersRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[nni_proto.v1.trial_runtime_service_pb2.ReadJobOrdersResponse, collections.abc.Awaitable[nni_proto.v1.trial_runtime_service_pb2.ReadJobOrdersResponse]]:
+        """ReadJobOrders returns what the job's file of orders in the shared storage holds
+        from a position on. Where that is nothing it waits for more.
         """
 
 def add_TrialRuntimeServiceServicer_to_server(servicer: TrialRuntimeServiceServicer, server: typing.Union[grpc.Server, grpc.aio.Server]) -> None: ...

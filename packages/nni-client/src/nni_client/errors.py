@@ -64,6 +64,7 @@ REASONS: Mapping[str, type[CallError]] = MappingProxyType(
         "INVALID_CONFIG": InvalidConfigError,
         "EXPERIMENT_NOT_FOUND": NotFoundError,
         "TRIAL_NOT_FOUND": NotFoundError,
+        "JOB_NOT_FOUND": NotFoundError,
         "EXPERIMENT_ALREADY_EXISTS": AlreadyExistsError,
         "WRONG_EXPERIMENT_STATUS": WrongStatusError,
         "UNAUTHENTICATED": AccessDeniedError,

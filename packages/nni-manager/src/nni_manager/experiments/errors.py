@@ -27,6 +27,10 @@ class FileMissingError(ExperimentServiceError):
     """There is no such file, not yet or not any more; the text says why."""
 
 
+class JobNotFoundError(ExperimentServiceError):
+    """The manager follows no job of this name, not yet or not any more."""
+
+
 class ExperimentAlreadyExistsError(ExperimentServiceError):
     """An experiment of this name exists, or this manager already runs another one."""
 

@@ -13,6 +13,7 @@ class Role(Enum):
     MANAGER = "manager"
     VIEW = "view"
     TRIAL = "trial"
+    JOB = "job"
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,10 +23,17 @@ class Caller:
     Attributes:
         role: What its token is good for.
         trial_id: The trial that the token was made for; "" for other roles.
+        job: The job that the token was made for; "" for other roles.
     """
 
     role: Role
     trial_id: str = ""
+    job: str = ""
+
+    @property
+    def may_look(self) -> bool:
+        """Whether it may look at the experiment."""
+        return self.role in (Role.MANAGER, Role.VIEW)
 
 
 class Authenticator(Protocol):

@@ -14,11 +14,13 @@ from google.protobuf.message_factory import GetMessageClass
 from nni_proto.v1 import experiment_service_pb2, trial_runtime_service_pb2
 
 from nni_manager.experiments.interface import FolderCalls
+from nni_manager.experiments.job_calls import JobCalls
 from nni_manager.rpc.access import Authenticator, Caller, SignInCodes, UnauthenticatedError
 from nni_manager.rpc.experiment_list_servicer import ExperimentListServicer
 from nni_manager.rpc.experiment_servicer import ExperimentServicer
 from nni_manager.rpc.file_servicer import FileServicer
 from nni_manager.rpc.importance_servicer import ImportanceServicer
+from nni_manager.rpc.job_servicer import JobServicer
 from nni_manager.rpc.policy import check_resource, check_role
 from nni_manager.rpc.tensor_board_servicer import TensorBoardServicer
 from nni_manager.rpc.trial_runtime_servicer import TrialRuntimeServicer
@@ -116,6 +118,7 @@ def guarded_calls(
     codes: SignInCodes,
     experiment_id: str,
     boards: TensorBoards,
+    jobs: JobCalls,
 ) -> GuardedCalls:
     """Returns every method of the manager's services.
 
@@ -125,12 +128,14 @@ def guarded_calls(
         codes: Makes sign-in codes.
         experiment_id: The experiment that this manager was started for.
         boards: The TensorBoards of this manager.
+        jobs: Answers the jobs that trials run in.
     """
     servicers = (
         ExperimentServicer(calls, codes, experiment_id),
         ExperimentListServicer(calls),
         FileServicer(calls),
         ImportanceServicer(calls),
+        JobServicer(jobs),
         TensorBoardServicer(calls, boards),
         TrialRuntimeServicer(calls),
         TrialTableServicer(calls),

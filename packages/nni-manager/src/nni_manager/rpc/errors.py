@@ -29,6 +29,7 @@ ERROR_TABLE: Mapping[type[Exception], tuple[grpc.StatusCode, error_reason_pb2.Er
     errors.ExperimentNotFoundError: (_Code.NOT_FOUND, _Reason.ERROR_REASON_EXPERIMENT_NOT_FOUND),
     errors.TrialNotFoundError: (_Code.NOT_FOUND, _Reason.ERROR_REASON_TRIAL_NOT_FOUND),
     errors.FileMissingError: (_Code.NOT_FOUND, _Reason.ERROR_REASON_FILE_NOT_FOUND),
+    errors.JobNotFoundError: (_Code.NOT_FOUND, _Reason.ERROR_REASON_JOB_NOT_FOUND),
     errors.ExperimentAlreadyExistsError: (
         _Code.ALREADY_EXISTS,
         _Reason.ERROR_REASON_EXPERIMENT_ALREADY_EXISTS,

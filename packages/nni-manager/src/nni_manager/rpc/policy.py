@@ -18,10 +18,12 @@ class Access:
     Attributes:
         roles: The roles that may.
         trial_field: The field of the request that names the trial, which must be the token's own.
+        job_field: The field of the request that names the job, which must be the token's own.
     """
 
     roles: frozenset[Role]
     trial_field: str = ""
+    job_field: str = ""
 
 
 OWN_EXPERIMENT = "-"
@@ -30,6 +32,7 @@ OWN_EXPERIMENT = "-"
 _CHANGE = Access(frozenset({Role.MANAGER}))
 _READ = Access(frozenset({Role.MANAGER, Role.VIEW}))
 _OWN_TRIAL = Access(frozenset({Role.MANAGER, Role.TRIAL}), trial_field="trial")
+_OWN_JOB = Access(frozenset({Role.MANAGER, Role.JOB}), job_field="job")
 
 POLICY: Mapping[str, Access] = {
     "/nni_proto.v1.ExperimentService/CreateExperiment": _CHANGE,
@@ -63,6 +66,8 @@ POLICY: Mapping[str, Access] = {
     "/nni_proto.v1.ExperimentService/CreateSignInCode": _CHANGE,
     "/nni_proto.v1.TrialRuntimeService/GetParameters": _OWN_TRIAL,
     "/nni_proto.v1.TrialRuntimeService/ReportMetrics": _OWN_TRIAL,
+    "/nni_proto.v1.TrialRuntimeService/AppendJobEvents": _OWN_JOB,
+    "/nni_proto.v1.TrialRuntimeService/ReadJobOrders": _OWN_JOB,
 }
 
 
@@ -84,7 +89,8 @@ def check_role(path: str, caller: Caller) -> None:
 def check_resource(path: str, caller: Caller, request: Message, experiment_id: str) -> None:
     """Refuses a call about something that the caller's token is not made for.
 
-    A trial may name itself alone. Who may only look may look at the experiment of this manager alone.
+    A trial may name itself alone, and so may a job. Who may only look may look at the experiment of this
+    manager alone.
 
     Args:
         path: The call, /package.Service/Method.
@@ -93,12 +99,16 @@ def check_resource(path: str, caller: Caller, request: Message, experiment_id: s
         experiment_id: The experiment that this manager was started for.
 
     Raises:
-        PermissionDeniedError: It names another trial or experiment.
+        PermissionDeniedError: It names another trial, job or experiment.
     """
     if caller.role is Role.TRIAL:
         name = getattr(request, POLICY[path].trial_field)
         if name != resource_names.trial_name(experiment_id, caller.trial_id):
             raise PermissionDeniedError("this token belongs to another trial")
+    if caller.role is Role.JOB:
+        name = getattr(request, POLICY[path].job_field)
+        if name != resource_names.job_name(experiment_id, caller.job):
+            raise PermissionDeniedError("this token belongs to another job")
     if caller.role is Role.VIEW:
         try:
             named = resource_names.experiment_id_of(_named_resource(request))

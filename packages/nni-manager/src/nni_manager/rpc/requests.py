@@ -35,6 +35,18 @@ def trial_ids(name: str, field: str) -> tuple[str, str]:
         raise InvalidArgumentError(f"{field}: {error}") from error
 
 
+def job_ids(name: str, field: str) -> tuple[str, str]:
+    """Returns the experiment's id and the job in a job's name.
+
+    Raises:
+        InvalidArgumentError: It is not the name of a job.
+    """
+    try:
+        return resource_names.parse_job_name(name)
+    except ValueError as error:
+        raise InvalidArgumentError(f"{field}: {error}") from error
+
+
 def experiment_or_trial_ids(name: str, field: str) -> tuple[str, str | None]:
     """Returns the ids in the name of a trial, or of an experiment with None as the trial's id.
 

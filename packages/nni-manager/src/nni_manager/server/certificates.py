@@ -28,6 +28,15 @@ class Verification:
     name: str
 
 
+def certificates_in(path: Path) -> str:
+    """Returns the certificates in a file, PEM, without what else is in it.
+
+    Raises:
+        OSError: It cannot be read.
+    """
+    return "".join(f"{each}\n" for each in _CERTIFICATE.findall(path.read_text("latin-1")))
+
+
 def verification(server: ssl.SSLContext, trusted: Path, names: Sequence[str]) -> Verification:
     """Returns what verifies a server, tried out by a handshake in memory.
 
@@ -41,7 +50,7 @@ def verification(server: ssl.SSLContext, trusted: Path, names: Sequence[str]) ->
         StartProblem: The certificates cannot be read, do not verify the server, or it has no name.
     """
     try:
-        certificates = "".join(f"{each}\n" for each in _CERTIFICATE.findall(trusted.read_text("latin-1")))
+        certificates = certificates_in(trusted)
         client = client_context(certificates)
         client.check_hostname = False
         found = _handshake(server, client, None)

@@ -23,6 +23,7 @@ from nni_manager.server.recorded_folder import full_disk_text, has_no_space
 from nni_manager.server.training_services import make_training_service
 from nni_manager.storage.interface import Storage
 from nni_manager.storage.sqlite import open_sqlite_storage
+from nni_manager.training.jobs.direct import DirectReports
 from nni_manager.tuning.algorithm_process import AlgorithmProcess
 from nni_manager.tuning.interface import AlgorithmSettings
 from nni_manager.tuning.interface import Emit as AlgorithmEmit
@@ -53,6 +54,7 @@ class Surroundings:
         view: Whether to show an experiment only, read-only.
         trial_environment: Returns what is added to a trial's environment, from the ids of experiment and
             trial.
+        direct: Lets jobs report over the network.
     """
 
     experiments_directory: Path
@@ -60,6 +62,7 @@ class Surroundings:
     resume: bool
     view: bool
     trial_environment: Callable[[str, str], dict[str, str]]
+    direct: DirectReports
 
 
 def make_application(surroundings: Surroundings) -> Application:
@@ -84,7 +87,7 @@ def _own_experiment(surroundings: Surroundings) -> OwnExperiment:
             raise StartProblem(str(error)) from error
     parts = Parts(
         open_storage=open_sqlite_storage,
-        make_training_service=make_training_service,
+        make_training_service=partial(make_training_service, direct=surroundings.direct),
         make_algorithm=partial(_make_algorithm, Servers()),
         trial_environment=surroundings.trial_environment,
     )

@@ -26,11 +26,12 @@ from nni_config.processes import process_start_time
 
 from nni_manager.experiments import crash_points
 from nni_manager.experiments.errors import StorageFailedError
+from nni_manager.experiments.job_calls import JobCalls
 from nni_manager.rpc.access import Role
 from nni_manager.rpc.calls import guarded_calls
 from nni_manager.server.addresses import local_address, local_host, page_url, reachable_host
 from nni_manager.server.arguments import Arguments, parse_arguments
-from nni_manager.server.certificates import Verification
+from nni_manager.server.certificates import Verification, certificates_in
 from nni_manager.server.composition import Application, Surroundings, make_application
 from nni_manager.server.front import serving
 from nni_manager.server.home import ManagerHome, manager_home
@@ -40,6 +41,7 @@ from nni_manager.server.ready_pipe import ReadyPipe
 from nni_manager.server.sign_in_codes import OneTimeCodes
 from nni_manager.server.tokens import Tokens
 from nni_manager.tensor_board.boards import TensorBoards
+from nni_manager.training.jobs.direct import DirectReports, ManagerAccess
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
@@ -125,12 +127,19 @@ async def _run(arguments: Arguments, home: ManagerHome, pipe: ReadyPipe, make: M
             )
             return make_app(settings, calls, tokens, codes, boards)
 
+        direct = DirectReports(access=_job_access(arguments, home, port, host, verification, tokens))
         application = make(
             Surroundings(
-                home.path.parent, home.experiment_id, arguments.resume, arguments.view, trial_environment
+                home.path.parent,
+                home.experiment_id,
+                arguments.resume,
+                arguments.view,
+                trial_environment,
+                direct,
             )
         )
-        calls = guarded_calls(application, tokens, codes, home.experiment_id, boards)
+        jobs = JobCalls(home.experiment_id, direct.pushed)
+        calls = guarded_calls(application, tokens, codes, home.experiment_id, boards, jobs)
         record = ManagerRecord(
             experiment_id=home.experiment_id,
             pid=os.getpid(),
@@ -161,7 +170,31 @@ async def _run(arguments: Arguments, home: ManagerHome, pipe: ReadyPipe, make: M
             finally:
                 if keeping is not None:
                     keeping.cancel()
+                direct.pushed.close()
                 await boards.close()
+
+
+def _job_access(
+    arguments: Arguments,
+    home: ManagerHome,
+    port: int,
+    host: str,
+    verification: Verification | None,
+    tokens: Tokens,
+) -> ManagerAccess | None:
+    """Returns how jobs elsewhere reach the manager, None without TLS, as their tokens are secret."""
+    if verification is None or arguments.tls_certificate is None:
+        return None
+    return ManagerAccess(
+        experiment_id=home.experiment_id,
+        host=host,
+        port=port,
+        url_prefix=arguments.url_prefix,
+        # Not what --tls-ca names, which may be a whole system's list: that fits in no variable.
+        certificates=certificates_in(arguments.tls_certificate),
+        name=verification.name,
+        token=tokens.job,
+    )
 
 
 async def _keep_recorded(record: ManagerRecord, folder: Path) -> None:

@@ -36,14 +36,20 @@ class Tokens:
         """Returns the token of a trial, good for that trial only."""
         return self._token(f"trial/{trial_id}")
 
+    def job(self, job: str) -> str:
+        """Returns the token of a job, good for that job only."""
+        return self._token(f"job/{job}")
+
     def caller(self, token: str) -> Caller | None:
         """Returns who a token belongs to, None for a token that is not ours."""
         purpose, _, _ = token.rpartition(".")
         expected = self._token(purpose)
         if not hmac.compare_digest(token.encode(errors="replace"), expected.encode(errors="replace")):
             return None
-        kind, _, trial_id = purpose.partition("/")
-        return Caller(Role(kind), trial_id)
+        kind, _, name = purpose.partition("/")
+        if kind == Role.JOB.value:
+            return Caller(Role.JOB, job=name)
+        return Caller(Role(kind), name)
 
     def _token(self, purpose: str) -> str:
         digest = hmac.new(self._secret, purpose.encode(errors="replace"), hashlib.sha256).hexdigest()

@@ -15,6 +15,7 @@ from nni_config.wire import config_to_message
 from nni_proto.v1 import experiment_config_pb2
 
 from nni_manager.experiments.interface import FolderCalls
+from nni_manager.experiments.job_calls import JobCalls
 from nni_manager.experiments.many_experiments import ManyExperiments, OwnExperiment
 from nni_manager.rpc.access import Role
 from nni_manager.rpc.calls import guarded_calls
@@ -26,6 +27,7 @@ from nni_manager.storage.interface import Storage
 from nni_manager.storage.sqlite import open_sqlite_storage
 from nni_manager.tensor_board.boards import TensorBoards
 from nni_manager.testing.fake_experiments import FakeExperiments
+from nni_manager.training.jobs.pushed import PushedEvents
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
@@ -43,12 +45,14 @@ class RunningPort:
         tokens: Makes its tokens.
         codes: Makes its sign-in codes.
         experiments: The fake behind it, unless another service was given.
+        pushed: The jobs that may speak to it.
     """
 
     port: int
     tokens: Tokens
     codes: OneTimeCodes
     experiments: FakeExperiments
+    pushed: PushedEvents
 
 
 @asynccontextmanager
@@ -64,6 +68,7 @@ async def running_port(
 
     Other experiments are those in `experiments_directory`, if it is given.
     """
+    pushed = PushedEvents()
     experiments, tokens = FakeExperiments(), Tokens(b"a secret of a test, 32 bytes long")
     listener = listen("127.0.0.1", port, encrypted=False)
     port = listener.getsockname()[1]
@@ -82,9 +87,10 @@ async def running_port(
 
     with tempfile.TemporaryDirectory(prefix="nni-test-") as sockets:
         boards = TensorBoards(Path(sockets))
-        calls = guarded_calls(folder, tokens, codes, EXPERIMENT_ID, boards)
+        jobs = JobCalls(EXPERIMENT_ID, pushed)
+        calls = guarded_calls(folder, tokens, codes, EXPERIMENT_ID, boards, jobs)
         async with serving(listener, tls, Path(sockets), calls, make_app):
-            yield RunningPort(port, tokens, codes, experiments)
+            yield RunningPort(port, tokens, codes, experiments, pushed)
             await boards.close()
             await experiments.close(by_user=False, message="the test has ended")
             if isinstance(folder, ManyExperiments):

@@ -63,7 +63,7 @@ class SignIn:
     def reader(self, request: Request) -> Caller | None:
         """Returns who reads the page, None for somebody who may not."""
         caller = self._authenticator.caller(self.token(request))
-        return caller if caller is not None and caller.role is not Role.TRIAL else None
+        return caller if caller is not None and caller.may_look else None
 
     async def sign_in(self, request: Request) -> Response:
         """Redeems the code in the address."""

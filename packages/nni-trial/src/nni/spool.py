@@ -6,6 +6,9 @@ manager tells it, `spool/<job>/events.jsonl` what it tells the manager. Both are
 side each, and hold lines of courier.proto in JSON form. What is in the second file is safe: results are
 acknowledged to the courier then, and the job goes on without a manager.
 
+Where the environment variable NNI_SPOOL_MANAGER says how the manager is reached, it is told at once what was
+written, and tells its orders (nni.manager_files). Trials do not see that variable.
+
 Without --folder the storage is a container of Azure Blob storage; the environment variable NNI_SPOOL_ACCESS
 has what `nni.blob_transfer` reads from its standard input.
 """
@@ -18,7 +21,7 @@ import os
 import signal
 import sys
 import time
-from typing import Any, List
+from typing import Any, Callable, List
 
 from nni.blob_transfer import BlobContainer, BlobError
 from nni.courier_child import CourierChild
@@ -26,6 +29,7 @@ from nni.spool_files import EVENTS, ORDERS, Appender, FolderFiles, OtherWriterEr
 from nni.spool_trials import SpooledTrials
 
 ACCESS_VARIABLE = "NNI_SPOOL_ACCESS"
+MANAGER_VARIABLE = "NNI_SPOOL_MANAGER"
 
 MAX_DEATHS = 5
 """How many couriers may die one after another, none of which said anything but that it works."""
@@ -40,7 +44,14 @@ _SLOWER = 30.0
 class Spool:
     """Carries lines between a courier and the files of a job."""
 
-    def __init__(self, files: Any, job: str, courier: CourierChild, poll_seconds: float = 1.0) -> None:
+    def __init__(
+        self,
+        files: Any,
+        job: str,
+        courier: CourierChild,
+        poll_seconds: float = 1.0,
+        notes: Callable[[], List[bytes]] = list,
+    ) -> None:
         """Makes a spool that has done nothing yet.
 
         Args:
@@ -48,11 +59,13 @@ class Spool:
             job: The job's name.
             courier: Runs the trials.
             poll_seconds: How often the storage is looked at, and written to.
+            notes: Returns lines that the manager is to be told besides, each once.
         """
         self._files = files
         self._orders = f"spool/{job}/{ORDERS}"
         self._events = Appender(files, f"spool/{job}/{EVENTS}")
         self._courier = courier
+        self._notes = notes
         self._poll_seconds = poll_seconds
         self._trials = SpooledTrials()
         self._position = 0
@@ -77,6 +90,8 @@ class Spool:
         while True:
             if time.monotonic() >= look_at:
                 self._take_orders()
+                for note in self._notes():
+                    self._events.add(note)
                 self._send_events()
                 slower = _SLOWER if self._events.writes > MANY_WRITES else 1.0
                 look_at = time.monotonic() + self._poll_seconds * slower
@@ -164,6 +179,21 @@ class Spool:
             self._courier.write(order)
 
 
+def _told_at_once(files: Any, job: str, access: str) -> Any:
+    """Returns the files as they are told to the manager at once, None where it is not to be."""
+    if not access:
+        return None
+    try:
+        from nni.manager_files import ManagerFiles
+
+        manager = ManagerFiles(files, job, access)
+    except (ImportError, ValueError) as error:  # some Pythons have no ssl
+        _warn(f"the manager is told by the storage alone: {error}")
+        return None
+    manager.start()
+    return manager
+
+
 def _warn(message: str) -> None:
     print(f"nni.spool: {message}", file=sys.stderr, flush=True)
 
@@ -184,7 +214,7 @@ def main(arguments: List[str]) -> int:
     parser.add_argument("--poll-seconds", type=float, default=1.0)
     parser.add_argument("--until-idle", action="store_true", help="end when all trials have ended")
     options = parser.parse_args(arguments)
-    access = os.environ.pop(ACCESS_VARIABLE, "")
+    access, manager_access = os.environ.pop(ACCESS_VARIABLE, ""), os.environ.pop(MANAGER_VARIABLE, "")
     try:
         if options.folder:
             files: Any = FolderFiles(options.folder)
@@ -205,7 +235,9 @@ def main(arguments: List[str]) -> int:
         ]
     )
     signal.signal(signal.SIGTERM, _end)
-    spool = Spool(files, options.job, courier, options.poll_seconds)
+    manager = _told_at_once(files, options.job, manager_access)
+    notes = list if manager is None else manager.notes
+    spool = Spool(manager or files, options.job, courier, options.poll_seconds, notes)
     try:
         spool.run(options.until_idle)
     except (OtherWriterError, OSError, RuntimeError) as error:
@@ -213,6 +245,8 @@ def main(arguments: List[str]) -> int:
         return 1
     finally:
         courier.end()
+        if manager is not None:
+            manager.close()
     return 0
 
 

@@ -212,8 +212,14 @@ VALID: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
         {"dockerImage": names, "virtualCluster": names, "openpaiConfig": objects, "reuseMode": st.booleans()},
     ),
     "aml": (
-        dict.fromkeys(("subscriptionId", "resourceGroup", "workspaceName", "computeTarget"), names),
-        {"dockerImage": names},
+        {
+            **dict.fromkeys(("subscriptionId", "resourceGroup", "workspaceName", "computeTarget"), names),
+            "trialGpuNumber": whole,
+        },
+        {
+            "dockerImage": names,
+            "maxTrialNumberPerGpu": whole,
+        },
     ),
     "dlc": (
         {
@@ -354,4 +360,7 @@ def test_every_field_of_every_class_is_in_these_tests() -> None:
             *needed, *more, *COMMON, "platform", "trialCommand", "nniManagerIp"
         }  # fmt: skip
         # Those left have rules that the tests of the platforms have.
-        assert rest <= {"maxTrialNumberPerGpu", "openpaiConfigFile", "namespace", "reuseMode"}
+        assert rest <= {
+            *("maxTrialNumberPerGpu", "openpaiConfigFile", "namespace", "reuseMode", "environment"),
+            *("tokenFile", "caFile", "insecure"),
+        }

@@ -56,6 +56,9 @@ class ConfigBase(BaseModel):
     _place: ClassVar[str | None] = None
     """Where fields of this class stand in an experiment's configuration; used to guess what was meant."""
 
+    _instead: ClassVar[dict[str, str]] = {}
+    """Fields that must be set unless another one is, each with the other."""
+
     _base_path: Path = PrivateAttr(default_factory=current_base_path)
     _origin: Origin | None = PrivateAttr(default=None)
 
@@ -282,7 +285,8 @@ class ConfigBase(BaseModel):
 
     def _check_required(self, report: Report) -> None:
         for name, field in type(self).model_fields.items():
-            if is_required(field) and getattr(self, name) is None and not report.has_problem(name):
+            is_set = any(getattr(self, each) is not None for each in (name, self._instead.get(name, name)))
+            if is_required(field) and not is_set and not report.has_problem(name):
                 report.add(f"it is not set; {type(self).__name__} needs it", name)
 
     def _check_placeholders(self, report: Report) -> None:

@@ -131,7 +131,8 @@ def _object(config_class: type[ConfigBase], waiting: list[type[ConfigBase]]) -> 
     for name, kind in field_kinds(config_class).items():
         found = generated["properties"].get(name, {})
         properties[camel_case(name)] = _property(config_class, name, found, texts.get(name, FieldText("")))
-        if is_required(config_class.model_fields[name]) or _is_platform(config_class, name):
+        must_be_set = is_required(config_class.model_fields[name]) and name not in config_class._instead
+        if must_be_set or _is_platform(config_class, name):
             needed.append(camel_case(name))
         nested_class = kind.config_class
         if nested_class is not None and nested_class not in (AlgorithmConfig, TrainingServiceConfig):

@@ -179,7 +179,7 @@ class AzureBlobStorage:
         self._container = container
         self._prefix = f"nni/{experiment_id}"
         self._machines = MachineMounts(str(container), programs, remote_mount_point, experiment_id)
-        self._client = _client(container)
+        self._client = container_client(container)
         self._files = AzureFiles(self._client, self._prefix)
         self._probe = Probe(self._files, lambda: "")
 
@@ -288,7 +288,12 @@ class AzureBlobStorage:
         )
 
 
-def _client(container: Container) -> ContainerClient:
+def container_client(container: Container) -> ContainerClient:
+    """Returns what speaks with a container; nothing is asked yet.
+
+    Raises:
+        SharedStorageError: The libraries for it are missing.
+    """
     client: ContainerClient = _service(container).get_container_client(container.name)
     return client
 

@@ -1,0 +1,1 @@
+"""Trials in command jobs of Azure Machine Learning."""

@@ -1,0 +1,314 @@
+"""Azure ML by a stand-in: jobs are made, followed, stopped, and what goes wrong is said in plain words."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aml_stand_in import AmlStandIn, Facts
+from nni_manager.shared_storage.azure_blob import Container
+from nni_manager.training.aml.place import AmlPlace
+from nni_manager.training.aml.platform import AzureMl
+from nni_manager.training.interface import TrainingServiceError
+from nni_manager.training.jobs.platform import (
+    JobOrder,
+    JobRefusedError,
+    JobReport,
+    JobState,
+    PlatformAwayError,
+    job_name,
+)
+
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
+
+EXPERIMENT = "exp00001"
+FACTS = Facts()
+PLACE = AmlPlace(
+    subscription_id=FACTS.subscription,
+    resource_group=FACTS.group,
+    workspace=FACTS.workspace,
+    compute=FACTS.compute,
+    docker_image="python:3.11",
+)
+SECRET = "a token of the job's own"
+
+
+@pytest.fixture
+def azure(tmp_path: Path, blob_account: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[AmlStandIn]:
+    with AmlStandIn(tmp_path, blob_account, FACTS).running() as made:
+        for name, value in made.environment.items():
+            monkeypatch.setenv(name, value)
+        yield made
+
+
+def container(azure: AmlStandIn) -> Container:
+    account = azure.account
+    return Container(account.name, account.container, account.url, account.key)
+
+
+@contextlib.asynccontextmanager
+async def opened(azure: AmlStandIn, **changed: Any) -> AsyncIterator[AzureMl]:
+    platform = AzureMl(replace(PLACE, **changed), EXPERIMENT, container(azure))
+    try:
+        await platform.open()
+        yield platform
+    finally:
+        await platform.close()
+
+
+@pytest.fixture
+async def platform(azure: AmlStandIn, tmp_path: Path) -> AsyncIterator[AzureMl]:
+    async with opened(azure) as made:
+        archive = tmp_path / "code.tar.gz"
+        archive.write_bytes(b"packed code")
+        assert await made.prepare({"code.tar.gz": archive}) == "$NNI_ARCHIVES"
+        yield made
+
+
+async def until(platform: AzureMl, name: str, condition: Callable[[JobReport], bool]) -> JobReport:
+    while True:
+        report = (await platform.list()).get(name)
+        if report is not None and condition(report):
+            return report
+        await asyncio.sleep(0.02)
+
+
+def order(command: str, trial: str = "abcde", **environment: str) -> JobOrder:
+    return JobOrder(job_name(EXPERIMENT, trial, 0), command, environment, {"NNI_JOB_TOKEN": SECRET})
+
+
+async def test_a_job_runs_in_its_environment_with_what_was_brought(
+    platform: AzureMl, azure: AmlStandIn
+) -> None:
+    made = order(
+        'cat "$NNI_ARCHIVES/code.tar.gz"; echo " $PLAIN $NNI_JOB_TOKEN"; echo "$NNI_SPOOL_ACCESS"', PLAIN="p"
+    )
+    await platform.submit(made)
+    report = await until(platform, made.name, lambda report: report.state.is_over)
+    assert report.state is JobState.SUCCEEDED
+    assert report.web_address.startswith("https://ml.azure.com/runs/nni_exp00001_abcde_0?")
+    said, access = (await platform.log(made.name, 10_000)).decode().splitlines()
+    assert said == f"packed code p {SECRET}"
+    assert json.loads(access)["prefix"] == f"nni/{EXPERIMENT}"
+    assert await platform.log(made.name, 5) == f"{access[-4:]}\n".encode()
+    assert azure.refused == [
+        f"GET {FACTS.path}/environments/{PLACE.image_name}/versions/1: "
+        + (f"Environment {PLACE.image_name}:1 is not found.")
+    ]
+
+
+async def test_no_secret_is_in_what_the_studio_shows(platform: AzureMl, azure: AmlStandIn) -> None:
+    made = order("true")
+    await platform.submit(made)
+    shown = json.dumps(azure.jobs[made.name].resource)
+    assert SECRET not in shown and "sig=" not in shown and azure.account.key not in shown
+    assert azure.jobs[made.name].resource["properties"]["tags"] == {
+        "nni_exp00001": "job of an experiment",
+        "nni_experiment": EXPERIMENT,
+    }
+    await until(platform, made.name, lambda report: report.state.is_over)
+    assert not [name for name in azure.account.names() if name.endswith("start.sh")]
+
+
+async def test_the_code_is_sent_once(platform: AzureMl, azure: AmlStandIn, tmp_path: Path) -> None:
+    first = [name for name in azure.account.names() if name.endswith("code.tar.gz")]
+    await platform.prepare({"code.tar.gz": tmp_path / "code.tar.gz"})
+    for trial in ("t1", "t2", "t3"):
+        await platform.submit(order("true", trial))
+    assert [name for name in azure.account.names() if name.endswith("code.tar.gz")] == first
+    assert azure.count("PUT", "/jobs/") == 3
+
+
+async def test_the_same_name_is_the_same_job(platform: AzureMl, azure: AmlStandIn) -> None:
+    azure.faults.drops = 1
+    made = order('echo once >> "$NNI_ARCHIVES/../count"; cat "$NNI_ARCHIVES/../count"')
+    with pytest.raises(PlatformAwayError, match="busy"):
+        await platform.submit(made)
+    await platform.submit(made)
+    await until(platform, made.name, lambda report: report.state.is_over)
+    await platform.submit(made)
+    assert await platform.log(made.name, 100) == b"once\n"
+    assert len(await platform.list()) == 1
+
+
+async def test_a_failed_job_says_why(platform: AzureMl) -> None:
+    made = order("echo no >&2; exit 7")
+    await platform.submit(made)
+    report = await until(platform, made.name, lambda report: report.state.is_over)
+    assert (report.state, report.exit_code) == (JobState.FAILED, 7)
+    assert "exited with status code 7" in report.reason
+    assert await platform.log(made.name, 100) == b"no\n"
+
+
+async def test_stopping(platform: AzureMl, azure: AmlStandIn) -> None:
+    made = order("trap '' TERM; setsid sleep 1000 & echo ready; wait; sleep 1000")
+    await platform.submit(made)
+    await until(platform, made.name, lambda report: report.state is JobState.RUNNING)
+    await platform.stop(made.name)
+    report = await until(platform, made.name, lambda report: report.state.is_over)
+    assert report.state is JobState.STOPPED
+    await platform.stop(made.name)
+    await platform.stop(job_name(EXPERIMENT, "never", 0))
+
+
+async def test_a_job_that_waits_says_for_what(platform: AzureMl, azure: AmlStandIn) -> None:
+    azure.faults.quota = "The cluster needs 6 cores and the quota of Standard NC has 0 left."
+    made = order("true")
+    await platform.submit(made)
+    report = await until(platform, made.name, lambda report: "quota" in report.reason)
+    assert report.state is JobState.WAITING
+    assert report.reason == (
+        "it is queued for gpu-cluster; gpu-cluster: The cluster needs 6 cores and the quota of Standard NC "
+        "has 0 left (ClusterCoreQuotaReached)"
+    )
+    azure.release()
+    assert (await until(platform, made.name, lambda report: report.state.is_over)).reason == ""
+
+
+async def test_a_preempted_job_begins_anew(platform: AzureMl, azure: AmlStandIn) -> None:
+    made = order('echo "begun"; [ -e "$NNI_ARCHIVES/again" ] || { touch "$NNI_ARCHIVES/again"; sleep 1000; }')
+    await platform.submit(made)
+    while await platform.log(made.name, 100) != b"begun\n":
+        await asyncio.sleep(0.02)
+    azure.jobs[made.name].preempt()
+    assert (await until(platform, made.name, lambda it: it.state.is_over)).state is JobState.SUCCEEDED
+    assert await platform.log(made.name, 100) == b"begun\nbegun\n"
+
+
+async def test_a_lost_job_is_no_longer_listed(platform: AzureMl, azure: AmlStandIn) -> None:
+    made = order("sleep 1000")
+    await platform.submit(made)
+    await until(platform, made.name, lambda report: report.state is JobState.RUNNING)
+    azure.lose(made.name)
+    assert await platform.list() == {}
+
+
+async def test_one_request_tells_of_all_jobs_that_have_news(platform: AzureMl, azure: AmlStandIn) -> None:
+    names = [job_name(EXPERIMENT, f"t{number:03}", 0) for number in range(25)]
+    for name in names:
+        azure.start(
+            name,
+            {
+                "name": name,
+                "properties": {
+                    "status": "NotStarted",
+                    "tags": {"nni_exp00001": ""},
+                    "command": "true",
+                    "inputs": {},
+                },
+            },
+        )
+    while not all(job.status == "Completed" for job in azure.jobs.values()):
+        await asyncio.sleep(0.02)
+    assert sorted(await platform.list()) == names
+    before = azure.count("GET", "/jobs")
+    assert sorted(await platform.list()) == names
+    assert azure.count("GET", "/jobs") == before + 1
+    azure.faults.hold = True
+    await platform.submit(order("true", "later"))
+    assert len(await platform.list()) == 26
+    assert azure.count("GET", "/jobs") == before + 2
+
+
+async def test_another_manager_sees_the_jobs(platform: AzureMl, azure: AmlStandIn, tmp_path: Path) -> None:
+    made = order("sleep 1000")
+    await platform.submit(made)
+    await until(platform, made.name, lambda report: report.state is JobState.RUNNING)
+    async with opened(azure) as second:
+        assert (await second.list())[made.name].state is JobState.RUNNING
+        await second.prepare({"code.tar.gz": tmp_path / "code.tar.gz"})
+        await second.submit(made)
+        assert azure.jobs.keys() == {made.name}
+
+
+@pytest.mark.parametrize(
+    ("changed", "expected"),
+    [
+        (
+            {"workspace": "other"},
+            r'workspace_name: the workspace "other": The Resource .* was not found '
+            r"\(ResourceNotFound, HTTP 404\); allowed is one that is there",
+        ),
+        ({"subscription_id": "none"}, "subscription 'none' could not be found"),
+        ({"resource_group": "none"}, "Resource group 'none' could not be found"),
+        ({"compute": "cpu"}, 'compute_target: "cpu" of ws: Requested compute cpu not found'),
+        ({"environment": "torch:3"}, 'environment: "torch:3": Environment torch:3 is not found'),
+        ({"gpus_per_trial": 2}, r"each trial needs 2 GPUs, and a node of .* \(STANDARD_NC6\) has 1"),
+    ],
+    ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
+)
+async def test_what_is_not_there_is_named(azure: AmlStandIn, changed: dict[str, Any], expected: str) -> None:
+    with pytest.raises(TrainingServiceError, match=expected):
+        async with opened(azure, **changed):
+            pass
+
+
+async def test_a_broken_compute_target_is_refused(azure: AmlStandIn) -> None:
+    azure.compute["properties"]["provisioningState"] = "Failed"
+    azure.compute["properties"]["provisioningErrors"] = [{"error": {"code": "Quota", "message": "No cores."}}]
+    with pytest.raises(
+        TrainingServiceError, match=r"is not in order \(Failed\): gpu-cluster: No cores \(Quota"
+    ):
+        async with opened(azure):
+            pass
+
+
+async def test_nobody_is_signed_in(azure: AmlStandIn) -> None:
+    azure.is_signed_in = False
+    with pytest.raises(TrainingServiceError, match=r"signed in to Azure on this machine.*az login"):
+        async with opened(azure):
+            pass
+
+
+async def test_whoever_is_signed_in_may_not(azure: AmlStandIn) -> None:
+    azure.faults.fail_next, azure.faults.status = 1, 403
+    with pytest.raises(TrainingServiceError, match=r"AuthorizationFailed.*the role AzureML Data Scientist"):
+        async with opened(azure):
+            pass
+
+
+async def test_a_sign_in_that_has_ended_can_be_repaired(platform: AzureMl, azure: AmlStandIn) -> None:
+    azure.faults.signed_out_after = 0
+    for call in (platform.list(), platform.submit(order("true")), platform.stop("nni_exp00001_a_0")):
+        with pytest.raises(PlatformAwayError, match="ExpiredAuthenticationToken") as caught:
+            await call
+        assert "az login" in caught.value.can_be_repaired
+    azure.faults.signed_out_after = None
+    assert await platform.list() == {}
+
+
+@pytest.mark.parametrize("status", [429, 500, 503])
+async def test_what_is_passing_is_said_to_be(platform: AzureMl, azure: AmlStandIn, status: int) -> None:
+    faults = azure.faults
+    faults.fail_next, faults.status, faults.retry_after, faults.path = 4, status, 17, "/jobs"
+    for call in (platform.list(), platform.submit(order("true")), platform.stop("nni_exp00001_a_0")):
+        with pytest.raises(PlatformAwayError, match=f"HTTP {status}") as caught:
+            await call
+        assert caught.value.retry_after == 17
+    faults.fail_next = 0
+    await platform.submit(order("true"))
+
+
+async def test_a_job_that_is_not_taken_is_refused_in_azure_s_words(
+    platform: AzureMl, azure: AmlStandIn
+) -> None:
+    azure.faults.refuse_jobs = "The quota of jobs of this workspace is used up."
+    with pytest.raises(
+        JobRefusedError, match="job nni_exp00001_abcde_0: The quota of jobs of this workspace"
+    ):
+        await platform.submit(order("true"))
+
+
+async def test_the_service_cannot_be_reached(
+    platform: AzureMl, azure: AmlStandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AZUREML_DEV_URL_MFE", "https://127.0.0.1:1")
+    with pytest.raises(PlatformAwayError, match="refused"):
+        async with opened(azure):
+            pass

@@ -12,6 +12,7 @@ import threading
 import time
 from typing import Any, List, Optional
 
+from nni.blob_transfer import BlobError
 from nni.manager_calls import ManagerAwayError, ManagerCalls, ManagerRefusedError
 from nni.spool_files import EVENTS, ORDERS
 
@@ -35,20 +36,18 @@ _PAUSE = 5.0
 class ManagerFiles:
     """Files with `read`, `size` and `append`, of which one job's events are told to the manager."""
 
-    def __init__(self, files: Any, job: str, access: str) -> None:
+    def __init__(self, files: Any, job: str, telling: ManagerCalls, asking: ManagerCalls) -> None:
         """Asks nothing yet.
 
         Args:
             files: The storage.
             job: The job's name.
-            access: What the variable NNI_SPOOL_MANAGER holds.
-
-        Raises:
-            ValueError: That cannot be used.
+            telling: The connection by which the manager is told of events.
+            asking: The one by which it is asked for orders.
         """
         self._files = files
         self._events, self._orders = f"spool/{job}/{EVENTS}", f"spool/{job}/{ORDERS}"
-        self._telling, self._asking = ManagerCalls(access), ManagerCalls(access)
+        self._telling, self._asking = telling, asking
         self._changed = threading.Condition()
         # All below is changed under `_changed`. Positions are of the events, and then of the orders.
         self._stored = 0
@@ -133,19 +132,25 @@ class ManagerFiles:
         pause = AGAIN_SECONDS
         while not self._is_closed:
             try:
-                self._tell_next()
+                self.tell_next()
                 pause = _LEAST_WAIT
             except (ManagerAwayError, ManagerRefusedError) as error:
-                self._complain(error)
+                self._lose(error)
                 is_refused = isinstance(error, ManagerRefusedError) and error.status in (401, 403)
                 self._wait(AGAIN_SECONDS if is_refused else pause)
                 pause = min(pause * 2, AGAIN_SECONDS)
-            except Exception as error:  # the storage's own errors, which the job deals with
-                self._complain(error)
+            except (BlobError, OSError) as error:  # of the storage, which the job deals with
+                self._lose(error)
                 self._wait(_PAUSE)
         self._telling.close()
 
-    def _tell_next(self) -> None:
+    def tell_next(self) -> None:
+        """Waits until something is stored that the manager has not heard, and tells a piece of it.
+
+        Raises:
+            ManagerAwayError: It does not answer.
+            ManagerRefusedError: It refuses.
+        """
         with self._changed:
             self._changed.wait_for(lambda: self._is_closed or self._told is None or self._told < self._stored)
             told, stored = self._told, self._stored
@@ -197,8 +202,8 @@ class ManagerFiles:
                 self._wait(_PAUSE)  # it is about to end
         self._asking.close()
 
-    def _complain(self, error: Exception) -> None:
-        """Says that the manager cannot be reached, if that never worked and was not said."""
+    def _lose(self, error: Exception) -> None:
+        """Notes that the manager cannot be reached, and says so if that never worked and was not said."""
         with self._changed:
             self._told = None
             self._changed.notify_all()

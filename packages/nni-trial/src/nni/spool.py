@@ -184,9 +184,10 @@ def _told_at_once(files: Any, job: str, access: str) -> Any:
     if not access:
         return None
     try:
+        from nni.manager_calls import ManagerCalls
         from nni.manager_files import ManagerFiles
 
-        manager = ManagerFiles(files, job, access)
+        manager = ManagerFiles(files, job, ManagerCalls(access), ManagerCalls(access))
     except (ImportError, ValueError) as error:  # some Pythons have no ssl
         _warn(f"the manager is told by the storage alone: {error}")
         return None

@@ -132,17 +132,17 @@ class PushedFiles:
         end = self._loop.time() + wait_seconds
         while not self._is_closed:
             self._ordered.clear()
+            pause = wait_seconds
             if self._order_size is not None and position < self._order_size:
                 try:
                     return await self._orders_from(position, self._order_size)
                 except SharedStorageError as error:
                     logger.warning("orders of a job cannot be read, trying again: %s", error)
-                    await happens_within(
-                        self._ordered, min(_AGAIN_SECONDS, max(end - self._loop.time(), 0.0))
-                    )
+                    pause = _AGAIN_SECONDS
             left = end - self._loop.time()
-            if left <= 0 or not await happens_within(self._ordered, left):
+            if left <= 0:
                 break
+            await happens_within(self._ordered, min(left, pause))
         return b""
 
     def close(self) -> None:

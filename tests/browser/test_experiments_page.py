@@ -152,9 +152,10 @@ def test_several_are_compared(visit: Any, viewed: Shown) -> None:
 
 
 def test_one_is_deleted_once_its_id_is_written(visit: Any, own_stage: PageStage, viewed: Shown) -> None:
-    folder = make(own_stage.experiments, "unwanted", 5, 1, seed=5, files=2)
     page = visit(viewed, "#/experiments").page
-    mark(page, "unwanted")
+    expect(row_of(page, "ended1")).to_be_visible()
+    folder = make(own_stage.experiments, "unwanted", 5, 1, seed=5, files=2)
+    mark(page, "unwanted")  # it appears without being asked for
     page.get_by_role("button", name="Delete", exact=True).click()
     dialog = page.get_by_role("dialog")
     expect(dialog).to_contain_text(re.compile(r"frees \d[\d.]* kB"))

@@ -66,9 +66,12 @@ def test_a_manager_that_was_killed_and_resumed_needs_no_new_sign_in(
     manager_of(shown.experiment_id).send_signal(signal.SIGKILL)
     expect(stale).to_be_visible(timeout=PATIENCE)
     expect(page.locator("header").first).to_contain_text(shown.experiment_id)  # what it had is kept
+    page.get_by_role("link", name="Charts", exact=True).click()  # a part that was not fetched before
+    expect(page.get_by_text("could not be fetched")).to_be_visible(timeout=PATIENCE)
     port = str(urlsplit(shown.link).port)
     stage.nnictl("resume", shown.experiment_id, "--port", port)
     expect(stale).to_be_hidden(timeout=2 * PATIENCE)
+    expect(page.locator(".chart-view")).to_be_visible(timeout=PATIENCE)
     expect(live).to_be_visible(timeout=PATIENCE)
 
 

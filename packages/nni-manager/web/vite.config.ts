@@ -7,6 +7,8 @@ export default defineConfig({
     outDir: "../src/nni_manager/web/static",
     emptyOutDir: true,
     assetsInlineLimit: 0,
+    // One small file: a style sheet that failed to load with a part of the page is not asked for again.
+    cssCodeSplit: false,
     modulePreload: { polyfill: false },
     target: "es2022",
     reportCompressedSize: false,

@@ -5,6 +5,7 @@ import { effect, signal, untracked } from "@preact/signals";
 import { type Experiment, Experiment_Status } from "../generated/nni_proto/v1/experiment_pb";
 import { client, problemText } from "./client";
 import { mergeExperiment } from "./merge_experiment";
+import { keepTrying } from "./retrying";
 
 /** How up to date what is shown is. */
 export type Connection =
@@ -32,8 +33,6 @@ export const missing = signal<string | undefined>();
 export const stoppedHere = signal(false);
 
 const OVER = new Set([Experiment_Status.STOPPED, Experiment_Status.VIEWED]);
-const FIRST_WAIT_MS = 500;
-const LONGEST_WAIT_MS = 15_000;
 
 /**
  * Shows an experiment from now on.
@@ -48,26 +47,12 @@ export function watch(name: string): () => void {
   revision.value = 0n;
   stoppedHere.value = false;
   connection.value = { state: "connecting" };
-  void watchUntil(name, end.signal);
+  void keepTrying(
+    end.signal,
+    (answered) => watchOnce(name, end.signal, answered),
+    (error) => (error === undefined ? broken("the manager ended the connection") : failed(error)),
+  );
   return () => end.abort();
-}
-
-async function watchUntil(name: string, end: AbortSignal): Promise<void> {
-  let wait = FIRST_WAIT_MS;
-  while (!end.aborted) {
-    try {
-      await watchOnce(name, end, () => {
-        wait = FIRST_WAIT_MS;
-      });
-      if (end.aborted) return;
-      broken("the manager ended the connection");
-    } catch (error) {
-      if (end.aborted) return;
-      failed(error);
-    }
-    await pause(wait, end);
-    wait = Math.min(wait * 2, LONGEST_WAIT_MS);
-  }
 }
 
 async function watchOnce(name: string, end: AbortSignal, answered: () => void): Promise<void> {
@@ -111,23 +96,6 @@ function broken(problem: string): void {
       problem,
     };
   }
-}
-
-/** Waits, at most until somebody looks at the page again or the network is back. */
-function pause(milliseconds: number, end: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(done, milliseconds);
-    function done(): void {
-      clearTimeout(timer);
-      window.removeEventListener("focus", done);
-      window.removeEventListener("online", done);
-      end.removeEventListener("abort", done);
-      resolve();
-    }
-    window.addEventListener("focus", done);
-    window.addEventListener("online", done);
-    end.addEventListener("abort", done);
-  });
 }
 
 /** Calls back now, and when anything may have changed. Returns what ends that. */

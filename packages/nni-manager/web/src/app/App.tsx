@@ -1,4 +1,3 @@
-import { lazy, Suspense } from "preact/compat";
 import { useEffect } from "preact/hooks";
 import { watch } from "../api/live";
 import { OverviewPage } from "../pages/overview/OverviewPage";
@@ -7,6 +6,7 @@ import { ToastHost } from "../ui/Toast";
 import { Banner } from "./Banner";
 import { Boundary } from "./Boundary";
 import { ConnectionNote } from "./ConnectionState";
+import { later } from "./later";
 import { OtherExperimentNote } from "./OtherExperimentNote";
 import { Panels } from "./Panels";
 import { type PageName, place, shownExperiment } from "./router";
@@ -15,9 +15,9 @@ import { TopBar } from "./TopBar";
 // The overview comes first and fast; the rest is fetched when somebody goes there.
 const PAGE_COMPONENTS = {
   overview: OverviewPage,
-  trials: lazy(() => import("../pages/trials/TrialsPage")),
-  charts: lazy(() => import("../pages/charts/ChartsPage")),
-  experiments: lazy(() => import("../pages/experiments/ExperimentsPage")),
+  trials: later(async () => (await import("../pages/trials/TrialsPage")).default),
+  charts: later(async () => (await import("../pages/charts/ChartsPage")).default),
+  experiments: later(async () => (await import("../pages/experiments/ExperimentsPage")).default),
 } satisfies Record<PageName, unknown>;
 
 /** The whole page: the frame, and in it the page that the address names. */
@@ -39,9 +39,7 @@ export function App() {
       </div>
       <main id="main" tabIndex={-1}>
         <Boundary key={`${name} ${page}`}>
-          <Suspense fallback={<p class="quiet">Loading ...</p>}>
-            <Page />
-          </Suspense>
+          <Page />
         </Boundary>
       </main>
       <Boundary>

@@ -1,5 +1,7 @@
 import { connection, experiment, missing } from "../api/live";
 import { idOf, mayChange } from "../api/page_facts";
+import { tryNow } from "../api/retrying";
+import { Button } from "../ui/Button";
 import { Copy } from "../ui/Copy";
 import { formatDuration, formatTime } from "../ui/format";
 import { Icon } from "../ui/Icon";
@@ -42,7 +44,10 @@ export function ConnectionNote() {
             ({formatDuration(Math.floor(seconds))})
           </span>
           : {visible(value.problem)}. What was known stays; the page goes on by itself when the manager is
-          back.
+          back.{" "}
+          <Button kind="quiet" icon="refresh" onClick={tryNow}>
+            Try now
+          </Button>
         </div>
       </div>
     );

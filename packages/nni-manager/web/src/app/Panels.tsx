@@ -1,11 +1,11 @@
-import { lazy, Suspense } from "preact/compat";
 import { Dialog } from "../ui/Dialog";
+import { later } from "./later";
 import { openPanel, type PanelName } from "./open_panel";
 import { SHORTCUTS } from "./shortcuts";
 
-const LogsPanel = lazy(() => import("./LogsPanel"));
-const ConfigurationPanel = lazy(() => import("./ConfigurationPanel"));
-const SearchSpacePanel = lazy(() => import("./SearchSpacePanel"));
+const LogsPanel = later(async () => (await import("./LogsPanel")).default);
+const ConfigurationPanel = later(async () => (await import("./ConfigurationPanel")).default);
+const SearchSpacePanel = later(async () => (await import("./SearchSpacePanel")).default);
 
 const TITLES: Record<PanelName, string> = {
   logs: "Logs",
@@ -26,12 +26,10 @@ export function Panels() {
         openPanel.value = undefined;
       }}
     >
-      <Suspense fallback={<p class="quiet">Loading ...</p>}>
-        {name === "logs" && <LogsPanel />}
-        {name === "configuration" && <ConfigurationPanel />}
-        {name === "search space" && <SearchSpacePanel />}
-        {name === "shortcuts" && <ShortcutsPanel />}
-      </Suspense>
+      {name === "logs" && <LogsPanel />}
+      {name === "configuration" && <ConfigurationPanel />}
+      {name === "search space" && <SearchSpacePanel />}
+      {name === "shortcuts" && <ShortcutsPanel />}
     </Dialog>
   );
 }

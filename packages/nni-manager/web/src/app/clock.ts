@@ -1,8 +1,11 @@
-import { effect, signal } from "@preact/signals";
+import { computed, effect, signal } from "@preact/signals";
 import { experiment } from "../api/live";
 
 /** The time, in milliseconds since 1970, once a second while somebody looks at the page. */
 export const now = signal(Date.now());
+
+/** The time in seconds since 1970, for what is too much to draw anew every second: it steps by ten. */
+export const lately = computed(() => Math.floor(now.value / 10_000) * 10);
 
 let readAt = Date.now();
 

@@ -1,5 +1,6 @@
 import "./chart.css";
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
+import { NotFetched, usePart } from "../app/later";
 import { isDark } from "../app/theme";
 import { Button } from "../ui/Button";
 import { ChartTable } from "./ChartTable";
@@ -36,7 +37,6 @@ export function Chart(props: ChartProps) {
   const { title, build, question, compact = false } = props;
   const area = useRef<HTMLDivElement>(null);
   const [drawing, setDrawing] = useState<Drawing>();
-  const [problem, setProblem] = useState<string>();
   const [width, setWidth] = useState(0);
   const [asTable, setAsTable] = useState(false);
   const [selecting, setSelecting] = useState(false);
@@ -69,33 +69,25 @@ export function Chart(props: ChartProps) {
   }, []);
 
   const canvas = useRef<HTMLDivElement>(null);
+  const engine = usePart(loadEngine, drawn);
   useEffect(() => {
     const element = canvas.current;
-    if (!drawn || element === null) return;
-    let made: Drawing | undefined;
-    let over = false;
-    import("./engine").then(
-      ({ init }) => {
-        if (over) return;
-        made = new Drawing(init(element), () => ({
-          onPress: (mark, description) => {
-            cursor.current = cursorAt(latest.current.picture?.marks() ?? [], mark);
-            setTold(description);
-          },
-          onOpen: (trial) => latest.current.props.onTrial?.(trial),
-          onArea: (ranges) => latest.current.props.onArea?.(areaFilter(latest.current.picture, ranges)),
-          onIntervals: (intervals) => latest.current.props.onIntervals?.(intervals),
-        }));
-        setDrawing(made);
+    if (!drawn || element === null || engine.part === undefined) return;
+    const made = new Drawing(engine.part.init(element), () => ({
+      onPress: (mark, description) => {
+        cursor.current = cursorAt(latest.current.picture?.marks() ?? [], mark);
+        setTold(description);
       },
-      () => setProblem("The part of the page that draws charts could not be loaded. Reload the page."),
-    );
+      onOpen: (trial) => latest.current.props.onTrial?.(trial),
+      onArea: (ranges) => latest.current.props.onArea?.(areaFilter(latest.current.picture, ranges)),
+      onIntervals: (intervals) => latest.current.props.onIntervals?.(intervals),
+    }));
+    setDrawing(made);
     return () => {
-      over = true;
-      made?.end();
+      made.end();
       setDrawing(undefined);
     };
-  }, [drawn]);
+  }, [drawn, engine.part]);
 
   useEffect(() => {
     drawing?.forget();
@@ -153,7 +145,7 @@ export function Chart(props: ChartProps) {
       )}
       <div ref={area} class="chart-room">
         {picture?.empty !== undefined && <p class="chart-empty">{picture.empty}</p>}
-        {problem !== undefined && <p class="chart-empty">{problem}</p>}
+        {engine.failed && <NotFetched onAgain={engine.again} />}
         {drawn && (
           <div
             ref={canvas}
@@ -192,6 +184,8 @@ export function Chart(props: ChartProps) {
     </figure>
   );
 }
+
+const loadEngine = () => import("./engine");
 
 const zooms: Record<string, Parameters<Drawing["change"]>[0]> = {
   "+": (zoom, ids) => scaled(zoom, ids, 0.7),

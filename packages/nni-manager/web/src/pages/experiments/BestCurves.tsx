@@ -1,5 +1,6 @@
 import { useCallback, useState } from "preact/hooks";
 import { client } from "../../api/client";
+import { useLiveQuery } from "../../api/query";
 import { type BestSource, bestCurves } from "../../charts/best_curves";
 import { Chart } from "../../charts/Chart";
 import { Pending } from "../../charts/Pending";
@@ -7,7 +8,6 @@ import type { Frame } from "../../charts/picture";
 import { tableOf } from "../../charts/table";
 import { Choice } from "../charts/Choice";
 import type { Listed } from "./listed";
-import { usePolled } from "./usePolled";
 
 const MOST_TRIALS = 10_000;
 const COLUMNS = ["objective", "ended"];
@@ -16,7 +16,11 @@ const COLUMNS = ["objective", "ended"];
 export function BestCurves({ experiments }: { experiments: readonly Listed[] }) {
   const [along, setAlong] = useState<"trial" | "time">("trial");
   const question = experiments.map((one) => one.name).join(" ");
-  const answer = usePolled(question, (signal) => readAll(experiments, signal));
+  // The stream of the list tells when one has got on.
+  const versions = experiments.map((one) => `${one.trials} ${one.best} ${one.look.word}`).join(" ");
+  const answer = useLiveQuery(`best so far ${question} ${versions}`, (signal) =>
+    readAll(experiments, signal),
+  );
   const sources = answer.data;
   const build = useCallback(
     (frame: Frame) => bestCurves({ sources: sources ?? [], along }, frame),

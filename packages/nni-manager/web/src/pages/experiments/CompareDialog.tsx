@@ -1,5 +1,5 @@
 import type { ComponentChildren } from "preact";
-import { lazy, Suspense } from "preact/compat";
+import { later } from "../../app/later";
 import { Trial_Status } from "../../generated/nni_proto/v1/trial_pb";
 import { Dialog } from "../../ui/Dialog";
 import { formatDuration, formatNumber, formatTime } from "../../ui/format";
@@ -7,7 +7,7 @@ import { StatusBadge } from "../../ui/StatusBadge";
 import { counted, visible } from "../../ui/text";
 import { bestOf, countOf, type Listed, secondsFromStart } from "./listed";
 
-const BestCurves = lazy(async () => (await import("./BestCurves")).BestCurves);
+const BestCurves = later(async () => (await import("./BestCurves")).BestCurves);
 
 /** Some experiments side by side, with the best so far of each in one chart. */
 export function CompareDialog(props: { experiments: readonly Listed[]; now: number; onClose: () => void }) {
@@ -35,9 +35,7 @@ export function CompareDialog(props: { experiments: readonly Listed[]; now: numb
   ];
   return (
     <Dialog title={`Compare ${counted(experiments.length, "experiment")}`} size="wide" onClose={onClose}>
-      <Suspense fallback={<p class="quiet">Loading ...</p>}>
-        <BestCurves experiments={experiments} />
-      </Suspense>
+      <BestCurves experiments={experiments} />
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a part that scrolls can be scrolled by keyboard */}
       <section class="experiments-compare" tabIndex={0} aria-label="The experiments side by side">
         <table>

@@ -1,26 +1,25 @@
 import { useEffect, useState } from "preact/hooks";
 import { problemText } from "../../api/client";
 import { mayChange, ownExperiment } from "../../api/page_facts";
+import { tryNow } from "../../api/retrying";
+import { lately } from "../../app/clock";
 import { go, href, place, replace, shownExperiment } from "../../app/router";
 import { Button } from "../../ui/Button";
+import { formatTime } from "../../ui/format";
 import { toast } from "../../ui/Toast";
-import { counted } from "../../ui/text";
+import { counted, visible } from "../../ui/text";
 import { useSelection } from "../trials/useSelection";
-import { allExperiments } from "./all_experiments";
 import { CompareDialog } from "./CompareDialog";
 import { DeleteDialog } from "./DeleteDialog";
 import { ExperimentsTable } from "./ExperimentsTable";
+import { experiments, forget, watchExperiments } from "./experiments_watch";
 import "./experiments.css";
 import { Filters } from "./Filters";
 import { LinkDialog } from "./LinkDialog";
 import { type Listed, shownOf } from "./listed";
 import { open } from "./opening";
 import { SelectionBar } from "./SelectionBar";
-import { USUAL_MS, usePolled } from "./usePolled";
 import { type ExperimentsView, queryOf, sortedBy, viewOf } from "./view";
-
-/** The sizes of folders are found out one after the other. */
-const SOON_MS = 2000;
 
 type Window = "compare" | { remove: string } | { one: Listed; link: string } | undefined;
 
@@ -44,15 +43,13 @@ function ViewOnly() {
 
 function Experiments() {
   const view = viewOf(place.value.query);
-  const [isComplete, setComplete] = useState(false);
-  const answer = usePolled("experiments", allExperiments, isComplete ? USUAL_MS : SOON_MS);
-  const all = answer.data ?? [];
-  const now = Date.now() / 1000;
+  useEffect(watchExperiments, []);
+  const { all: known, stale } = experiments.value;
+  const all = known ?? [];
+  const now = lately.value;
   const rows = shownOf(all, view, now);
   const selection = useSelection((index) => rows[index]?.name);
   const selected = all.filter((one) => selection.names.has(one.name));
-  const complete = answer.data !== undefined && all.every((one) => one.size !== undefined);
-  useEffect(() => setComplete(complete), [complete]);
   const [window, setWindow] = useState<Window>();
   const removed = typeof window === "object" && "remove" in window ? window.remove : undefined;
   const toRemove = all.find((one) => one.name === removed);
@@ -74,7 +71,7 @@ function Experiments() {
   function deleted(one: Listed): void {
     close();
     selection.set([...selection.names].filter((name) => name !== one.name));
-    answer.refresh();
+    forget(one.name);
     if (shownExperiment.value === one.name) go(href("experiments", "", queryOf(view), ownExperiment));
   }
 
@@ -83,13 +80,18 @@ function Experiments() {
       <div class="experiments-head">
         <h1>Experiments</h1>
         <span class="quiet" role="status">
-          {answer.data === undefined ? "Loading ..." : countText(rows.length, all.length)}
+          {known === undefined ? "Loading ..." : countText(rows.length, all.length)}
         </span>
-        <Button icon="refresh" label="Read the list again" onClick={answer.refresh} />
       </div>
-      {answer.problem !== undefined && (
+      {stale !== undefined && (
         <p class="problem" role="alert">
-          The list cannot be read: {answer.problem}
+          {known === undefined
+            ? "The list cannot be read"
+            : `The list is out of date since ${formatTime(stale.since.getTime() / 1000)}`}
+          : {visible(stale.problem)}. It goes on by itself.{" "}
+          <Button kind="quiet" icon="refresh" onClick={tryNow}>
+            Try now
+          </Button>
         </p>
       )}
       <Filters view={view} all={all} onChange={change} />
@@ -110,7 +112,7 @@ function Experiments() {
         onSort={(column, further) => change({ sort: sortedBy(view.sort, column, further) })}
         onOpen={openOne}
         onDelete={(one) => setWindow({ remove: one.name })}
-        empty={emptyText(answer.data !== undefined, all.length)}
+        empty={emptyText(known !== undefined, all.length)}
       />
       {window === "compare" && (
         <CompareDialog experiments={selected.filter((one) => one.problem === "")} now={now} onClose={close} />

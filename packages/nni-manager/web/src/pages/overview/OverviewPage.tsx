@@ -1,5 +1,5 @@
-import { lazy, Suspense } from "preact/compat";
 import { experiment, missing } from "../../api/live";
+import { later } from "../../app/later";
 import { BestTrial } from "./BestTrial";
 import { Counts } from "./Counts";
 import { Facts } from "./Facts";
@@ -9,7 +9,7 @@ import { TopTrials } from "./TopTrials";
 import "./overview.css";
 
 // The charts' library is larger than the rest of the page; the figures do not wait for it.
-const ObjectiveHistory = lazy(async () => (await import("../../charts/ObjectiveHistory")).ObjectiveHistory);
+const ObjectiveHistory = later(async () => (await import("../../charts/ObjectiveHistory")).ObjectiveHistory);
 
 /** How the experiment goes. */
 export function OverviewPage() {
@@ -23,9 +23,7 @@ export function OverviewPage() {
       <LastFailure shown={shown} />
       <section class="card history" aria-label="Objective over trials">
         <h2>Objective</h2>
-        <Suspense fallback={<p class="quiet">Loading ...</p>}>
-          <ObjectiveHistory compact />
-        </Suspense>
+        <ObjectiveHistory compact />
       </section>
       <TopTrials shown={shown} />
       <Facts shown={shown} />

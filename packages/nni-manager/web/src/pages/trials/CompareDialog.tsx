@@ -1,7 +1,7 @@
-import { lazy, Suspense } from "preact/compat";
 import { client } from "../../api/client";
 import { useLiveQuery } from "../../api/query";
 import { leaves } from "../../api/values";
+import { later } from "../../app/later";
 import type { Trial } from "../../generated/nni_proto/v1/trial_pb";
 import { Dialog } from "../../ui/Dialog";
 import { formatDuration, formatNumber } from "../../ui/format";
@@ -10,7 +10,7 @@ import { trialLook } from "../../ui/statuses";
 import { visible } from "../../ui/text";
 import { type Cell, cellOfValue, durationOf } from "./cells";
 
-const TrialCurves = lazy(async () => (await import("./TrialCurves")).TrialCurves);
+const TrialCurves = later(async () => (await import("./TrialCurves")).TrialCurves);
 
 /** How many trials are compared at most: more columns nobody reads. */
 export const MOST_COMPARED = 20;
@@ -58,9 +58,7 @@ export function CompareDialog(props: { parent: string; names: readonly string[];
         </div>
       )}
       <h3>Intermediate results</h3>
-      <Suspense fallback={<p class="quiet">Loading ...</p>}>
-        <TrialCurves parent={parent} trials={names} />
-      </Suspense>
+      <TrialCurves parent={parent} trials={names} />
     </Dialog>
   );
 }

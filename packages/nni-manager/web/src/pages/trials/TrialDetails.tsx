@@ -1,7 +1,7 @@
 import type { ComponentChildren } from "preact";
-import { lazy, Suspense } from "preact/compat";
 import { useState } from "preact/hooks";
 import { idOf } from "../../api/page_facts";
+import { later } from "../../app/later";
 import { type Trial, Trial_Status } from "../../generated/nni_proto/v1/trial_pb";
 import { Copy } from "../../ui/Copy";
 import { formatTime, secondsOf } from "../../ui/format";
@@ -13,7 +13,7 @@ import { TrialFiles } from "./TrialFiles";
 import { TrialLogs } from "./TrialLogs";
 
 // Charts are large: they are fetched when somebody looks at one.
-const TrialCurves = lazy(async () => (await import("./TrialCurves")).TrialCurves);
+const TrialCurves = later(async () => (await import("./TrialCurves")).TrialCurves);
 
 const TABS = [
   { id: "parameters", label: "Parameters" },
@@ -44,9 +44,7 @@ export function TrialDetails({ trial, actions }: { trial: Trial; actions?: Compo
                 </>
               )}
             </div>
-            <Suspense fallback={<p class="quiet">Loading ...</p>}>
-              <TrialCurves parent={parent} trials={[trial.name]} />
-            </Suspense>
+            <TrialCurves parent={parent} trials={[trial.name]} />
           </div>
         )}
         {tab === "log" && <TrialLogs trial={trial.name} failed={trial.status === Trial_Status.FAILED} />}

@@ -73,11 +73,12 @@ class Spool:
         self._is_shut_down = False
         self._unsafe: List[bytes] = []
 
-    def run(self, until_idle: bool) -> None:
+    def run(self, until_idle: bool, idle_seconds: float = 0.0) -> None:
         """Works until the manager says that it is enough.
 
         Args:
             until_idle: Or until all trials that came have ended, once one has come.
+            idle_seconds: Or until there was no trial for so long; 0 for any time.
 
         Raises:
             OtherWriterError: Another spool writes for this job.
@@ -86,7 +87,7 @@ class Spool:
         """
         self._read_own_events()
         self._courier.start()
-        look_at = 0.0
+        look_at, busy_at = 0.0, time.monotonic()
         while True:
             if time.monotonic() >= look_at:
                 self._take_orders()
@@ -97,7 +98,12 @@ class Spool:
                 look_at = time.monotonic() + self._poll_seconds * slower
             lines, has_ended = self._courier.lines(max(0.0, look_at - time.monotonic()))
             self._take_lines(lines)
-            if until_idle and self._trials.are_over and not self._is_shut_down:
+            if self._trials.are_running:
+                busy_at = time.monotonic()
+            is_idle = until_idle and self._trials.are_over
+            if idle_seconds and time.monotonic() - busy_at > idle_seconds:
+                is_idle = True
+            if is_idle and not self._is_shut_down:
                 self._shut_down()
             if has_ended:
                 self._courier_ended()
@@ -214,6 +220,7 @@ def main(arguments: List[str]) -> int:
     parser.add_argument("--socket", default="", help="keep processes that ask here for more trials")
     parser.add_argument("--poll-seconds", type=float, default=1.0)
     parser.add_argument("--until-idle", action="store_true", help="end when all trials have ended")
+    parser.add_argument("--idle-seconds", type=float, default=0.0, help="end after so long without a trial")
     options = parser.parse_args(arguments)
     access, manager_access = os.environ.pop(ACCESS_VARIABLE, ""), os.environ.pop(MANAGER_VARIABLE, "")
     try:
@@ -240,7 +247,7 @@ def main(arguments: List[str]) -> int:
     notes = list if manager is None else manager.notes
     spool = Spool(manager or files, options.job, courier, options.poll_seconds, notes)
     try:
-        spool.run(options.until_idle)
+        spool.run(options.until_idle, options.idle_seconds)
     except (OtherWriterError, OSError, RuntimeError) as error:
         _warn(str(error))
         return 1

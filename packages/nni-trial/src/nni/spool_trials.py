@@ -37,6 +37,11 @@ class SpooledTrials:
         """Whether there was a trial, and all have ended."""
         return bool(self._trials) and all(trial.ended for trial in self._trials.values())
 
+    @property
+    def are_running(self) -> bool:
+        """Whether there is a trial that has not ended."""
+        return any(not trial.ended for trial in self._trials.values())
+
     def order(self, line: bytes) -> Optional[bytes]:
         """Returns what the courier is to be told for a line of the manager, None for nothing."""
         name, content = _message(line)

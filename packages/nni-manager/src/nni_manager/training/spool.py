@@ -11,6 +11,7 @@ import asyncio
 import logging
 import time
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from nni_manager.engine.events import TrainingServiceFailed, TrialEnded
@@ -54,6 +55,15 @@ class _Watched:
     later: deque[tuple[str, messages.Message]] = field(default_factory=deque)
 
 
+@dataclass(frozen=True, slots=True)
+class _JobEnd:
+    """How a job ended, for the trials of which no end arrives."""
+
+    problem: str
+    stderr_tail: str
+    settle_seconds: float
+
+
 class JobSpool:
     """Starts, watches and stops trials in one job, by files."""
 
@@ -63,8 +73,9 @@ class JobSpool:
         job: str,
         emit: Emit,
         *,
-        poll_seconds: float = 1.0,
+        poll_seconds: float | None = 1.0,
         settle_seconds: float = SETTLE_SECONDS,
+        on_sent: Callable[[str], None] = lambda trial_id: None,
     ) -> None:
         """Makes a spool that is not open yet.
 
@@ -72,9 +83,11 @@ class JobSpool:
             files: The experiment's files in the storage.
             job: The job's name, unique in the experiment.
             emit: Gets the events.
-            poll_seconds: How often the storage is looked at.
+            poll_seconds: How often the storage is looked at; None for when `look` is called alone.
             settle_seconds: How long after the end of the job its last words may take to arrive.
+            on_sent: Gets the trials of which the job has sent something that they wrote.
         """
+        self._on_sent = on_sent
         self._files = files
         self._job = job
         self._emit = emit
@@ -89,7 +102,8 @@ class JobSpool:
         self._sending = b""
         self._size = 0
         self._position = 0
-        self._job_problem: str | None = None
+        self._job_end: _JobEnd | None = None
+        self._written: list[asyncio.Future[None]] = []
         self._something = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
@@ -141,9 +155,37 @@ class JobSpool:
         """Ends the job once its processes that wait for a trial have ended; running trials end with it."""
         self._order(messages.shut_down())
 
-    def job_ended(self, problem: str) -> None:
-        """Says that the job is over; trials of which no end arrives end with this problem."""
-        self._job_problem = problem
+    @property
+    def has_spoken(self) -> bool:
+        """Whether the job has said anything that was read."""
+        return self._position > 0
+
+    @property
+    def events_file(self) -> tuple[str, int]:
+        """The file of what the job says, and up to where it was read."""
+        return self._events, self._position
+
+    def look(self) -> None:
+        """Has the storage looked at now."""
+        self._something.set()
+
+    async def written(self) -> None:
+        """Returns when all that was ordered so far is in the storage, after `open`."""
+        future = asyncio.get_running_loop().create_future()
+        self._written.append(future)
+        self._something.set()
+        await future
+
+    def job_ended(self, problem: str, stderr_tail: str = "", settle_seconds: float | None = None) -> None:
+        """Says that the job is over; trials of which no end arrives end with this problem.
+
+        Args:
+            problem: Why they have none.
+            stderr_tail: What the job wrote last.
+            settle_seconds: How long its last words may take to arrive, None for what was said at first.
+        """
+        settle = self._settle_seconds if settle_seconds is None else settle_seconds
+        self._job_end = _JobEnd(problem, stderr_tail, settle)
         self._something.set()
 
     async def close(self) -> None:
@@ -185,19 +227,22 @@ class JobSpool:
                     logger.error("job %s: what it was told last is not written: %s", self._job, error)
                     return
                 logger.warning("job %s cannot be followed, trying again: %s", self._job, error)
-                is_behind, pause = False, min(max(pause * 2, 0.5), _LONGEST_PAUSE)
-            if self._job_problem is not None:
+                is_behind, pause = False, min(max((pause or 0.0) * 2, 0.5), _LONGEST_PAUSE)
+            if (end := self._job_end) is not None:
                 now = time.monotonic()
                 ended_at = now if ended_at is None or is_behind else ended_at
-                if now - ended_at >= self._settle_seconds:
-                    self._end_all(self._job_problem)
+                left = end.settle_seconds - (now - ended_at)
+                if left <= 0:
+                    self._end_all(end)
+                elif pause is None:
+                    pause = min(1.0, left)
             if not is_behind:
                 await self._wait(pause)
 
-    async def _wait(self, pause: float) -> None:
+    async def _wait(self, pause: float | None) -> None:
         """Returns after a pause, or soon when there is something to be written."""
         if await happens_within(self._something, pause):
-            await asyncio.sleep(min(pause, 0.02))
+            await asyncio.sleep(0.02 if pause is None else min(pause, 0.02))
 
     async def _send(self) -> None:
         while self._sending or self._waiting:
@@ -207,6 +252,10 @@ class JobSpool:
             await asyncio.to_thread(self._files.append, self._orders, self._sending, self._size)
             self._size += len(self._sending)
             self._sending = b""
+        for future in self._written:
+            if not future.done():
+                future.set_result(None)
+        self._written.clear()
 
     async def _receive(self) -> bool:
         """Takes what the job has said since; returns whether there is more."""
@@ -233,6 +282,8 @@ class JobSpool:
                 logger.warning("job %s: %s", self._job, content["message"])
             elif name == "ready":
                 logger.debug("job %s: courier %s works", self._job, content.get("version"))
+            elif name == "sent":
+                self._on_sent(str(content["trialId"]))
             else:
                 self._take(name, content)
         except (ValueError, KeyError, TypeError) as error:
@@ -279,11 +330,15 @@ class JobSpool:
                 del self._trials[key]
                 self._emit(messages.ended_event(content))
 
-    def _end_all(self, problem: str) -> None:
+    def _end_all(self, end: _JobEnd) -> None:
         for (trial_id, attempt), watched in list(self._trials.items()):
             if not watched.later:
                 del self._trials[trial_id, attempt]
-                self._emit(TrialEnded(trial_id, attempt, at=time.time(), problem=problem))
+                self._emit(
+                    TrialEnded(
+                        trial_id, attempt, at=time.time(), problem=end.problem, stderr_tail=end.stderr_tail
+                    )
+                )
 
     def _on_done(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and (error := task.exception()) is not None:

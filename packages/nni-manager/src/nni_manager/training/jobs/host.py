@@ -1,0 +1,601 @@
+"""Runs trials in jobs of a platform: one for each attempt, or a pool that takes trial after trial."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import time
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from nni_manager.engine.events import TrainingServiceFailed, TrialEnded, TrialStarted, TrialWaits
+from nni_manager.engine.statuses import MetricKind
+from nni_manager.shared_storage.interface import SharedStorageError
+from nni_manager.training import courier_messages as messages
+from nni_manager.training.host import HostChanged, HostEmit, HostReport
+from nni_manager.training.interface import TrainingEvent, TrainingServiceError, TrialRun
+from nni_manager.training.jobs.board import JobBoard
+from nni_manager.training.jobs.bringing import Bringing
+from nni_manager.training.jobs.calls import PlatformCalls, told
+from nni_manager.training.jobs.job import Job, Key
+from nni_manager.training.jobs.outputs import (
+    MOST_MOUNTED_BYTES,
+    MOST_SENT_BYTES,
+    JobOutputs,
+    MountedSource,
+    SentSource,
+)
+from nni_manager.training.jobs.pace import Pace
+from nni_manager.training.jobs.packing import Pack, Packed
+from nni_manager.training.jobs.platform import (
+    JobOrder,
+    JobPlatform,
+    JobState,
+    PlatformAwayError,
+    job_name,
+)
+from nni_manager.training.jobs.pool import is_pooled, job_with_room, next_number, pooled_name
+from nni_manager.training.jobs.pushed import PushedEvents
+from nni_manager.training.jobs.record import JobRecord
+from nni_manager.training.jobs.start_command import start_command
+from nni_manager.training.jobs.watching import SpoolWatch
+from nni_manager.training.spool import JobSpool
+from nni_manager.training.trial_environment import trial_environment
+
+logger = logging.getLogger(__name__)
+
+JOB_DIRECTORY = "/tmp/nni"
+"""What jobs make their folders in."""
+
+NOTE_AGAIN_SECONDS = 2.0
+"""After how long writing down jobs is tried again, when it failed."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrialRules:
+    """How trials are run in jobs.
+
+    Attributes:
+        command: The trials' command, run by a shell.
+        numeric_kinds: The kinds of results that have to be numbers, or dicts with one under "default".
+        trial_gpu_number: How many GPUs a trial uses, None if that is not said.
+        stop_signal: The first signal to a trial that is to stop.
+        grace_seconds: How long a trial has after it, and after the SIGTERM that follows.
+        reuse_mode: Whether jobs are kept from trial to trial.
+        slots_per_job: How many trials a job takes at a time, in reuse mode.
+    """
+
+    command: str
+    numeric_kinds: Collection[MetricKind] = ()
+    trial_gpu_number: int | None = None
+    stop_signal: int = signal.SIGINT
+    grace_seconds: float = 5.0
+    reuse_mode: bool = False
+    slots_per_job: int = 1
+
+
+class JobHost:
+    """Keeps the promises of training/host.py for trials in jobs.
+
+    Attributes:
+        name: The host: what its platform is called.
+    """
+
+    def __init__(
+        self,
+        *,
+        platform: JobPlatform,
+        experiment_id: str,
+        experiment_directory: Path,
+        rules: TrialRules,
+        pack: Pack,
+        emit: HostEmit,
+        pace: Pace | None = None,
+        job_directory: str = JOB_DIRECTORY,
+        job_secrets: Callable[[str], Mapping[str, str]] = lambda job: {},
+        pushed: PushedEvents | None = None,
+    ) -> None:
+        """Makes a host that has done nothing yet.
+
+        Args:
+            platform: Where jobs run.
+            experiment_id: The experiment.
+            experiment_directory: Its folder here, which exists.
+            rules: How trials are run.
+            pack: Packs what jobs are brought.
+            emit: Gets the events.
+            pace: How often things are looked at.
+            job_directory: The folder that jobs make their own folders in.
+            job_secrets: Returns variables of a job that nobody else is to see, by its name.
+            pushed: What jobs tell over the network, None where they use the storage alone.
+        """
+        self.name = platform.name
+        self._platform = platform
+        self._experiment_id = experiment_id
+        self._rules = rules
+        self._pack = pack
+        self._emit = emit
+        self._pace = pace or Pace()
+        self._job_directory = f"{job_directory}/{experiment_id}"
+        self._job_secrets = job_secrets
+        self._pushed = pushed
+        self._trials_directory = experiment_directory.absolute() / "trials"
+        self._record = JobRecord(experiment_directory)
+        self._calls = PlatformCalls(self.name, self._pace, self._on_reachable)
+        self._board = JobBoard(platform, self._calls, self._pace, self)
+        self._watch: SpoolWatch | None = None
+        self._bringing: Bringing | None = None
+        self._written: set[str] = set()
+        self._packed = Packed({})
+        self._brought = ""
+        self._trials: dict[Key, Job] = {}
+        self._last_job: dict[str, str] = {}
+        self._started: set[Key] = set()
+        self._runs: dict[Key, TrialRun] = {}
+        self._pending: dict[Key, TrialRun] = {}
+        self._placing: asyncio.Task[None] | None = None
+        self._next_number = 0
+        self._is_released = False
+        self._claim_timer: asyncio.TimerHandle | None = None
+        self._timers: list[asyncio.TimerHandle] = []
+        self._closing: set[asyncio.Task[None]] = set()
+        self._is_over = False
+
+    async def start(self) -> None:
+        """Signs in, and brings what jobs need.
+
+        Raises:
+            TrainingServiceError: That is impossible; the text says why.
+        """
+        tries = self._pace.start_tries
+        try:
+            await self._calls.until_answered(self._platform.open, tries=tries)
+            self._packed = await self._pack()
+            archives = {archive.path.name: archive.path for archive in self._packed.archives.values()}
+            self._brought = await self._calls.until_answered(
+                lambda: self._platform.prepare(archives), tries=tries
+            )
+            await asyncio.to_thread(self._record.open)
+            await self._board.open()
+        except PlatformAwayError as error:
+            raise TrainingServiceError(f"{self.name} does not answer: {told(error)}") from error
+        except (OSError, SharedStorageError) as error:
+            raise TrainingServiceError(f"{self.name}: {error}") from error
+        self._next_number = next_number(self._experiment_id, {*self._board.listed, *self._record.jobs()})
+        self._watch = SpoolWatch(self._platform.files, self._pace, self._listening)
+        self._bringing = self._begin_bringing()
+        # Those of a pool are taken up at once, as more trials may go there.
+        for name, report in self._board.listed.items():
+            if is_pooled(self._experiment_id, name) and not report.state.is_over and self._rules.reuse_mode:
+                self._job(name, pooled=True)
+
+    async def report(self) -> HostReport:
+        """Lists no GPU: the platform knows where jobs have theirs."""
+        return HostReport((), "", time.time())
+
+    def submit(self, run: TrialRun) -> None:
+        """Starts a trial soon."""
+        key = (run.trial_id, run.attempt)
+        if key in self._trials or key in self._pending:
+            return
+        self._claim()
+        self._is_released = False
+        self._pending[key] = run
+        if self._placing is None:
+            self._placing = asyncio.create_task(self._place_all(), name=f"trials to jobs of {self.name}")
+
+    def adopt(self, trial_id: str, attempt: int, acknowledged_offset: int) -> None:
+        """Watches a trial submitted before a restart; one that never started ends with a problem."""
+        key = (trial_id, attempt)
+        if key in self._trials or key in self._pending:
+            return
+        self._claim()
+        name = self._record.job_of(key)
+        if name is None and self._rules.reuse_mode:
+            problem = "it never started: it was given to no job"
+            asyncio.get_running_loop().call_soon(
+                self._emit, TrialEnded(*key, at=time.time(), problem=problem)
+            )
+            return
+        name = name or job_name(self._experiment_id, *key)
+        job = self._job(name, pooled=is_pooled(self._experiment_id, name))
+        job.is_submitted = job.is_seen = True  # by an earlier manager
+        self._take_in(job, key)
+        job.spool.adopt(trial_id, attempt, acknowledged_offset)
+
+    def cancel(self, trial_id: str, attempt: int) -> None:
+        """Stops a trial: by signals where its job runs, by the platform where it does not yet."""
+        key = (trial_id, attempt)
+        if self._pending.pop(key, None) is not None:
+            self._emit(TrialEnded(*key, at=time.time(), problem="it was stopped before it started"))
+            return
+        job = self._trials.get(key)
+        if job is None:
+            return
+        job.spool.cancel(trial_id, attempt, self._rules.stop_signal, self._rules.grace_seconds)
+        if not job.has_run and job.trials == {key}:
+            self._board.stop(job)
+        else:
+            seconds = 2 * self._rules.grace_seconds + self._pace.insist_seconds
+            self._later(seconds, lambda: self._insist(key, job))
+
+    def acknowledge(self, trial_id: str, attempt: int, offset: int) -> None:
+        """Says that a trial's results are stored up to this position of its report file."""
+        job = self._trials.get((trial_id, attempt))
+        if job is not None:
+            job.spool.acknowledge(trial_id, attempt, offset)
+
+    def release(self) -> None:
+        """Says that no trial is coming: jobs without one end, and processes that wait for one."""
+        self._claim()
+        self._is_released = True
+        for job in list(self._board.jobs.values()):
+            if job.is_pooled and not job.is_ending:
+                job.spool.release()
+                if not job.trials:
+                    self._end_idle(job)
+
+    def output_directory(self, trial_id: str) -> str:
+        """Returns the folder of a trial's output, as its job names it."""
+        name = self._last_job.get(trial_id) or job_name(self._experiment_id, trial_id, 0)
+        return f"{self._experiment_in_job(name)}/trials/{trial_id}"
+
+    async def close(self) -> None:
+        """Lets the platform go. Jobs with a trial go on, others end."""
+        self._is_over = True
+        for timer in (*self._timers, *filter(None, [self._claim_timer])):
+            timer.cancel()
+        self._pending.clear()
+        if self._placing is not None:
+            await self._placing
+        if self._watch is not None:
+            await self._end_jobs()
+            await self._watch.close()
+        if self._bringing is not None:
+            await self._bringing.close()
+        await self._board.close()
+        await asyncio.gather(*(job.spool.close() for job in self._board.jobs.values()), *self._closing)
+        await self._platform.close()
+
+    # Trials and jobs
+
+    async def _place_all(self) -> None:
+        """Gives trials to jobs, after what is ordered in the same step, so that adopted ones have theirs."""
+        try:
+            while self._pending and not self._is_over:
+                await asyncio.sleep(0)
+                batch = dict(self._pending)
+                chosen = {key: self._choose(key) for key in batch}
+                if self._rules.reuse_mode:
+                    try:
+                        new = {key: job.name for key, job in chosen.items()}
+                        await asyncio.to_thread(self._record.add, new)
+                    except OSError as error:
+                        self._not_noted(list(chosen.values()), error)
+                        await asyncio.sleep(NOTE_AGAIN_SECONDS)
+                        continue
+                for key, job in chosen.items():
+                    run = self._pending.pop(key, None)
+                    if run is None:  # canceled meanwhile
+                        self._leave(job, key)
+                    elif job.is_ending:
+                        self._leave(job, key)
+                        self._pending[key] = run
+                    else:
+                        self._launch(run, job)
+        finally:
+            self._placing = None
+
+    def _choose(self, key: Key) -> Job:
+        """Returns the job that a trial is given to, with the trial in it."""
+        noted = self._record.job_of(key)
+        if not self._rules.reuse_mode:
+            job = self._job(noted or job_name(self._experiment_id, *key), pooled=False)
+        elif noted is not None and key not in self._runs:
+            job = self._job(noted, pooled=True)
+        else:
+            found = job_with_room(self._board.jobs.values(), key, self._rules.slots_per_job)
+            job = found or self._new_pooled()
+        job.trials.add(key)
+        job.keep_busy()
+        return job
+
+    def _new_pooled(self) -> Job:
+        name = pooled_name(self._experiment_id, self._next_number)
+        self._next_number += 1
+        return self._job(name, pooled=True)
+
+    def _job(self, name: str, *, pooled: bool) -> Job:
+        """Returns what is known of a job, from now on if need be."""
+        job = self._board.jobs.get(name)
+        if job is None or (job.is_over and not job.trials):
+            job = Job(name, self._spool(name), pooled)
+            self._board.add(job)
+            self._board.begin(job, self._open_spool(job))
+            if pooled:
+                self._becomes_idle(job)
+        return job
+
+    def _spool(self, name: str) -> JobSpool:
+        pushed = None if self._pushed is None else self._pushed.open(name, self._platform.files)
+        spool = JobSpool(
+            self._platform.files if pushed is None else pushed,
+            name,
+            lambda event: self._on_event(name, event),
+            poll_seconds=None,
+            settle_seconds=self._pace.settle_seconds,
+            on_sent=self._written.add,
+        )
+        if pushed is not None:
+            pushed.on_pushed = spool.look
+        return spool
+
+    async def _open_spool(self, job: Job) -> None:
+        pause = self._pace.retry_seconds
+        while True:
+            try:
+                await job.spool.open()
+                return
+            except SharedStorageError as error:
+                logger.warning("job %s cannot be followed, trying again: %s", job.name, error)
+                self.job_waits(job, str(error))
+                await asyncio.sleep(min(pause, self._pace.most_retry_seconds))
+                pause *= 2
+
+    def _launch(self, run: TrialRun, job: Job) -> None:
+        key = (run.trial_id, run.attempt)
+        self._runs[key] = run
+        self._take_in(job, key)
+        code = self._packed.code_directory or f"{self._folder_of(job.name)}/code"
+        environment = trial_environment(self._platform.platform, code, self._rules.trial_gpu_number)
+        rules = self._rules
+        order = messages.launch(run, rules.command, code, environment, rules.numeric_kinds)
+        job.spool.launch(*key, order)
+        if not job.is_submitted and not job.is_ordered:
+            self._board.submit(job, partial(self._order, job))
+
+    def _take_in(self, job: Job, key: Key) -> None:
+        job.trials.add(key)
+        job.keep_busy()
+        self._trials[key] = job
+        self._last_job[key[0]] = job.name
+        if self._watch is not None:
+            self._watch.want()
+
+    def _leave(self, job: Job, key: Key) -> None:
+        """Takes note that a trial is not in a job any more."""
+        job.trials.discard(key)
+        if job.trials:
+            return
+        if job.is_over or not (job.is_submitted or job.is_ordered):
+            self._forget(job)
+        elif job.is_pooled:
+            self._becomes_idle(job)
+        else:
+            # It ends by itself, soon.
+            seconds = 2 * self._rules.grace_seconds + self._pace.insist_seconds
+            self._later(seconds, lambda: self._board.stop(job) if not job.trials else None)
+            self._board.look_soon()
+
+    def _becomes_idle(self, job: Job) -> None:
+        job.keep_busy()
+        if self._claim_timer is None:
+            return  # it may have a trial that nobody has asked for yet
+        if self._is_released:
+            self._end_idle(job)
+        elif not self._is_over:
+            loop = asyncio.get_running_loop()
+            job.idle_timer = loop.call_later(self._pace.idle_seconds, self._end_idle, job)
+
+    def _end_idle(self, job: Job) -> None:
+        """Has a job end that has no trial; one that does not is stopped."""
+        if job.trials or job.is_over or job.is_ending:
+            return
+        job.keep_busy()
+        if not job.has_run and job.report is not None and job.report.state is JobState.WAITING:
+            self._board.stop(job)
+            return
+        job.is_ending = True
+        job.spool.shut_down()
+        seconds = 2 * self._rules.grace_seconds + self._pace.insist_seconds
+        self._later(seconds, lambda: self._board.stop(job))
+        self._board.look_soon()
+
+    def _forget(self, job: Job) -> None:
+        job.keep_busy()
+        self._board.forget(job)
+        if self._pushed is not None:
+            self._pushed.forget(job.name)
+        task = asyncio.create_task(job.spool.close(), name=f"end of the spool of {job.name}")
+        self._closing.add(task)
+        task.add_done_callback(self._closing.discard)
+
+    def _insist(self, key: Key, job: Job) -> None:
+        """Has the job of a canceled trial stopped that goes on."""
+        if self._trials.get(key) is job and job.trials == {key}:
+            logger.warning("trial %s was canceled and goes on; its job %s is stopped", key[0], job.name)
+            self._board.stop(job)
+
+    async def _end_jobs(self) -> None:
+        """Ends the jobs that have no trial, those of an earlier manager that nobody asked for among them."""
+        if self._claim_timer is None:
+            return
+        self._stop_unclaimed()
+        idle = [job for job in self._board.jobs.values() if not job.trials and not job.is_over]
+        for job in idle:
+            self._end_idle(job)
+        if idle:
+            await self._board.ended(idle, 2 * self._rules.grace_seconds + self._pace.close_seconds)
+
+    # Orders
+
+    def _order(self, job: Job) -> JobOrder:
+        """Returns what the platform is told to start."""
+        storage = self._platform.storage
+        rules = self._rules
+        folder = self._folder_of(job.name)
+        arguments = [
+            f"--experiment-id={self._experiment_id}",
+            f"--experiment-directory={self._experiment_in_job(job.name)}",
+            f"--job={job.name}",
+            f"--grace-seconds={rules.grace_seconds}",
+            f"--poll-seconds={self._pace.job_seconds}",
+            *storage.spool_arguments,
+        ]
+        if job.is_pooled:
+            # With more patience than the manager has, which tells it to end before.
+            idle = 2 * self._pace.idle_seconds + 60.0
+            arguments += [f"--socket={folder}/socket", f"--idle-seconds={idle}"]
+        else:
+            arguments.append("--until-idle")
+        command = start_command(
+            brought=self._brought,
+            folder=folder,
+            archives=self._packed.archives,
+            spool_arguments=arguments,
+        )
+        environment = {"NNI_EXP_ID": self._experiment_id, "NNI_JOB": job.name}
+        return JobOrder(job.name, command, environment, {**storage.secrets, **self._job_secrets(job.name)})
+
+    def _folder_of(self, name: str) -> str:
+        return f"{self._job_directory}/{name}"
+
+    def _experiment_in_job(self, name: str) -> str:
+        shared = self._platform.storage.trials_directory
+        return shared.rpartition("/")[0] if shared else f"{self._folder_of(name)}/experiment"
+
+    # What is heard
+
+    def _listening(self) -> dict[str, JobSpool]:
+        return {
+            job.name: job.spool
+            for job in self._board.jobs.values()
+            if job.trials and any(key in self._trials for key in job.trials)
+        }
+
+    def _on_event(self, name: str, event: TrainingEvent) -> None:
+        """Takes what a job's spool says."""
+        if isinstance(event, TrainingServiceFailed):
+            self._emit(event)
+            return
+        key = (event.trial_id, event.attempt)
+        job = self._trials.get(key)
+        if job is None or job.name != name:
+            return
+        if isinstance(event, TrialStarted):
+            job.has_run = True
+            self._started.add(key)
+            self._runs.pop(key, None)
+        elif isinstance(event, TrialEnded):
+            if not self._goes_elsewhere(key, job, event):
+                self._finish(key, job, event)
+            return
+        self._emit(event)
+
+    def _finish(self, key: Key, job: Job, end: TrialEnded) -> None:
+        """Tells the end of a trial once its files are here."""
+        if self._bringing is None or key not in self._started:
+            self._ended(key, job)
+            self._emit(end)
+            return
+
+        def tell() -> None:
+            if job.is_pooled:
+                job.last_trials = [*job.last_trials, key[0]][-2 * self._rules.slots_per_job :]
+            self._ended(key, job)
+            self._emit(end)
+
+        self._bringing.finish(key[0], tell)
+
+    def _begin_bringing(self) -> Bringing:
+        local = self._platform.storage.local_trials_directory
+        source = SentSource(self._platform.files) if local is None else MountedSource(local)
+        most = MOST_SENT_BYTES if local is None else MOST_MOUNTED_BYTES
+        outputs = JobOutputs(source, self.name, self._trials_directory, most)
+        return Bringing(outputs, self._pace, self._growing)
+
+    def _growing(self) -> set[str]:
+        """Returns the trials whose logs may have grown."""
+        if self._platform.storage.local_trials_directory is None:
+            written, self._written = self._written, set()
+            return written
+        late = {trial_id for job in self._board.jobs.values() for trial_id in job.last_trials}
+        return late | {trial_id for trial_id, _ in self._started}
+
+    def _ended(self, key: Key, job: Job) -> None:
+        del self._trials[key]
+        self._started.discard(key)
+        self._runs.pop(key, None)
+        self._leave(job, key)
+
+    def _goes_elsewhere(self, key: Key, job: Job, end: TrialEnded) -> bool:
+        """Gives a trial to another job that came too late to one that ended by itself."""
+        run = self._runs.get(key)
+        report = job.report
+        missed = job.is_pooled and job.is_over and report is not None and report.state is JobState.SUCCEEDED
+        if not missed or run is None or end.exit_code is not None or end.signal is not None:
+            return False
+        logger.info("job %s ended before trial %s came to it, which is given to another", job.name, key[0])
+        self._ended(key, job)
+        self._runs[key] = run  # its place on record does not count
+        self.submit(run)
+        return True
+
+    def job_waits(self, job: Job, reason: str) -> None:
+        """Tells the trials of a job that have not started why."""
+        for key in job.trials:
+            if key in self._trials and key not in self._started:
+                self._emit(TrialWaits(*key, reason))
+
+    def job_is_over(self, job: Job, problem: str, stderr_tail: str, settle_seconds: float) -> None:
+        """Has the trials end that are in a job which has ended."""
+        job.keep_busy()
+        if job.last_trials and self._bringing is not None:
+            self._board.begin(job, self._bringing.last(job.last_trials))
+        job.spool.job_ended(problem, stderr_tail, settle_seconds)
+        if not job.trials:
+            self._forget(job)
+
+    def platform_failed(self, message: str) -> None:
+        """Tells that the platform cannot be used any more."""
+        self._emit(TrainingServiceFailed(message, at=time.time()))
+
+    def _on_reachable(self, reachable: bool, reason: str) -> None:
+        self._emit(HostChanged(self.name, reachable, time.time(), reason))
+
+    # Jobs of an earlier manager
+
+    def _claim(self) -> None:
+        """Takes note that the engine has begun to ask for what it knows."""
+        if self._claim_timer is None and not self._is_over:
+            loop = asyncio.get_running_loop()
+            self._claim_timer = loop.call_later(self._pace.claim_seconds, self._stop_unclaimed)
+            for job in self._board.jobs.values():
+                if job.is_pooled and not job.trials:
+                    self._becomes_idle(job)
+
+    def _stop_unclaimed(self) -> None:
+        for name, report in self._board.listed.items():
+            if name not in self._board.jobs and not report.state.is_over:
+                logger.info("job %s is left from before and is stopped", name)
+                self._board.stop_name(name)
+
+    def _not_noted(self, jobs: list[Job], error: OSError) -> None:
+        logger.error("no trial can be started: which job it goes to cannot be noted: %s", error)
+        for key in self._pending:
+            reason = f"the experiment's folder cannot be written: {error.strerror or error}"
+            self._emit(TrialWaits(*key, reason))
+        for job in jobs:
+            job.trials -= self._pending.keys()
+            if not job.trials and not job.is_submitted:
+                self._forget(job)
+
+    def _later(self, seconds: float, what: Callable[[], object]) -> None:
+        if self._is_over:
+            return
+        now = asyncio.get_running_loop().time()
+        self._timers = [timer for timer in self._timers if timer.when() > now]
+        self._timers.append(asyncio.get_running_loop().call_later(seconds, what))

@@ -1,0 +1,82 @@
+"""Finds out which jobs have said something, by few looks into the storage they share with the manager."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
+
+from nni_manager.shared_storage.interface import SharedFiles, SharedStorageError
+from nni_manager.training.jobs.pace import Pace
+from nni_manager.training.spool import JobSpool
+from nni_manager.waiting import happens_within
+
+logger = logging.getLogger(__name__)
+
+_LONGEST_PAUSE = 60.0
+
+
+class SpoolWatch:
+    """Looks at the files of all jobs together, and wakes the spools of those that have grown."""
+
+    def __init__(self, files: SharedFiles, pace: Pace, spools: Callable[[], Mapping[str, JobSpool]]) -> None:
+        """Looks at nothing yet.
+
+        Args:
+            files: The storage.
+            pace: How often to look.
+            spools: Returns the spools that may hear something, by job.
+        """
+        self._files = files
+        self._pace = pace
+        self._spools = spools
+        self._wanted = asyncio.Event()
+        self._task = asyncio.create_task(self._work(), name="files of jobs")
+
+    def want(self) -> None:
+        """Says that there may be a spool to look at."""
+        self._wanted.set()
+
+    async def close(self) -> None:
+        """Looks no more."""
+        self._task.cancel()
+        await asyncio.gather(self._task, return_exceptions=True)
+
+    async def _work(self) -> None:
+        pause, is_failing = self._pace.files_seconds, False
+        while True:
+            spools = self._spools()
+            if not spools:
+                self._wanted.clear()
+                await self._wanted.wait()
+                continue
+            await happens_within(asyncio.Event(), pause)
+            places = {job: spool.events_file for job, spool in spools.items()}
+            try:
+                grown = await asyncio.to_thread(grown_files, self._files, places)
+            except SharedStorageError as error:
+                if not is_failing:
+                    logger.warning("what jobs say cannot be read, trying again: %s", error)
+                is_failing, pause = True, min(pause * 2, _LONGEST_PAUSE)
+                continue
+            is_failing, pause = False, self._pace.files_seconds
+            for job in grown:
+                spools[job].look()
+
+
+def grown_files(files: SharedFiles, places: Mapping[str, tuple[str, int]]) -> list[str]:
+    """Returns the jobs whose files hold more than was read; it blocks.
+
+    Args:
+        files: The storage.
+        places: For each job its file, and up to where that was read.
+
+    Raises:
+        SharedStorageError: The storage cannot be read.
+    """
+    sizes = getattr(files, "sizes", None)
+    if sizes is not None:
+        found: Mapping[str, int] = sizes("spool")
+        return [job for job, (name, position) in places.items() if found.get(name, 0) > position]
+    # Read rather than asked for their size: over NFS that is what makes another machine's writes visible.
+    return [job for job, (name, position) in places.items() if files.read(name, position, 1)]

@@ -115,7 +115,12 @@ class ManagerStarter:
     _channels: list[grpc.Channel] = field(default_factory=list)
 
     def start(
-        self, *arguments: str, wrapper: Sequence[str] = (), before: str = "", **environment: str
+        self,
+        *arguments: str,
+        wrapper: Sequence[str] = (),
+        before: str = "",
+        trusted: tuple[Path, str] | None = None,
+        **environment: str,
     ) -> StartedManager:
         """Starts a manager and waits until it is ready.
 
@@ -123,11 +128,12 @@ class ManagerStarter:
             arguments: What its command line has besides.
             wrapper: The command that runs it, if it is not to be run by itself.
             before: A program that its process runs before it is a manager.
+            trusted: The file with the certificate of one that listens with TLS, and a name in that.
             environment: What its environment has besides.
         """
         told, process = self._launch(arguments, wrapper, environment, before)
         assert "error" not in told and told, told
-        channel = grpc.insecure_channel(f"127.0.0.1:{told['port']}")
+        channel = _channel(f"127.0.0.1:{told['port']}", trusted)
         self._channels.append(channel)
         metadata = [("authorization", f"Bearer {told['token']}")]
         return StartedManager(process, told, ExperimentServiceStub(channel), metadata)
@@ -175,6 +181,13 @@ class ManagerStarter:
         os.close(writing)
         with os.fdopen(reading) as pipe:
             return json.loads(pipe.read() or "{}"), process
+
+
+def _channel(address: str, trusted: tuple[Path, str] | None) -> grpc.Channel:
+    if trusted is None:
+        return grpc.insecure_channel(address)
+    credentials = grpc.ssl_channel_credentials(trusted[0].read_bytes())
+    return grpc.secure_channel(address, credentials, [("grpc.ssl_target_name_override", trusted[1])])
 
 
 @contextmanager

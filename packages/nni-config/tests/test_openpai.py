@@ -114,7 +114,7 @@ REFUSED: list[tuple[dict[str, Any], str, str]] = [
     ({"prerequisites": {}}, "prerequisites", "not a list"),
     ({"prerequisites": [{**IMAGE, "name": "nni_image"}]}, "prerequisites.0.name", "allowed is another"),
     ({"secrets": {"NNI_X": "y"}}, "secrets.NNI_X", "another name"),
-    ({"defaults": {"virtualCluster": "vc2"}}, "defaults.virtualCluster", "allowed is one of them"),
+    ({"defaults": {"virtualCluster": "vc2"}}, "defaults.virtualCluster", "allowed is one"),
     ({"extras": {"storages": [{"name": "data", "mountPath": "/x"}]}}, "extras.storages.0", "once"),
     ({"extras": {"storages": [{"name": "b", "mountPath": "/mnt/data/"}]}}, "extras.storages.0", "once"),
     ({"extras": {"storages": 1}}, "extras.storages", "not a list"),

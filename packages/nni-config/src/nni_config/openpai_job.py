@@ -73,7 +73,7 @@ def complaints(config: OpenpaiConfig, settings: Mapping[str, Any]) -> Iterator[C
             yield ("taskRoles", name, *path), message
     cluster = _part(settings, "defaults").get("virtualCluster")
     if config.virtual_cluster is not None and cluster not in (None, config.virtual_cluster):
-        message = f'it is {short(cluster)}, virtual_cluster "{config.virtual_cluster}"; allowed is one of them'
+        message = f'it is {short(cluster)}, virtual_cluster "{config.virtual_cluster}"; allowed is one'
         yield ("defaults", "virtualCluster"), message
     yield from _about_storages(config, _part(settings, "extras").get("storages") or [])
 

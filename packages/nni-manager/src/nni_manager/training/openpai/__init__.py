@@ -1,0 +1,1 @@
+"""Trials in jobs of OpenPAI, by its REST interface and job protocol of version 2."""

@@ -107,6 +107,16 @@ def load_package(platform: str) -> bool:
     return False
 
 
+def service_info(platform: str) -> Any:
+    """Returns nni_training_service_info of the package that has a platform, None where there is none.
+
+    Raises:
+        TrainingServiceRegistryError: The package cannot be imported, or the file is broken.
+    """
+    name = _brought().get(platform) or (platform if platform in registered_packages() else None)
+    return None if name is None else getattr(_import(name), "nni_training_service_info", None)
+
+
 def _info(name: str) -> Any:
     from nni_config.training_service import TrainingServiceConfig
 

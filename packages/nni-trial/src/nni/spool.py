@@ -18,14 +18,17 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shutil
 import signal
 import sys
+import tempfile
 import time
-from typing import Any, Callable, List
+from typing import Any, Callable, List, Optional
 
 from nni.blob_transfer import BlobContainer, BlobError
 from nni.courier_child import CourierChild
 from nni.spool_files import EVENTS, ORDERS, Appender, FolderFiles, OtherWriterError, read_lines
+from nni.spool_outputs import Outputs, outputs_of
 from nni.spool_trials import SpooledTrials
 
 ACCESS_VARIABLE = "NNI_SPOOL_ACCESS"
@@ -51,6 +54,7 @@ class Spool:
         courier: CourierChild,
         poll_seconds: float = 1.0,
         notes: Callable[[], List[bytes]] = list,
+        outputs: Optional[Outputs] = None,
     ) -> None:
         """Makes a spool that has done nothing yet.
 
@@ -60,7 +64,9 @@ class Spool:
             courier: Runs the trials.
             poll_seconds: How often the storage is looked at, and written to.
             notes: Returns lines that the manager is to be told besides, each once.
+            outputs: Sees to what trials write, None where nothing is to be done.
         """
+        self._outputs = outputs
         self._files = files
         self._orders = f"spool/{job}/{ORDERS}"
         self._events = Appender(files, f"spool/{job}/{EVENTS}")
@@ -97,7 +103,7 @@ class Spool:
                 slower = _SLOWER if self._events.writes > MANY_WRITES else 1.0
                 look_at = time.monotonic() + self._poll_seconds * slower
             lines, has_ended = self._courier.lines(max(0.0, look_at - time.monotonic()))
-            self._take_lines(lines)
+            self._take_lines(self._tellable(lines))
             if self._trials.are_running:
                 busy_at = time.monotonic()
             is_idle = until_idle and self._trials.are_over
@@ -109,6 +115,9 @@ class Spool:
                 self._courier_ended()
                 if self._is_shut_down:
                     break
+        while self._outputs is not None and self._outputs.is_busy:
+            self._take_lines(self._outputs.ready())
+            time.sleep(min(self._poll_seconds, 0.1))
         self.finish()
 
     def finish(self) -> None:
@@ -144,6 +153,12 @@ class Spool:
                 continue
             self._is_shut_down = self._is_shut_down or order.startswith(b'{"shutDown"')
             self._courier.write(order)
+
+    def _tellable(self, lines: List[bytes]) -> List[bytes]:
+        """Returns the lines that can be told now, ends only once what their trials wrote is brought."""
+        if self._outputs is None:
+            return lines
+        return [line for line in lines if not self._outputs.passed(line)] + self._outputs.ready()
 
     def _take_lines(self, lines: List[bytes]) -> None:
         for line in lines:
@@ -201,6 +216,11 @@ def _told_at_once(files: Any, job: str, access: str) -> Any:
     return manager
 
 
+def _socket_folder() -> str:
+    """Returns a new folder; the paths of sockets are limited to about 100 characters."""
+    return tempfile.mkdtemp(prefix="nni-", dir="/tmp" if os.access("/tmp", os.W_OK) else None)
+
+
 def _warn(message: str) -> None:
     print(f"nni.spool: {message}", file=sys.stderr, flush=True)
 
@@ -217,10 +237,11 @@ def main(arguments: List[str]) -> int:
     parser.add_argument("--job", required=True, help="the job's name, unique in the experiment")
     parser.add_argument("--folder", default="", help="the experiment's folder in a mounted storage")
     parser.add_argument("--grace-seconds", default="5.0")
-    parser.add_argument("--socket", default="", help="keep processes that ask here for more trials")
+    parser.add_argument("--reuse", action="store_true", help="keep processes that ask for more trials")
     parser.add_argument("--poll-seconds", type=float, default=1.0)
     parser.add_argument("--until-idle", action="store_true", help="end when all trials have ended")
     parser.add_argument("--idle-seconds", type=float, default=0.0, help="end after so long without a trial")
+    parser.add_argument("--send-seconds", type=float, default=0.0, help="send what trials write, so often")
     options = parser.parse_args(arguments)
     access, manager_access = os.environ.pop(ACCESS_VARIABLE, ""), os.environ.pop(MANAGER_VARIABLE, "")
     try:
@@ -234,18 +255,20 @@ def main(arguments: List[str]) -> int:
     except (ValueError, KeyError, TypeError) as error:
         _warn(str(error))
         return 2
+    sockets = _socket_folder() if options.reuse else ""
     courier = CourierChild(
         [
             f"--experiment-id={options.experiment_id}",
             f"--experiment-directory={options.experiment_directory}",
             f"--grace-seconds={options.grace_seconds}",
-            f"--socket={options.socket}",
+            f"--socket={sockets and sockets + '/socket'}",
         ]
     )
     signal.signal(signal.SIGTERM, _end)
     manager = _told_at_once(files, options.job, manager_access)
     notes = list if manager is None else manager.notes
-    spool = Spool(manager or files, options.job, courier, options.poll_seconds, notes)
+    outputs = outputs_of(files, options.experiment_directory, options.send_seconds)
+    spool = Spool(manager or files, options.job, courier, options.poll_seconds, notes, outputs)
     try:
         spool.run(options.until_idle, options.idle_seconds)
     except (OtherWriterError, OSError, RuntimeError) as error:
@@ -253,6 +276,10 @@ def main(arguments: List[str]) -> int:
         return 1
     finally:
         courier.end()
+        if sockets:
+            shutil.rmtree(sockets, ignore_errors=True)
+        if outputs is not None:
+            outputs.close()
         if manager is not None:
             manager.close()
     return 0

@@ -58,7 +58,7 @@ class SpooledTrials:
         """Takes note of a line of the courier; returns whether it is new."""
         name, content = _message(line)
         if name not in ("started", "reported", "ended", "waits"):
-            return name in ("ready", "problem")
+            return name in ("ready", "problem", "sent")
         trial = self._trials.setdefault(_key(content), _Trial())
         if trial.ended:
             return False

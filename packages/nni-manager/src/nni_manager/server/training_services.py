@@ -17,7 +17,7 @@ from nni_manager.experiments.limits_from_config import stop_grace_seconds, stop_
 from nni_manager.server.remote_hosts import make_remote_host, packed_code, remote_rules
 from nni_manager.server.shared_places import SharedPlace, make_shared_place
 from nni_manager.training.host import Host, HostEmit, HostRules
-from nni_manager.training.interface import ServiceEmit, TrainingService, TrainingServiceError
+from nni_manager.training.interface import ServiceEmit, TrainingService
 from nni_manager.training.jobs.direct import DirectReports
 from nni_manager.training.local import LocalTrainingService
 from nni_manager.training.local.host import LocalHost
@@ -58,7 +58,7 @@ def make_training_service(
     hosts = [
         host
         for index, service in enumerate(services)
-        for host in _hosts(config, service, index, experiment_id, folder, place)
+        for host in _hosts(config, service, index, experiment_id, folder, place, direct or DirectReports())
     ]
     limits = {index: service.trial_concurrency for index, service in enumerate(services)}
     return PlacingService(
@@ -86,6 +86,7 @@ def _hosts(
     experiment_id: str,
     folder: Path,
     place: SharedPlace | None,
+    direct: DirectReports,
 ) -> list[PlacedHost]:
     if isinstance(service, LocalConfig):
         arguments = _local_arguments(config, service, experiment_id, folder)
@@ -107,7 +108,10 @@ def _hosts(
             )
             for machine in service.machine_list
         ]
-    raise TrainingServiceError(f"training_service: {service.platform} is not available in this version")
+    from nni_manager.server.job_places import job_hosts  # what experiments on this machine need not load
+
+    kinds = _numeric_kinds(config)
+    return job_hosts(config, service, index, experiment_id, folder, kinds, direct)
 
 
 def _local_arguments(

@@ -95,15 +95,18 @@ class AzureFiles:
 
     def names(self, folder: str = "") -> list[str]:
         """Returns the files in a folder, and in those below it, sorted."""
+        return sorted(self.sizes(folder))
+
+    def sizes(self, folder: str = "") -> dict[str, int]:
+        """Returns the files in a folder, and in those below it, with their sizes, by one listing."""
         prefix = f"{self._prefix}{checked_name(folder)}/" if folder else self._prefix
         with explained("listed", folder or "."):
-            found = [
-                blob.name.removeprefix(self._prefix)
+            return {
+                blob.name.removeprefix(self._prefix): int(blob.size)
                 for blob in self._container.list_blobs(name_starts_with=prefix, include=["metadata"])
                 # What mounts a container leaves an empty file there for each folder.
                 if not blob.name.endswith("/") and (blob.metadata or {}).get("hdi_isfolder") != "true"
-            ]
-        return sorted(found)
+            }
 
     def remove(self, name: str) -> None:
         """Removes a file, or a folder with all that is in it."""

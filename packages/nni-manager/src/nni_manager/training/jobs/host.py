@@ -159,6 +159,7 @@ class JobHost:
                 lambda: self._platform.prepare(archives), tries=tries
             )
             await asyncio.to_thread(self._record.open)
+            self._bringing = self._begin_bringing()
             await self._board.open()
         except PlatformAwayError as error:
             raise TrainingServiceError(f"{self.name} does not answer: {told(error)}") from error
@@ -166,7 +167,6 @@ class JobHost:
             raise TrainingServiceError(f"{self.name}: {error}") from error
         self._next_number = next_number(self._experiment_id, {*self._board.listed, *self._record.jobs()})
         self._watch = SpoolWatch(self._platform.files, self._pace, self._listening)
-        self._bringing = self._begin_bringing()
         # Those of a pool are taken up at once, as more trials may go there.
         for name, report in self._board.listed.items():
             if is_pooled(self._experiment_id, name) and not report.state.is_over and self._rules.reuse_mode:
@@ -448,9 +448,11 @@ class JobHost:
         if job.is_pooled:
             # With more patience than the manager has, which tells it to end before.
             idle = 2 * self._pace.idle_seconds + 60.0
-            arguments += [f"--socket={folder}/socket", f"--idle-seconds={idle}"]
+            arguments += ["--reuse", f"--idle-seconds={idle}"]
         else:
             arguments.append("--until-idle")
+        if not storage.trials_directory:
+            arguments.append(f"--send-seconds={2 * self._pace.logs_seconds}")
         command = start_command(
             brought=self._brought,
             folder=folder,
@@ -512,6 +514,8 @@ class JobHost:
 
     def _begin_bringing(self) -> Bringing:
         local = self._platform.storage.local_trials_directory
+        if local is not None:
+            local.mkdir(mode=0o700, parents=True, exist_ok=True)  # ours, not that of the first job
         source = SentSource(self._platform.files) if local is None else MountedSource(local)
         most = MOST_SENT_BYTES if local is None else MOST_MOUNTED_BYTES
         outputs = JobOutputs(source, self.name, self._trials_directory, most)

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import signal
+import urllib.error
+import urllib.request
 from typing import Any
 from urllib.parse import urlsplit
 
 import psutil
+import pytest
 from playwright.sync_api import Page, expect
 from workspace.browser import PageStage, Shown
+from workspace.browser.mapped_port import mapped_port
 from workspace.browser.places import settle
 from workspace.browser.stripping_proxy import stripping_proxy
 
@@ -33,12 +37,31 @@ def shows_everything(page: Page, address: str) -> None:
     expect(page.get_by_role("grid").first).to_be_visible(timeout=PATIENCE)
 
 
-def test_under_a_prefix_that_a_proxy_leaves_on(visit: Any, start_search: Any) -> None:
-    shown = start_search(ENDLESS, TRIAL, "--url-prefix", "a/b")
+def test_under_a_prefix_that_a_proxy_leaves_on_and_by_a_mapped_port(
+    visit: Any, start_search: Any, stage: PageStage
+) -> None:
+    everywhere = ("--bind", "0.0.0.0", "--allow-plaintext", "--allowed-host", "box.localhost")
+    started = start_search(ENDLESS, TRIAL, "--url-prefix", "a/b", *everywhere)
+    here = f"http://127.0.0.1:{urlsplit(started.link).port}"  # and not by this machine's name
+    shown = Shown(started.experiment_id, started.link.replace(started.origin, here))
     assert urlsplit(shown.address).path == "/a/b/"
     visitor = visit(shown)
     shows_everything(visitor.page, shown.address)
     assert {urlsplit(each).path.startswith("/a/b/") for each in visitor.watched.requests} == {True}
+    with mapped_port(urlsplit(shown.link).port or 0) as port:
+        origin = f"http://box.localhost:{port}"
+        link = Shown(shown.experiment_id, stage.link(shown.experiment_id).replace(started.origin, origin))
+        outside = visit(link)
+        outside.page.goto(f"{link.address}#/trials")
+        expect(outside.page.get_by_role("grid")).to_be_visible(timeout=PATIENCE)
+        progress = outside.page.get_by_role("progressbar").locator("..")
+        expect(progress).not_to_have_text(progress.inner_text(), timeout=PATIENCE)  # the stream goes on
+        request = urllib.request.Request(f"http://127.0.0.1:{port}/a/b/", headers={"Host": "evil.example"})
+        with pytest.raises(urllib.error.HTTPError) as refused:
+            urllib.request.urlopen(request, timeout=PATIENCE)
+        refused.value.close()
+        assert refused.value.code == 403
+        outside.page.goto("about:blank")
 
 
 def test_behind_a_proxy_that_takes_its_prefix_off(visit: Any, start_search: Any) -> None:

@@ -20,7 +20,7 @@ _ARGUMENTS = (
     "--disable-sync",
     "--disable-dev-shm-usage",
     # Nothing outside this machine can be asked for, not even its name.
-    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost",
+    "--host-resolver-rules=MAP *.localhost 127.0.0.1, MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost",
 )
 
 

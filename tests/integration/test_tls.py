@@ -154,3 +154,34 @@ def test_a_client_elsewhere_names_the_certificates(
         Experiment.connect(address, token=told["token"], experiment_id="secure", ca_file="none.pem")
     with pytest.raises(ManagerUnreachableError):  # the certificate has another name than 127.0.0.1
         Experiment.connect(address, token=told["token"], experiment_id="secure", ca_file=certificate)
+
+
+@pytest.mark.slow
+def test_an_experiment_is_started_and_resumed_with_tls(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, certificate: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("NNI_RUNTIME_DIR", str(tmp_path / "run"))
+    (tmp_path / "run").mkdir(0o700)
+    (tmp_path / "trial.py").write_text("import nni; nni.report_final_result(nni.get_next_parameter()['x'])")
+    config = ExperimentConfig("local", trial_command=f"{sys.executable} trial.py")
+    config.trial_code_directory = tmp_path
+    config.trial_concurrency = config.max_trial_number = 1
+    config.experiment_working_directory = tmp_path / "experiments"
+    config.search_space = {"x": {"_type": "choice", "_value": [7]}}
+    config.tuner.name = "Random"
+    experiment = Experiment(config)
+    with pytest.raises(ValueError, match="tls_key: it is not set"):
+        experiment.run(port=0, tls_certificate=certificate)
+    files = {"tls_certificate": certificate.name, "tls_key": "key.pem"}
+    assert experiment.run(port=0, **files) is True
+    resumed = Experiment.resume(experiment.id, port=0, wait_completion=False, **files)
+    assert isinstance(resumed, Experiment)
+    try:
+        assert [result.value for result in Experiment.connect(resumed.port).export_data()] == [7]
+        with pytest.raises(RuntimeError):
+            Experiment.connect(
+                f"127.0.0.1:{resumed.port}", token="x", experiment_id=experiment.id
+            ).export_data()
+    finally:
+        resumed.stop()

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 from nni_client.launch import StartError, launch
-from nni_client.manager_command import ManagerCommand
+from nni_client.manager_command import ManagerCommand, TlsFiles
 from nni_client.manager_process import describe_exit
 
 
@@ -179,6 +179,7 @@ def test_the_command_line():
         bind="0.0.0.0",
         allowed_hosts=("a.example", "b.example"),
         allow_plaintext=True,
+        tls=TlsFiles(Path("/c"), Path("/k"), Path("/a")),
         log_level="debug",
         url_prefix="x/y",
         view=True,
@@ -186,7 +187,8 @@ def test_the_command_line():
     assert " ".join(command.arguments(7)) == (
         f"{sys.executable} -m nni_manager --experiments-directory /e --experiment-id abc --port 8080 "
         "--bind 0.0.0.0 --allowed-host a.example --allowed-host b.example --allow-plaintext "
-        "--log-level debug --url-prefix x/y --view --lifeline-fd 0 --ready-fd 7"
+        "--tls-certificate /c --tls-key /k --tls-ca /a --log-level debug --url-prefix x/y --view "
+        "--lifeline-fd 0 --ready-fd 7"
     )
     assert ManagerCommand(Path("/e"), "abc").arguments(7)[-4:] == ["--bind", "127.0.0.1", "--ready-fd", "7"]
 

@@ -237,6 +237,7 @@ async def test_nothing_is_sent_and_nothing_answered_unencrypted(
     port: RunningPort, certificates: Path
 ) -> None:
     assert DirectReports().secrets(JOB, "127.0.0.1") == {}
+    assert DirectReports(access=_access(port, certificates, host="")).secrets(JOB, None) == {}
     with pytest.raises(ValueError, match="without TLS nothing is sent"):
         _calls(_access(port, certificates, certificates=""))
     with pytest.raises(ValueError, match="certificate cannot be used"):

@@ -25,7 +25,7 @@ from nni_client.interrupts import Interrupts
 from nni_client.retrying import retry_failed_trials
 from nni_client.run_mode import RunMode
 from nni_client.screen import say
-from nni_client.start_arguments import Start, check_id, config_of, startable
+from nni_client.start_arguments import Start, check_id, config_of, startable, tls_files
 from nni_client.starting import resume_experiment, show_experiment, start_experiment
 
 _POLL_SECONDS = 0.2
@@ -83,6 +83,9 @@ class Experiment(AttachableExperiment):
         bind: str | None = None,
         allowed_hosts: Sequence[str] | None = None,
         allow_plaintext: bool = False,
+        tls_certificate: str | Path | None = None,
+        tls_key: str | Path | None = None,
+        tls_ca: str | Path | None = None,
         start_timeout: float | None = None,
     ) -> None:
         """Starts the experiment and returns; trials run in the background.
@@ -94,6 +97,9 @@ class Experiment(AttachableExperiment):
             bind: The address to listen on. None for 127.0.0.1.
             allowed_hosts: Names under which browsers may reach the page, for one behind a proxy.
             allow_plaintext: Let other machines connect, by `bind`, although nothing is encrypted.
+            tls_certificate: The file with a certificate chain (PEM), to listen with TLS.
+            tls_key: The file with its private key (PEM).
+            tls_ca: The file with the certificates that clients are to trust (PEM). None for the chain itself.
             start_timeout: How many seconds the manager may take to start. None for what the environment
                 variable NNI_START_TIMEOUT says, else as long as it is alive.
 
@@ -103,7 +109,8 @@ class Experiment(AttachableExperiment):
             RuntimeError: The experiment runs already, the port is busy, or the manager could not be started;
                 the text says why.
         """
-        how = Start(port, debug, run_mode, bind, allowed_hosts, allow_plaintext, start_timeout)
+        tls = tls_files(tls_certificate, tls_key, tls_ca)
+        how = Start(port, debug, run_mode, bind, allowed_hosts, allow_plaintext, start_timeout, tls)
         with Interrupts() as interrupts:
             self._start(interrupts, how)
             interrupts.check()
@@ -117,6 +124,9 @@ class Experiment(AttachableExperiment):
         bind: str | None = None,
         allowed_hosts: Sequence[str] | None = None,
         allow_plaintext: bool = False,
+        tls_certificate: str | Path | None = None,
+        tls_key: str | Path | None = None,
+        tls_ca: str | Path | None = None,
         start_timeout: float | None = None,
     ) -> bool | None:
         """Runs the experiment to its end, showing how far it is, and ends its manager.
@@ -130,6 +140,9 @@ class Experiment(AttachableExperiment):
             bind: See `start`.
             allowed_hosts: See `start`.
             allow_plaintext: See `start`.
+            tls_certificate: See `start`.
+            tls_key: See `start`.
+            tls_ca: See `start`.
             start_timeout: See `start`.
 
         Returns:
@@ -141,7 +154,8 @@ class Experiment(AttachableExperiment):
             ValueError: See `start`.
             RuntimeError: See `start`.
         """
-        how = Start(port, debug, RunMode.Background, bind, allowed_hosts, allow_plaintext, start_timeout)
+        tls = tls_files(tls_certificate, tls_key, tls_ca)
+        how = Start(port, debug, RunMode.Background, bind, allowed_hosts, allow_plaintext, start_timeout, tls)
         with Interrupts() as interrupts:
             try:
                 page, _ = self._start(interrupts, how)
@@ -165,6 +179,9 @@ class Experiment(AttachableExperiment):
         bind: str | None = None,
         allowed_hosts: Sequence[str] | None = None,
         allow_plaintext: bool = False,
+        tls_certificate: str | Path | None = None,
+        tls_key: str | Path | None = None,
+        tls_ca: str | Path | None = None,
         start_timeout: float | None = None,
     ) -> Experiment | bool | None:
         """Goes on with an experiment that was stopped, failed, is done, or lost its manager.
@@ -184,6 +201,9 @@ class Experiment(AttachableExperiment):
             bind: See `start`.
             allowed_hosts: See `start`.
             allow_plaintext: See `start`.
+            tls_certificate: See `start`.
+            tls_key: See `start`.
+            tls_ca: See `start`.
             start_timeout: See `start`.
 
         Returns:
@@ -196,7 +216,8 @@ class Experiment(AttachableExperiment):
         """
         self = _experiment(self)
         mode = RunMode.Background if wait_completion else run_mode
-        how = Start(port, debug, mode, bind, allowed_hosts, allow_plaintext, start_timeout)
+        tls = tls_files(tls_certificate, tls_key, tls_ca)
+        how = Start(port, debug, mode, bind, allowed_hosts, allow_plaintext, start_timeout, tls)
         with Interrupts() as interrupts:
             try:
                 page, before = self._resume(interrupts, how, experiments_directory)

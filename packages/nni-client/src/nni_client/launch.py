@@ -84,7 +84,13 @@ def launch(
             text = _failure(process, answer, limit, output)
             close_lifeline(process)
             raise StartError(text)
-    address = ManagerAddress(host_to_call(command.bind), int(answer["port"]), str(answer["token"]))
+    address = ManagerAddress(
+        host_to_call(command.bind),
+        int(answer["port"]),
+        str(answer["token"]),
+        str(answer.get("ca_file", "")),
+        str(answer.get("tls_name", "")),
+    )
     return ManagerProcess(process, address, str(answer.get("version", "")), command.log_directory)
 
 

@@ -9,6 +9,21 @@ from pathlib import Path
 
 
 @dataclass(frozen=True)
+class TlsFiles:
+    """The files with which a manager listens with TLS, each PEM.
+
+    Attributes:
+        certificate: The certificate chain.
+        key: Its private key.
+        ca: The certificates that clients are to trust; None for the chain itself.
+    """
+
+    certificate: Path
+    key: Path
+    ca: Path | None = None
+
+
+@dataclass(frozen=True)
 class ManagerCommand:
     """What a manager is to do. Nothing here is secret: every user of the machine can read a command line.
 
@@ -19,6 +34,7 @@ class ManagerCommand:
         bind: The address to listen on.
         allowed_hosts: Names under which a browser may reach the page, besides those of this machine.
         allow_plaintext: Listen beyond this machine although nothing is encrypted.
+        tls: What it listens with TLS with; None for no TLS.
         log_level: How much the manager logs; None for its default.
         url_prefix: The path that a reverse proxy puts before the page's; None for none.
         view: Only show the experiment, read-only, until standard input is closed.
@@ -31,6 +47,7 @@ class ManagerCommand:
     bind: str = "127.0.0.1"
     allowed_hosts: Sequence[str] = ()
     allow_plaintext: bool = False
+    tls: TlsFiles | None = None
     log_level: str | None = None
     url_prefix: str | None = None
     view: bool = False
@@ -55,6 +72,9 @@ class ManagerCommand:
             arguments += ["--allowed-host", host]
         if self.allow_plaintext:
             arguments.append("--allow-plaintext")
+        if self.tls is not None:
+            arguments += ["--tls-certificate", str(self.tls.certificate), "--tls-key", str(self.tls.key)]
+            arguments += ["--tls-ca", str(self.tls.ca)] if self.tls.ca is not None else []
         if self.log_level:
             arguments += ["--log-level", self.log_level]
         if self.url_prefix:

@@ -10,7 +10,7 @@ from typing import Any
 from nni_config import ExperimentConfig, InvalidConfigError, start_problems
 from nni_proto.resource_names import EXPERIMENT_ID_PATTERN
 
-from nni_client.manager_command import ManagerCommand
+from nni_client.manager_command import ManagerCommand, TlsFiles
 from nni_client.run_mode import RunMode
 from nni_client.starting import StartOptions
 
@@ -26,6 +26,7 @@ class Start:
     allowed_hosts: Sequence[str] | None
     allow_plaintext: bool
     start_timeout: float | None
+    tls: TlsFiles | None = None
 
     def check(self, url_prefix: str | None) -> None:
         """Checks it together with the prefix of the page's path; see `check_start`."""
@@ -57,6 +58,7 @@ class Start:
             bind=self.bind or "127.0.0.1",
             allowed_hosts=tuple(self.allowed_hosts or ()),
             allow_plaintext=self.allow_plaintext,
+            tls=self.tls,
             log_level=log_level or ("debug" if self.debug else None),
             url_prefix=url_prefix,
             view=view,
@@ -70,6 +72,24 @@ class Start:
             start_timeout=self.start_timeout,
             call_timeout=call_timeout,
         )
+
+
+def tls_files(
+    certificate: str | Path | None, key: str | Path | None, ca: str | Path | None
+) -> TlsFiles | None:
+    """Returns the files of TLS, None where none is named.
+
+    Raises:
+        ValueError: Some are named, and not all that are needed.
+    """
+    if certificate is None and key is None and ca is None:
+        return None
+    if certificate is None or key is None:
+        missing = "tls_certificate" if certificate is None else "tls_key"
+        raise ValueError(f"{missing}: it is not set; a manager with TLS needs a certificate and its key")
+    # The manager has another working directory.
+    trusted = None if ca is None else Path(ca).absolute()
+    return TlsFiles(Path(certificate).absolute(), Path(key).absolute(), trusted)
 
 
 def config_of(value: Any) -> ExperimentConfig | None:

@@ -22,6 +22,9 @@ class Options(NamedTuple):
     bind: str | None
     allowed_hosts: Sequence[str] | None
     allow_plaintext: bool
+    tls_certificate: Path | None = None
+    tls_key: Path | None = None
+    tls_ca: Path | None = None
 
 
 def create_experiment(config_file: Path, options: Options, url_prefix: str | None, foreground: bool) -> int:

@@ -25,6 +25,14 @@ AllowedHosts = Annotated[
 AllowPlaintext = Annotated[
     bool, typer.Option("--allow-plaintext", help="Let other machines connect without encryption.")
 ]
+TlsCertificate = Annotated[
+    Path | None, typer.Option("--tls-certificate", help="A certificate chain (PEM), to listen with TLS.")
+]
+TlsKey = Annotated[Path | None, typer.Option("--tls-key", help="The certificate's private key (PEM).")]
+TlsCa = Annotated[
+    Path | None,
+    typer.Option("--tls-ca", help="What clients are to trust (PEM); the certificate chain if left out."),
+]
 
 
 @app.command()
@@ -39,11 +47,14 @@ def create(
     bind: Bind = None,
     allowed_host: AllowedHosts = None,
     allow_plaintext: AllowPlaintext = False,
+    tls_certificate: TlsCertificate = None,
+    tls_key: TlsKey = None,
+    tls_ca: TlsCa = None,
 ) -> None:
     """Start an experiment."""
     from nni_client.commands.creating import Options, create_experiment
 
-    options = Options(port, debug, bind, allowed_host, allow_plaintext)
+    options = Options(port, debug, bind, allowed_host, allow_plaintext, tls_certificate, tls_key, tls_ca)
     raise typer.Exit(create_experiment(config, options, url_prefix, foreground))
 
 
@@ -83,6 +94,9 @@ def resume(
     bind: Bind = None,
     allowed_host: AllowedHosts = None,
     allow_plaintext: AllowPlaintext = False,
+    tls_certificate: TlsCertificate = None,
+    tls_key: TlsKey = None,
+    tls_ca: TlsCa = None,
 ) -> None:
     """Go on with an experiment that has ended or lost its manager.
 
@@ -91,7 +105,7 @@ def resume(
     from nni_client.commands.creating import Options
     from nni_client.commands.resuming import Changes, resume_experiment
 
-    options = Options(port, debug, bind, allowed_host, allow_plaintext)
+    options = Options(port, debug, bind, allowed_host, allow_plaintext, tls_certificate, tls_key, tls_ca)
     changes = Changes(config, trial_number, duration, concurrency)
     code = resume_experiment(experiment_id, experiments_directory, changes, options, url_prefix, foreground)
     raise typer.Exit(code)

@@ -30,6 +30,11 @@ def local_host(address: str) -> str:
     return _ANY.get(address, address)
 
 
+def is_loopback(address: str) -> bool:
+    """Returns whether only programs on this machine reach an address."""
+    return ipaddress.ip_address(address).is_loopback
+
+
 def page_url(host: str, port: int, url_prefix: str, secure: bool) -> str:
     """Returns the page's address, ending in "/"."""
     prefix = f"{url_prefix}/" if url_prefix else ""

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import errno
-import ipaddress
 import socket
 
+from nni_manager.server.addresses import is_loopback
 from nni_manager.server.problems import StartProblem
 
 
@@ -21,7 +21,7 @@ def listen(host: str, port: int, encrypted: bool) -> socket.socket:
         StartProblem: The address cannot be used; the text says why and what to do.
     """
     family, address = _resolve(host, port)
-    if not encrypted and not ipaddress.ip_address(address[0]).is_loopback:
+    if not encrypted and not is_loopback(address[0]):
         raise StartProblem(
             f"listening on {host} lets other machines connect, and without TLS their tokens go in plain "
             "text; give --tls-certificate and --tls-key, or --allow-plaintext if the network is trusted"

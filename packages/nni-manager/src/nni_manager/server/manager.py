@@ -29,7 +29,7 @@ from nni_manager.experiments.errors import StorageFailedError
 from nni_manager.experiments.job_calls import JobCalls
 from nni_manager.rpc.access import Role
 from nni_manager.rpc.calls import guarded_calls
-from nni_manager.server.addresses import local_address, local_host, page_url, reachable_host
+from nni_manager.server.addresses import is_loopback, local_address, local_host, page_url, reachable_host
 from nni_manager.server.arguments import Arguments, parse_arguments
 from nni_manager.server.certificates import Verification, certificates_in
 from nni_manager.server.composition import Application, Surroundings, make_application
@@ -102,6 +102,7 @@ async def _run(arguments: Arguments, home: ManagerHome, pipe: ReadyPipe, make: M
         tokens, codes = Tokens(home.secret), OneTimeCodes(url)
         boards = TensorBoards(sockets)
         verification = arguments.verification(tls, (local_host(address), host, socket.gethostname()))
+        others_host = "" if is_loopback(address) else host
         own_names = () if verification is None else (verification.name,)
         ca_file = home.path / _CA_FILE
 
@@ -127,7 +128,7 @@ async def _run(arguments: Arguments, home: ManagerHome, pipe: ReadyPipe, make: M
             )
             return make_app(settings, calls, tokens, codes, boards)
 
-        direct = DirectReports(access=_job_access(arguments, home, port, host, verification, tokens))
+        direct = DirectReports(access=_job_access(arguments, home, port, others_host, verification, tokens))
         application = make(
             Surroundings(
                 home.path.parent,
@@ -162,6 +163,8 @@ async def _run(arguments: Arguments, home: ManagerHome, pipe: ReadyPipe, make: M
                 version=_VERSION,
                 experiment_id=home.experiment_id,
                 url=url,
+                ca_file=record.ca_file,
+                tls_name=record.tls_name,
             )
             _LOGGER.info("nni-manager %s serves experiment %s at %s", _VERSION, home.experiment_id, url)
             keeping = asyncio.create_task(_keep_recorded(record, home.path)) if not arguments.view else None

@@ -105,7 +105,7 @@ class SpooledService:
         self._code = str(config.trial_code_directory)
         self._environment = trial_environment(experiment_id, self._code, None)
         shared, own = folder / "shared", folder / "job"
-        secrets = direct.secrets(JOB, config.nni_manager_ip)
+        secrets = direct.secrets(JOB, "127.0.0.1")
         self._job = SpooledJob(shared, own, experiment_id, secrets)
         files: SharedFiles = UnseenEvents(shared)
         pushed = direct.pushed.open(JOB, files)

@@ -19,7 +19,7 @@ class ManagerAccess:
 
     Attributes:
         experiment_id: The experiment of this manager.
-        host: The host, where a configuration names none.
+        host: The host, where a configuration names none; "" if it listens for this machine alone.
         port: The port.
         url_prefix: The first part of every path, without slashes; "" for none.
         certificates: What its certificate is verified by, PEM.
@@ -59,10 +59,11 @@ class DirectReports:
             job: The job.
             nni_manager_ip: The host that the configuration names.
         """
-        if self.access is None:
+        host = nni_manager_ip or (self.access.host if self.access is not None else "")
+        if self.access is None or not host:
             return {}
         told = {
-            "host": nni_manager_ip or self.access.host,
+            "host": host,
             "port": self.access.port,
             "prefix": self.access.url_prefix,
             "certificates": self.access.certificates,

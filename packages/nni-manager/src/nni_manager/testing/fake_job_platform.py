@@ -48,6 +48,7 @@ class FakeCluster:
         holds: Why no job starts, "" while they do.
         lost_answer: Whether a job is taken and the answer to that gets lost, once.
         hidden: The jobs that are not listed.
+        path: PATH in the jobs.
         calls: How often each call came.
     """
 
@@ -59,6 +60,7 @@ class FakeCluster:
     holds: str = ""
     lost_answer: bool = False
     hidden: set[str] = field(default_factory=set)
+    path: str = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     calls: Counter[str] = field(default_factory=Counter)
     jobs: dict[str, _FakeJob] = field(default_factory=dict)
 
@@ -111,6 +113,12 @@ class FakeCluster:
         self.end(name, JobState.FAILED)
         del self.jobs[name]
 
+    def pause(self, name: str) -> None:
+        """Has nothing of a job do anything any more, though it counts as running."""
+        for pid in self.processes(name):
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGSTOP)
+
     def end_all(self) -> None:
         """Ends all jobs."""
         for name in list(self.jobs):
@@ -136,7 +144,7 @@ class FakeCluster:
             job.process = subprocess.Popen(
                 ["/bin/bash", "-c", job.order.command],
                 env={
-                    "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+                    "PATH": self.path,
                     **job.order.environment,
                     **job.order.secrets,
                     "BROUGHT": str(self.brought),

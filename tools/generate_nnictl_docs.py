@@ -79,7 +79,7 @@ EXAMPLES: Mapping[str, str] = {
     "trainingservice register": "nnictl trainingservice register --package my_cluster",
     "trainingservice unregister": "nnictl trainingservice unregister --package my_cluster",
     "trainingservice list": "nnictl trainingservice list",
-    "platform clean": "nnictl platform clean --config config.yml",
+    "platform clean": "nnictl platform clean k3v9 --dry-run",
 }
 """An example of each command."""
 

@@ -33,6 +33,7 @@ _MODULES = (
     "config_commands",
     "algo_commands",
     "training_service_commands",
+    "platform_commands",
     "doctor_commands",
     "hello_commands",
     "former_commands",

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Annotated
-
 import typer
 
-from nni_client.commands.groups import app, platform
+from nni_client.commands.groups import app
 
 _ANY = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
 
@@ -39,13 +36,3 @@ def jupyter_extension() -> None:
         "nnictl jupyter-extension is gone. In a notebook use Experiment of nni.experiment; "
         "nnictl webui url prints the address of its page."
     )
-
-
-@platform.command("clean")
-def platform_clean(
-    config: Annotated[Path, typer.Option("--config", "-c", help="The experiment's configuration, a file.")],
-) -> None:
-    """Say how to remove what trials left on other machines."""
-    from nni_client.commands.cleaning import explain_cleaning
-
-    explain_cleaning(config)

@@ -52,7 +52,7 @@ webui = Group("webui", "Print the address of an experiment's page.")
 log = Group("log", "Print what an experiment and its trials wrote.")
 algo = Group("algo", "Register and list tuners and assessors.")
 trainingservice = Group("trainingservice", "Register and list places where trials run.")
-platform = Group("platform", "Say how to remove what trials left on other machines.")
+platform = Group("platform", "Remove what trials left on other machines.")
 
 GROUPS = (experiment, trial, update, config, webui, log, algo, trainingservice, platform)
 """The groups within nnictl."""

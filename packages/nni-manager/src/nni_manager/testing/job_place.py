@@ -63,6 +63,7 @@ class JobPlace:
         self.experiment, self.code, self.jobs = folder / "experiment", folder / "code", folder / "jobs"
         for path in (self.experiment, self.code):
             path.mkdir()
+        self._folder = folder
         self._make_platform = make_platform
         self._experiment_id = experiment_id
         self._pace = pace
@@ -102,8 +103,11 @@ class JobPlace:
         shutil.rmtree(self.code)
 
     def read(self, trial_id: str, name: str) -> bytes:
-        """Returns the content of a file in a trial's folder here."""
-        return (self.experiment / "trials" / trial_id / name).read_bytes()
+        """Returns the content of a file in a trial's folder here, if it has come, or in its job."""
+        path = self.experiment / "trials" / trial_id / name
+        if not path.exists():
+            path = next(self._folder.glob(f"**/trials/{trial_id}/{name}"), path)
+        return path.read_bytes()
 
     def is_alive(self, pid: int) -> bool:
         """Returns whether a process runs."""

@@ -27,6 +27,7 @@ MOST_MOUNTED_BYTES = 64 << 20
 MOST_SENT_BYTES = 1 << 30
 """The same for what its job has sent."""
 
+_ALWAYS = ("stdout", "stderr")
 _CHUNK = 1 << 20
 _OWN = ".nni/"
 
@@ -117,6 +118,9 @@ class JobOutputs:
         """
         self.copy_logs([trial_id])
         folder = self._folder(trial_id)
+        for name in _ALWAYS:
+            if not folder.has(name):
+                folder.write_at(name, 0, b"")
         wanted = {
             path: size
             for path, size in self.source.sizes(trial_id).items()

@@ -190,15 +190,16 @@ class JobSpool:
 
     async def close(self) -> None:
         """Stops watching, after what was ordered is written. The job goes on."""
-        if self._task is None:
+        task = self._task  # somebody else may close it at the same time
+        if task is None:
             return
         self._is_closing = True
         self._something.set()
-        await asyncio.wait([self._task], timeout=CLOSE_SECONDS)
-        if not self._task.done():
+        await asyncio.wait([task], timeout=CLOSE_SECONDS)
+        if not task.done():
             logger.error("job %s: what it was told last is not written: the storage hangs", self._job)
-            self._task.cancel()
-            await asyncio.wait([self._task])
+            task.cancel()
+            await asyncio.wait([task])
         self._task = None
 
     def _look_back(self, trial_id: str, attempt: int) -> None:

@@ -350,6 +350,9 @@ class OpenPaiStandIn:
 class _Handler(BaseHTTPRequestHandler):
     stand_in: OpenPaiStandIn
     protocol_version = "HTTP/1.1"
+    # An answer leaves in one piece: in two it waits for the other side's acknowledgement.
+    wbufsize = 1 << 16
+    disable_nagle_algorithm = True
 
     def do_GET(self) -> None:
         self._serve()

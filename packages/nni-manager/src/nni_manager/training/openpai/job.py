@@ -70,7 +70,7 @@ def job_protocol(
 def as_yaml(job: Mapping[str, Any]) -> str:
     """Returns a job as YAML that every reader takes the same way: JSON is YAML, and quotes every text."""
     text = json.dumps(job, ensure_ascii=False, indent=2, allow_nan=False)
-    return "".join(c if c.isprintable() or c == "\n" else f"\\u{ord(c):04x}" for c in text)
+    return "".join(c if c.isprintable() or c == "\n" else f"\\U{ord(c):08x}" for c in text)
 
 
 def _extras(config: OpenpaiConfig, extras: Mapping[str, Any], experiment_id: str) -> dict[str, Any]:

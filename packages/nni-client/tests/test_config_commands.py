@@ -122,8 +122,11 @@ def test_a_class_whose_module_is_not_there(nnictl: Any, written: Callable[..., s
 
 
 def test_what_does_not_run_here_and_what_is_odd(nnictl: Any, written: Callable[..., str]) -> None:
-    path = written(trainingService={"platform": "aml", **dict.fromkeys(
-        ("subscriptionId", "resourceGroup", "workspaceName", "computeTarget"), "a")})  # fmt: skip
+    names = (
+        *("image", "ecsSpec", "region", "workspaceId", "nasDataSourceId", "accessKeyId", "accessKeySecret"),
+        *("localStorageMountPoint", "containerStorageMountPoint"),
+    )
+    path = written(trainingService={"platform": "dlc", "podCount": 1, **dict.fromkeys(names, "a")})
     captured = nnictl("config", "check", path, exit_code=1)
     assert captured.err.startswith("experiment.yml:17: trainingService.platform: this version does not run ")
     captured = nnictl("config", "check", written(nniManagerIp="10.0.0.1"))

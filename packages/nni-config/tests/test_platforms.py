@@ -540,7 +540,7 @@ def test_a_machine_may_be_added_later(code_directory: Path) -> None:
     assert "did you mean host" in str(problems_of(config))
 
 
-@pytest.mark.parametrize("platform", [name for name in SERVICES if name not in ("local", "remote")])
+@pytest.mark.parametrize("platform", ["dlc", "kubeflow", "frameworkcontroller"])
 def test_c5_starting_what_is_not_run_says_what_to_use(code_directory: Path, platform: str) -> None:
     config = experiment(code_directory, SERVICES[platform]).canonical_copy()
     (problem,) = start_problems(config)
@@ -555,6 +555,8 @@ def test_c5_shared_storage_needs_other_machines(code_directory: Path) -> None:
     assert start_problems(local) == []
     local.shared_storage = NFS_STORAGE
     assert [problem.path for problem in start_problems(local)] == [("shared_storage",)]
+    pai = experiment(code_directory, SERVICES["openpai"], shared_storage=NFS_STORAGE).canonical_copy()
+    assert "storage_config_name names" in start_problems(pai)[0].message
     both = experiment(code_directory, [LocalConfig(), SERVICES["remote"]], shared_storage=NFS_STORAGE)
     assert start_problems(both.canonical_copy()) == []
 

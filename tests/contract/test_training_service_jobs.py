@@ -13,21 +13,39 @@ from nni_manager.testing.reuse_mode import ReuseModeContract
 from nni_manager.testing.training_service import TrainingServiceContract
 
 
-@pytest.fixture(params=["mounted", "sent"])
-def cluster(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[FakeCluster]:
-    """Jobs with the storage mounted, and jobs that send files."""
-    cluster = FakeCluster(tmp_path / "cluster", mounts=request.param == "mounted")
-    yield cluster
-    cluster.end_all()
+class InJobs:
+    """Gives the place of a contract.
 
+    Attributes:
+        mounts: Whether jobs see the storage; else they send files.
+        reuse_mode: Whether jobs are kept.
+    """
 
-class TestJobs(TrainingServiceContract):
+    mounts = True
+    reuse_mode = False
+
     @pytest.fixture
-    def place(self, tmp_path: Path, cluster: FakeCluster) -> JobPlace:
-        return JobPlace(tmp_path, partial(FakePlatform, cluster, "exp00001"))
+    def place(self, tmp_path: Path) -> Iterator[JobPlace]:
+        cluster = FakeCluster(tmp_path / "cluster", mounts=self.mounts)
+        make = partial(FakePlatform, cluster, "exp00001")
+        yield JobPlace(tmp_path, make, reuse_mode=self.reuse_mode)
+        cluster.end_all()
 
 
-class TestPoolOfJobs(ReuseModeContract):
-    @pytest.fixture
-    def place(self, tmp_path: Path, cluster: FakeCluster) -> JobPlace:
-        return JobPlace(tmp_path, partial(FakePlatform, cluster, "exp00001"), reuse_mode=True)
+class TestJobs(InJobs, TrainingServiceContract):
+    pass
+
+
+class TestPoolOfJobsThatSendFiles(InJobs, ReuseModeContract):
+    mounts = False
+    reuse_mode = True
+
+
+@pytest.mark.slow
+class TestJobsThatSendFiles(InJobs, TrainingServiceContract):
+    mounts = False
+
+
+@pytest.mark.slow
+class TestPoolOfJobs(InJobs, ReuseModeContract):
+    reuse_mode = True

@@ -2,7 +2,8 @@
 
 A package that is registered, or that brings an entry point of the group nni.training_services, is imported
 when its name is a platform that is not known. It has an attribute nni_training_service_info with
-config_class, as for NNI; what an entry point leads to defines a subclass of TrainingServiceConfig.
+config_class, as for NNI; what an entry point leads to defines a subclass of TrainingServiceConfig. If that
+attribute has make_platform or make_host too, the manager runs trials there.
 """
 
 from __future__ import annotations
@@ -115,6 +116,11 @@ def service_info(platform: str) -> Any:
     """
     name = _brought().get(platform) or (platform if platform in registered_packages() else None)
     return None if name is None else getattr(_import(name), "nni_training_service_info", None)
+
+
+def is_runnable(info: Any) -> bool:
+    """Returns whether a package brings what runs trials, by what `service_info` returned."""
+    return any(getattr(info, name, None) is not None for name in ("make_platform", "make_host"))
 
 
 def _info(name: str) -> Any:

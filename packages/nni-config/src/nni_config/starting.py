@@ -5,6 +5,11 @@ from __future__ import annotations
 from nni_config.experiment import ExperimentConfig
 from nni_config.local import LocalConfig
 from nni_config.problems import Problem, Steps
+from nni_config.registered_training_services import (
+    TrainingServiceRegistryError,
+    is_runnable,
+    service_info,
+)
 from nni_config.training_service import is_built_in
 
 NOT_RUN = {
@@ -34,7 +39,7 @@ def start_problems(config: ExperimentConfig) -> list[Problem]:
     problems: list[Problem] = []
     for index, service in enumerate(services):
         place: Steps = (index,) if len(services) > 1 else ()
-        advice = NOT_RUN.get(service.platform) if is_built_in(type(service)) else _OF_OTHERS
+        advice = NOT_RUN.get(service.platform) if is_built_in(type(service)) else _advice(service.platform)
         if advice is not None and not isinstance(service, LocalConfig):
             message = f"this version does not run trials on {service.platform!r}; to have them run {advice}"
             problems.append(Problem(("training_service", *place, "platform"), message))
@@ -42,3 +47,12 @@ def start_problems(config: ExperimentConfig) -> list[Problem]:
         platform = next((it.platform for it in services if it.platform != "local"), "local")
         problems.append(Problem(("shared_storage",), _WITHOUT_SHARED_STORAGE[platform]))
     return [config._located(problem) for problem in problems]
+
+
+def _advice(platform: str) -> str | None:
+    """Returns what to do instead on a platform of another package, None if that brings what runs trials."""
+    try:
+        info = service_info(platform)
+    except TrainingServiceRegistryError:
+        return _OF_OTHERS
+    return None if is_runnable(info) else _OF_OTHERS

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from nni_config import ExperimentConfig
-from nni_config.registered_training_services import TrainingServiceRegistryError, service_info
+from nni_config.registered_training_services import TrainingServiceRegistryError, is_runnable, service_info
 from nni_config.training_service import TrainingServiceConfig
 from nni_config.units import parse_memory_size
 
@@ -146,7 +146,7 @@ def _own(service: TrainingServiceConfig) -> Any:
         info = service_info(service.platform)
     except TrainingServiceRegistryError as error:
         raise TrainingServiceError(f"training_service: {error}") from error
-    if getattr(info, "make_platform", None) is None and getattr(info, "make_host", None) is None:
+    if not is_runnable(info):
         raise TrainingServiceError(
             f"training_service: {service.platform} is not available in this version: no package brings what "
             "runs trials there"

@@ -60,7 +60,7 @@ def make_training_service(
         for index, service in enumerate(services)
         for host in _hosts(config, service, index, experiment_id, folder, place, direct or DirectReports())
     ]
-    limits = {index: service.trial_concurrency for index, service in enumerate(services)}
+    limits = {i: getattr(service, "trial_concurrency", None) for i, service in enumerate(services)}
     return PlacingService(
         hosts=hosts,
         experiment_directory=folder,

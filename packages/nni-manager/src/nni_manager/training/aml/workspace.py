@@ -19,6 +19,7 @@ ARTIFACTS = "workspaceartifactstore"
 """The datastore in which Azure ML keeps what jobs write."""
 
 _NOISY = ("azure", "azure.ai.ml", "urllib3", "msal")
+_DIARY = "azure.ai.ml._telemetry"
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +152,8 @@ class AmlWorkspace:
                     environment_variables=dict(job.environment),
                     tags=dict(job.tags),
                 )
-                self._client.jobs.create_or_update(made)
+                # The service checks it, and says more about what is wrong than the library.
+                self._client.jobs.create_or_update(made, skip_validation=True)
         except AzureRefusedError as error:
             if error.refusal.status in (400, 409) and self.status(job.name) is not None:
                 return  # an answer got lost: it is ours, made before
@@ -222,8 +224,7 @@ class AmlWorkspace:
                 f"trials on Azure ML need the package {error.name}, which is not installed; "
                 "pip install 'nni-manager[aml]' brings it"
             ) from error
-        for name in _NOISY:  # these log every request, and what is new in them
-            logging.getLogger(name).setLevel(logging.ERROR)
+        _silence()
         credential = DefaultAzureCredential()
         place = self._place
         self._client = MLClient(
@@ -295,3 +296,13 @@ class AmlWorkspace:
                 sas_token=str(secrets.get("sasToken") or ""),
             ),
         )
+
+
+def _silence() -> None:
+    """Keeps what Azure's libraries log of every request out of the manager's log; errors are told by us."""
+    for name in _NOISY:
+        logging.getLogger(name).setLevel(logging.ERROR)
+    diary = logging.getLogger(_DIARY)  # its loggers have levels of their own
+    diary.propagate = False
+    if not diary.handlers:
+        diary.addHandler(logging.NullHandler())

@@ -65,6 +65,45 @@ def test_nnictl_starts_one_that_the_page_shows_and_the_end_of_the_experiment_end
     assert link != shown.link
 
 
+SCALARS = """\
+import os
+import nni
+from tensorboard.compat.proto import event_pb2, summary_pb2
+from tensorboard.summary.writer.event_file_writer import EventFileWriter
+
+x = nni.get_next_parameter()["x"]
+writer = EventFileWriter(os.path.join(os.environ["NNI_OUTPUT_DIR"], "tensorboard"))
+for step in range(5):
+    value = summary_pb2.Summary.Value(tag="a-loss", simple_value=x / (step + 1))
+    writer.add_event(event_pb2.Event(step=step, summary=summary_pb2.Summary(value=[value])))
+writer.close()
+nni.report_final_result(x)
+"""
+
+
+@pytest.mark.slow
+def test_the_real_one_shows_what_marked_trials_have_written(visit: Any, tmp_path: Path) -> None:
+    stage = PageStage(tmp_path / "stage")
+    try:
+        shown = stage.start(CONFIG.replace("maxTrialNumber: 1", "maxTrialNumber: 2"), SCALARS)
+        stage.nnictl("wait", shown.experiment_id)
+        visitor = visit(shown, "#/trials")
+        # TensorBoard's own page asks for what nobody has, and for its fonts where it is not.
+        visitor.watched.allow("/tensorboard/|sandbox attribute|favicon.ico|font-roboto")
+        visitor.page.get_by_role("checkbox", name="Select trial 1").check()
+        with visitor.watched.context.expect_page(timeout=120_000) as opened:
+            visitor.page.get_by_role("button", name="TensorBoard", exact=True).click()
+        tab = opened.value
+        tab.wait_for_url(f"{shown.address}tensorboard/**", timeout=120_000)
+        expect(tab.get_by_text("a-loss").first).to_be_visible(timeout=60_000)
+        expect(tab.get_by_text(re.compile(r"\b1-\w{5}")).first).to_be_visible(timeout=60_000)
+        expect(tab.get_by_text(re.compile(r"\b0-\w{5}"))).to_have_count(0)
+        visitor.page.close()
+        tab.close()
+    finally:
+        stage.close()
+
+
 def boards_of(stage: PageStage) -> int:
     """Returns how many TensorBoards of the stage's managers run."""
     runtime = stage.environment["NNI_RUNTIME_DIR"].encode()

@@ -4,6 +4,7 @@ import { Code, ConnectError } from "@connectrpc/connect";
 import { effect, signal, untracked } from "@preact/signals";
 import { type Experiment, Experiment_Status } from "../generated/nni_proto/v1/experiment_pb";
 import { client, problemText } from "./client";
+import { forgetColumns, noteColumns } from "./column_changes";
 import { mergeExperiment } from "./merge_experiment";
 import { keepTrying } from "./retrying";
 
@@ -63,11 +64,13 @@ async function watchOnce(name: string, end: AbortSignal, answered: () => void): 
   revision.value = first.revision;
   connection.value = { state: "live" };
   connections.value += 1;
+  forgetColumns();
   stoppedHere.value = false;
   for await (const step of client.watchExperiment({ name, afterRevision: first.revision }, { signal: end })) {
     answered();
     if (end.aborted) return;
     if (step.experiment !== undefined) experiment.value = mergeExperiment(experiment.value, step.experiment);
+    noteColumns(step.trials);
     revision.value = step.revision;
   }
 }

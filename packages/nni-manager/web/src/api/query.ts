@@ -2,6 +2,7 @@
 
 import { useEffect, useRef, useState } from "preact/hooks";
 import { problemText, wasCanceled } from "./client";
+import { columnsVersion } from "./column_changes";
 import { onRevision } from "./live";
 
 const LEAST_BETWEEN_MS = 1000;
@@ -33,6 +34,30 @@ export function useLiveQuery<T>(
   ask: (signal: AbortSignal) => Promise<T>,
   keep = false,
 ): Answer<T> {
+  return useAnswer(question, ask, keep, onRevision);
+}
+
+/** Asks now, when the question changes, and when there may be other columns than before; see `useLiveQuery`. */
+export function useColumnsQuery<T>(question: string, ask: (signal: AbortSignal) => Promise<T>): Answer<T> {
+  return useAnswer(question, ask, false, (callback) => columnsVersion.subscribe(callback));
+}
+
+/** Asks once, unless that was done, for `useLiveQuery` to have an answer to keep. */
+export async function askAhead<T>(question: string, ask: () => Promise<T>): Promise<void> {
+  if (kept.has(question)) return;
+  try {
+    remember(question, await ask());
+  } catch {
+    // Whoever asks for it later is told.
+  }
+}
+
+function useAnswer<T>(
+  question: string,
+  ask: (signal: AbortSignal) => Promise<T>,
+  keep: boolean,
+  onChange: (callback: () => void) => () => void,
+): Answer<T> {
   const [answer, setAnswer] = useState<Omit<Answer<T>, "refresh">>({
     data: keep ? (kept.get(question) as T | undefined) : undefined,
     problem: undefined,
@@ -52,7 +77,7 @@ export function useLiveQuery<T>(
       (problem) => setAnswer((before) => ({ ...before, problem, loading: false })),
     );
     refresh.current = () => asker.ask();
-    const end = onRevision(() => asker.ask());
+    const end = onChange(() => asker.ask());
     return () => {
       end();
       asker.end();

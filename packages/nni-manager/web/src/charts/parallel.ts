@@ -82,7 +82,14 @@ export function parallel(data: ParallelData, frame: Frame): Picture {
         top: 48,
         bottom: spread ? 64 : 24,
         axisExpandable: false,
-        parallelAxisDefault: { areaSelectStyle: { color: frame.theme.accent, opacity: 0.25, width: 14 } },
+        parallelAxisDefault: {
+          areaSelectStyle: {
+            color: frame.theme.accent,
+            borderColor: frame.theme.accent,
+            opacity: 0.35,
+            width: 14,
+          },
+        },
       },
       parallelAxis: columns.map((column, dim) =>
         parallelAxis(column, scales[dim] ?? "linear", dim, frame, columns.length),

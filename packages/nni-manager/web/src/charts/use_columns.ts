@@ -2,7 +2,7 @@
 
 import { useMemo } from "preact/hooks";
 import { client } from "../api/client";
-import { type Answer, useLiveQuery } from "../api/query";
+import { type Answer, useColumnsQuery, useLiveQuery } from "../api/query";
 import { shownExperiment } from "../app/router";
 import { type Column, Column_Source } from "../generated/nni_proto/v1/trial_table_pb";
 import { type ColumnInfo, infoOf, type TrialTable, tableOf } from "./table";
@@ -33,7 +33,7 @@ export function columnsOf(columns: readonly Column[]): Columns {
 /** Asks which columns there are. */
 export function useColumns(): Columns & { problem: string | undefined } {
   const parent = shownExperiment.value;
-  const answer = useLiveQuery(`columns ${parent}`, async (signal) =>
+  const answer = useColumnsQuery(`columns ${parent}`, async (signal) =>
     columnsOf((await client.listColumns({ parent }, { signal })).columns),
   );
   return { ...(answer.data ?? NO_COLUMNS), problem: answer.problem };

@@ -5,6 +5,7 @@ import { idOf } from "../api/page_facts";
 import { ansiPieces } from "./ansi";
 import { Button } from "./Button";
 import { saveAs } from "./clipboard";
+import { linesWith, stretches } from "./find";
 import { formatBytes } from "./format";
 import { toast } from "./Toast";
 import { counted, visible } from "./text";
@@ -18,14 +19,50 @@ const AT_END_PIXELS = 30;
 export function LogView({ parent, path }: { parent: string; path: string }) {
   const tail = useFileTail(parent, path);
   const [search, setSearch] = useState("");
+  const [current, setCurrent] = useState(0);
+  const [onlyFound, setOnlyFound] = useState(false);
+  const field = useRef<HTMLInputElement>(null);
   const [wrap, setWrap] = useState(true);
   const [atEnd, setAtEnd] = useState(true);
   const scroller = useRef<HTMLDivElement>(null);
-  const lines = useMemo(() => matching(tail.lines, search), [tail.lines, search]);
+  const whole = tail.lines.at(-1) === "" ? tail.lines.length - 1 : tail.lines.length;
+  const { lines, found } = useMemo(() => {
+    const all = tail.lines.slice(0, whole);
+    const places = linesWith(all, search);
+    if (!onlyFound || search.trim() === "") return { lines: all, found: places };
+    return { lines: places.map((at) => all[at] ?? ""), found: places.map((_, at) => at) };
+  }, [tail.lines, search, onlyFound]);
+  const place = Math.min(current, found.length - 1);
   const rows = useVirtualRows(scroller, lines.length, LINE_HEIGHT);
   useEffect(() => {
     if (atEnd && lines.length > 0) rows.scrollTo(lines.length - 1);
   }, [lines, atEnd]);
+
+  function goTo(next: number): void {
+    if (found.length === 0) return;
+    const wrapped = (next + found.length) % found.length;
+    setAtEnd(false);
+    setCurrent(wrapped);
+    rows.scrollTo(found[wrapped] ?? 0);
+  }
+  useEffect(() => {
+    if (search.trim() !== "") goTo(0);
+  }, [search, onlyFound]);
+
+  function searchKey(event: KeyboardEvent): void {
+    if (event.key === "Enter") goTo(place + (event.shiftKey ? -1 : 1));
+    else if (event.key === "Escape" && search !== "") setSearch("");
+    else return;
+    event.preventDefault();
+    event.stopPropagation();
+  }
+  function logKey(event: KeyboardEvent): void {
+    if (event.key.toLowerCase() !== "f" || !(event.ctrlKey || event.metaKey) || event.altKey) return;
+    // What the browser would find is only what can be seen of the log.
+    event.preventDefault();
+    field.current?.focus();
+    field.current?.select();
+  }
 
   async function download(): Promise<void> {
     try {
@@ -38,15 +75,28 @@ export function LogView({ parent, path }: { parent: string; path: string }) {
 
   const searching = search.trim() !== "";
   return (
-    <div class="log">
+    // biome-ignore lint/a11y/noStaticElementInteractions: a shortcut for what is in it
+    <div class="log" onKeyDown={logKey}>
       <div class="log-tools">
         <input
+          ref={field}
           type="search"
           aria-label={`Search in ${path}`}
           placeholder="Search"
           value={search}
           onInput={(event) => setSearch(event.currentTarget.value)}
+          onKeyDown={searchKey}
         />
+        {searching && (
+          <>
+            <Button kind="quiet" icon="up" label="Previous (Shift+Enter)" onClick={() => goTo(place - 1)} />
+            <Button kind="quiet" icon="down" label="Next (Enter)" onClick={() => goTo(place + 1)} />
+            <label>
+              <input type="checkbox" checked={onlyFound} onChange={() => setOnlyFound(!onlyFound)} /> Only
+              these lines
+            </label>
+          </>
+        )}
         <label>
           <input type="checkbox" checked={wrap} onChange={() => setWrap(!wrap)} /> Wrap
         </label>
@@ -58,7 +108,7 @@ export function LogView({ parent, path }: { parent: string; path: string }) {
         </Button>
         <span class="quiet" aria-live="polite">
           {searching
-            ? `${counted(lines.length, "line")} of ${tail.lines.length.toLocaleString("en")}`
+            ? `${found.length === 0 ? "" : `${place + 1} of `}${counted(found.length, "line")} found`
             : `${formatBytes(tail.size)}${tail.cut ? ", the end is shown" : ""}`}
         </span>
       </div>
@@ -82,12 +132,12 @@ export function LogView({ parent, path }: { parent: string; path: string }) {
           {rows.items.map((item) => (
             <div
               key={item.key}
-              class="log-line"
+              class={`log-line${item.index === found[place] ? " found" : ""}`}
               data-index={item.index}
               ref={rows.measure}
               style={{ transform: `translateY(${item.start}px)` }}
             >
-              <Line text={lines[item.index] ?? ""} />
+              <Line text={lines[item.index] ?? ""} search={search} />
             </div>
           ))}
         </div>
@@ -96,21 +146,17 @@ export function LogView({ parent, path }: { parent: string; path: string }) {
   );
 }
 
-function Line({ text }: { text: string }) {
+function Line({ text, search }: { text: string; search: string }) {
   if (text === "") return <>{"\u200b"}</>;
   return (
     <>
       {ansiPieces(text).map((piece, at) => (
         <span key={at} class={piece.class || undefined}>
-          {visible(piece.text)}
+          {stretches(visible(piece.text), search).map((part, place) =>
+            part.found ? <mark key={place}>{part.text}</mark> : part.text,
+          )}
         </span>
       ))}
     </>
   );
-}
-
-function matching(lines: readonly string[], search: string): readonly string[] {
-  const wanted = search.trim().toLowerCase();
-  const all = lines.at(-1) === "" ? lines.slice(0, -1) : lines;
-  return wanted === "" ? all : all.filter((line) => line.toLowerCase().includes(wanted));
 }

@@ -11,7 +11,7 @@ import { CorrelationView } from "./CorrelationView";
 import { CurvesView } from "./CurvesView";
 import { DurationsView } from "./DurationsView";
 import { HistoryView } from "./HistoryView";
-import { ImportanceView } from "./ImportanceView";
+import { ImportanceView, measureAhead } from "./ImportanceView";
 import { KINDS, type KindId, kindOf } from "./kinds";
 import { ParallelView } from "./ParallelView";
 import { ParetoView } from "./ParetoView";
@@ -34,6 +34,9 @@ const VIEWS: Record<KindId, (props: ViewProps) => preact.JSX.Element> = {
   timeline: TimelineView,
 };
 
+/** What may be asked for later waits for the chart that is asked for now. */
+const UNHURRIED_MS = 500;
+
 /** The results of the experiment, as charts. */
 export default function ChartsPage() {
   const kind = kindOf(place.value.rest);
@@ -49,6 +52,10 @@ export default function ChartsPage() {
     setSelection("");
     setProblem(undefined);
   }, [kind, filter]);
+  useEffect(() => {
+    const timer = setTimeout(() => measureAhead(shownExperiment.value), UNHURRIED_MS);
+    return () => clearTimeout(timer);
+  }, [shownExperiment.value]);
   const list = useRef<HTMLElement>(null);
   useEffect(() => {
     // On a phone the list scrolls sideways.

@@ -1,6 +1,6 @@
 import { useCallback, useEffect } from "preact/hooks";
 import { client } from "../../api/client";
-import { useLiveQuery } from "../../api/query";
+import { askAhead, useLiveQuery } from "../../api/query";
 import { shownExperiment } from "../../app/router";
 import { Chart } from "../../charts/Chart";
 import { importance } from "../../charts/importance";
@@ -9,13 +9,26 @@ import type { Frame } from "../../charts/picture";
 import { MetricChoice, metricOf } from "./MetricControls";
 import type { ViewProps } from "./view";
 
+const importanceQuestion = (parent: string, metric: string, filter: string): string =>
+  `importance ${JSON.stringify([parent, metric, filter])}`;
+
+/** Has it measured what matters for the objective: that takes seconds, and somebody who looks at charts may ask. */
+export function measureAhead(parent: string): void {
+  const [metric, filter] = ["objective", ""];
+  void askAhead(importanceQuestion(parent, metric, filter), () =>
+    client.getParameterImportance({ parent, metric, filter }),
+  );
+}
+
 /** How much each parameter matters for a metric. */
 export function ImportanceView({ settings, change, columns, filter, onTrial, onProblem }: ViewProps) {
   const parent = shownExperiment.value;
   const metric = metricOf(settings);
-  const question = JSON.stringify([parent, metric, filter]);
-  const answer = useLiveQuery(question, (signal) =>
-    client.getParameterImportance({ parent, metric, filter }, { signal }),
+  const question = importanceQuestion(parent, metric, filter);
+  const answer = useLiveQuery(
+    question,
+    (signal) => client.getParameterImportance({ parent, metric, filter }, { signal }),
+    true,
   );
   const { data, problem } = answer;
   // A filter that is wrong is shown where it is written; that trials are too few is said here.

@@ -23,7 +23,10 @@ export function ParameterList({ value, name }: { value: Value | undefined; name:
           {all.map((leaf) => (
             <tr key={leaf.path}>
               <th scope="row">{visible(leaf.path) || name}</th>
-              <td>{visible(jsonText(leaf.value))}</td>
+              <td>
+                {visible(jsonText(leaf.value))}
+                <Copy text={jsonText(leaf.value)} label={`Copy ${visible(leaf.path) || name}`} />
+              </td>
             </tr>
           ))}
         </tbody>

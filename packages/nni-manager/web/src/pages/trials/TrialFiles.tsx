@@ -45,6 +45,7 @@ export function TrialFiles({ trial }: { trial: string }) {
                 key={file.path}
                 trial={trial}
                 file={file}
+                directory={answer.data?.directory ?? ""}
                 shown={shown === file.path}
                 onShow={() => setShown(shown === file.path ? undefined : file.path)}
               />
@@ -60,8 +61,14 @@ export function TrialFiles({ trial }: { trial: string }) {
   );
 }
 
-function FileRow(props: { trial: string; file: ExperimentFile; shown: boolean; onShow: () => void }) {
-  const { trial, file } = props;
+function FileRow(props: {
+  trial: string;
+  file: ExperimentFile;
+  directory: string;
+  shown: boolean;
+  onShow: () => void;
+}) {
+  const { trial, file, directory } = props;
   const written = secondsOf(file.modifyTime);
   async function download(): Promise<void> {
     try {
@@ -86,6 +93,9 @@ function FileRow(props: { trial: string; file: ExperimentFile; shown: boolean; o
           onClick={props.onShow}
         />
         <Button kind="quiet" icon="download" label={`Download ${file.path}`} onClick={download} />
+        {directory !== "" && (
+          <Copy text={`${directory}/${file.path}`} label={`Copy the path of ${file.path}`} />
+        )}
       </td>
     </tr>
   );

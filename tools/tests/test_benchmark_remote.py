@@ -17,7 +17,7 @@ def test_the_quick_benchmark_measures_all() -> None:
     for words in (
         "trials on one host",
         "`ssh host true`",
-        "trials of looping scripts on one host",
+        "trials of 16 looping scripts on one host",
         "processor time of the manager for a trial",
         "5 MB in 250 files",
         "rsync -az",

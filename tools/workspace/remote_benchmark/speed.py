@@ -54,26 +54,28 @@ def speed(lab: Laboratory, folder: Path, trials: int, concurrency: int) -> Rows:
     ]
 
 
-def looping(lab: Laboratory, folder: Path, trials: int, concurrency: int) -> Rows:
+def looping(lab: Laboratory, folder: Path, trials: int, scripts: Sequence[int]) -> Rows:
     """Has scripts that loop take trials that do nothing, on one host and here.
 
     Args:
         lab: The hosts.
         folder: An empty folder.
         trials: How many.
-        concurrency: How many scripts.
+        scripts: How many scripts loop at a time; each number is measured.
     """
     places = {
-        "trials of looping scripts on this machine": here(reuse=True),
-        "trials of looping scripts on one host": on([lab.hosts["gpu-a"]], reuse=True),
+        "on this machine": here(reuse=True),
+        "on one host": on([lab.hosts["gpu-a"]], reuse=True),
     }
     rows = []
-    for number, (title, service) in enumerate(places.items()):
-        ran = run(configuration(service, folder / str(number), LOOP, trials, concurrency))
-        rows.append((title, _rate(trials, ran.seconds)))
-        rows.append(
-            ("    processor time of the manager for each", f"{1000 * ran.manager_cpu / trials:.1f} ms")
-        )
+    for count in scripts:
+        for place, service in places.items():
+            where = folder / f"{count} {place}"
+            ran = run(configuration(service, where, LOOP, trials, count))
+            rows.append((f"trials of {count} looping scripts {place}", _rate(trials, ran.seconds)))
+            rows.append(
+                ("    processor time of the manager for each", f"{1000 * ran.manager_cpu / trials:.1f} ms")
+            )
     return rows
 
 

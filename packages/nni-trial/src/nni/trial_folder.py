@@ -17,6 +17,17 @@ from typing import Any, Dict, Optional
 _TRIAL_ID = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")
 
 
+def checked_trial_id(trial_id: str) -> str:
+    """Returns an id that may be part of a path.
+
+    Raises:
+        ValueError: It may not.
+    """
+    if not _TRIAL_ID.match(trial_id):
+        raise ValueError(f"{trial_id!r} is not a trial id: letters, digits, _ and - are allowed")
+    return trial_id
+
+
 class TrialFolder:
     """The paths of one attempt of a trial.
 
@@ -33,9 +44,7 @@ class TrialFolder:
         Raises:
             ValueError: The id is not one that may be part of a path.
         """
-        if not _TRIAL_ID.match(trial_id):
-            raise ValueError(f"{trial_id!r} is not a trial id: letters, digits, _ and - are allowed")
-        self.trial_id, self.attempt = trial_id, int(attempt)
+        self.trial_id, self.attempt = checked_trial_id(trial_id), int(attempt)
         self._experiment_directory = experiment_directory
         self.output_directory = os.path.join(experiment_directory, "trials", trial_id)
         self.system_directory = os.path.join(self.output_directory, ".nni", str(self.attempt))

@@ -106,9 +106,11 @@ async def _run(arguments: Arguments, home: ManagerHome, pipe: ReadyPipe, make: M
         own_names = () if verification is None else (verification.name,)
         ca_file = home.path / _CA_FILE
 
+        address_of_trials = local_address(address, port)
+
         def trial_environment(_experiment_id: str, trial_id: str) -> dict[str, str]:
             environment = {
-                "NNI_MANAGER_ADDRESS": local_address(address, port),
+                "NNI_MANAGER_ADDRESS": address_of_trials,
                 "NNI_TRIAL_TOKEN": tokens.trial(trial_id),
             }
             if verification is not None:

@@ -30,7 +30,7 @@ CLOSING_SECONDS = 60.0
 """How long files are fetched when the host is let go; the next manager fetches what is left."""
 
 _AT_ONCE = 128
-_GATHER_SECONDS = 0.1  # so that a batch is one
+_GATHER_SECONDS = 0.5  # so that a batch is one
 _PAUSE = 0.5
 
 

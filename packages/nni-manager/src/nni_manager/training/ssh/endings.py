@@ -29,7 +29,7 @@ MIRROR_SECONDS = 3.0
 
 _AT_ONCE = 16
 _MOST_TRIES = 5
-_STILL_FOLLOWED = 256  # of the trials whose processes may go on, the last ones
+_STILL_FOLLOWED = 64  # of the trials whose processes may go on, the last ones
 _PAUSE = 0.5
 
 

@@ -22,6 +22,9 @@ NOT_FETCHED = "not_fetched.txt"
 
 RECORDS = ("parameters.json", "run.json", "exit.json", "done.json", "reports.jsonl")
 
+RECORDS_OF_MANY = ("run.json", "reports.jsonl")
+"""What of that is brought here where many trials are fetched at a time: what their story is told from."""
+
 INLINE_BYTES = 1 << 20
 """Files that have room in so much come with the list of them."""
 
@@ -51,6 +54,7 @@ class _Left:
 
     Attributes:
         remote_folder: The trial's folder there.
+        records: What is wanted of what tells the attempt's story.
         folder: The trial's folder here.
         large: Files that did not come with the list of them.
         links: Paths and targets.
@@ -61,6 +65,7 @@ class _Left:
     trial_id: str
     attempt: int
     remote_folder: str
+    records: tuple[str, ...] = RECORDS
     folder: MirrorFolder = field(init=False)
     large: list[_File] = field(default_factory=list)
     links: list[tuple[str, str]] = field(default_factory=list)
@@ -141,9 +146,9 @@ class Fetcher:
         inline = max(1, INLINE_BYTES_OF_MANY // max(1, len(attempts)))
         listed, _ = await asyncio.gather(
             self._files.ask_many([self._request(*attempt, inline) for attempt in attempts]),
-            self._mirror.refresh([trial_id for trial_id, _ in attempts]),
+            self._mirror.refresh([trial_id for trial_id, _ in attempts], ended=True),
         )
-        found = [_Left(*attempt, f"{remote_folders}/{attempt[0]}") for attempt in attempts]
+        found = [_Left(*attempt, f"{remote_folders}/{attempt[0]}", RECORDS_OF_MANY) for attempt in attempts]
         problems = await asyncio.to_thread(lambda: [*map(self._tried, found, listed)])
         results: list[bool | Exception] = []
         for left, problem in zip(found, problems, strict=True):
@@ -181,7 +186,10 @@ class Fetcher:
         small: list[_File] = []
         total = 0
         for file in self._listed(left.attempt, listed):
-            if not file.is_record:
+            if file.is_record:
+                if file.path.rpartition("/")[2] not in left.records:
+                    continue
+            else:
                 if total + file.size > self._max_bytes:
                     left.behind.append(
                         f"{file.path}: with its {file.size} bytes the output files have more than "
@@ -273,14 +281,14 @@ class Fetcher:
 
 
 def _write_small(folder: MirrorFolder, files: Sequence[_File]) -> list[str]:
+    # Nobody reads the records before the end is noted, which is after them.
+    folder.write_pieces([(file.path, 0, file.content or b"", True) for file in files if file.is_record])
     left = []
-    for file in files:
+    for file in (file for file in files if not file.is_record):
         try:
             with folder.replaced(file.path, executable=file.executable) as descriptor:
                 write_all(descriptor, file.content or b"")
         except (OSError, ValueError) as error:
-            if file.is_record:
-                raise
             left.append(f"{file.path}: {error}")
     return left
 

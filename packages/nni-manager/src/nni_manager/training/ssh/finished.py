@@ -13,12 +13,12 @@ from pathlib import Path
 
 from nni.courier import events
 from nni.courier.reports import read_batch, report_size
-from nni.trial_folder import TrialFolder
-from nni_config.private_files import write_private_file
+from nni.trial_folder import checked_trial_id
 
 from nni_manager.engine.events import TrialEnded, TrialStarted
 from nni_manager.training import courier_messages as messages
 from nni_manager.training.host import HostEmit
+from nni_manager.training.ssh.mirror_folder import MirrorFolder, write_all
 
 NOTE = "ended.json"
 
@@ -42,6 +42,7 @@ class FinishedAttempts:
             emit: Gets the events.
         """
         self._trials_directory = trials_directory
+        self._folder = str(trials_directory)
         self._emit = emit
         self._told: dict[tuple[str, int], _Told] = {}
 
@@ -55,18 +56,19 @@ class FinishedAttempts:
         Raises:
             OSError: It cannot be noted.
         """
-        folder = self._folder(end.trial_id, end.attempt)
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        write_private_file(folder / NOTE, json.dumps({**asdict(end), "complete": complete}))
+        folder = MirrorFolder(self._trials_directory / end.trial_id)
+        note = json.dumps({**asdict(end), "complete": complete}).encode()
+        with folder.replaced(f".nni/{end.attempt}/{NOTE}") as descriptor:
+            write_all(descriptor, note)
 
     def is_noted(self, trial_id: str, attempt: int) -> bool:
         """Returns whether the end of an attempt is noted."""
-        return (self._folder(trial_id, attempt) / NOTE).exists()
+        return Path(self._path(trial_id, attempt, NOTE)).exists()
 
     def is_complete(self, trial_id: str, attempt: int) -> bool:
         """Returns whether the end of an attempt is noted and all of its files are here."""
         try:
-            note = json.loads((self._folder(trial_id, attempt) / NOTE).read_text(encoding="utf-8"))
+            note = json.loads(Path(self._path(trial_id, attempt, NOTE)).read_text(encoding="utf-8"))
             return note["complete"] is True
         except (OSError, ValueError, KeyError, TypeError):
             return False
@@ -101,7 +103,7 @@ class FinishedAttempts:
 
     def _begin(self, key: tuple[str, int]) -> None:
         try:
-            record = json.loads((self._folder(*key) / "run.json").read_text(encoding="utf-8"))
+            record = json.loads(Path(self._path(*key, "run.json")).read_text(encoding="utf-8"))
             begun = float(record["started_at"])
         except (OSError, ValueError, KeyError, TypeError):  # it never ran
             self._go_on(key)
@@ -113,7 +115,7 @@ class FinishedAttempts:
         told = self._told.get(key)
         if told is None or told.outstanding is not None:
             return
-        path = str(self._folder(*key) / "reports.jsonl")
+        path = self._path(*key, "reports.jsonl")
         try:
             while True:
                 batch = read_batch(path, told.position, complete=True)
@@ -126,14 +128,14 @@ class FinishedAttempts:
                     if batch.end < report_size(path):
                         told.outstanding = batch.end
                         return
-            end = _end(*key, json.loads((self._folder(*key) / NOTE).read_text(encoding="utf-8")))
+            end = _end(*key, json.loads(Path(self._path(*key, NOTE)).read_text(encoding="utf-8")))
         except (OSError, ValueError) as error:
             end = TrialEnded(*key, at=time.time(), problem=f"what is kept here of it cannot be read: {error}")
         del self._told[key]
         self._emit(end)
 
-    def _folder(self, trial_id: str, attempt: int) -> Path:
-        return Path(TrialFolder(str(self._trials_directory.parent), trial_id, attempt).system_directory)
+    def _path(self, trial_id: str, attempt: int, name: str) -> str:
+        return f"{self._folder}/{checked_trial_id(trial_id)}/.nni/{attempt}/{name}"
 
 
 def _end(trial_id: str, attempt: int, note: dict[str, object]) -> TrialEnded:

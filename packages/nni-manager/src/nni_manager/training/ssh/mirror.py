@@ -31,10 +31,12 @@ class _Mirrored:
     Attributes:
         label: What tells the folder there from one before it.
         bases: Where the content of that folder's files begins in ours; before it is that of earlier attempts.
+        sizes: How long our files were when they were last looked at, -1 for those that there were not.
     """
 
     label: str = ""
     bases: dict[str, int] = field(default_factory=dict)
+    sizes: dict[str, int] = field(default_factory=dict)
 
 
 class LogMirror:
@@ -62,10 +64,17 @@ class LogMirror:
 
     def over_limit(self, trial_id: str) -> list[str]:
         """Returns the logs of a trial that were cut since they are too long."""
-        return [name for name in LOGS if self._copied(trial_id, name) >= self._max_bytes]
+        known = self._state(trial_id)
+        if not known.sizes:
+            known.sizes = self._folder(trial_id).sizes(LOGS)
+        return [name for name in LOGS if _copied(known, name) >= self._max_bytes]
 
-    async def refresh(self, trial_ids: Collection[str]) -> None:
+    async def refresh(self, trial_ids: Collection[str], *, ended: bool = False) -> None:
         """Copies what the logs of trials have beyond what is here.
+
+        Args:
+            trial_ids: The trials.
+            ended: Whether they have ended, so that no other manager goes on with their logs.
 
         Raises:
             FileChannelLostError, HostUnreachableError: The machine cannot be asked now.
@@ -79,19 +88,21 @@ class LogMirror:
         done = asyncio.Event()
         self._busy.update(dict.fromkeys(wanted, done))
         try:
-            await self._copy(wanted)
+            await self._copy(wanted, ended)
         finally:
             for trial_id in dict.fromkeys(trial_ids):
                 del self._busy[trial_id]
             done.set()
 
-    async def _copy(self, wanted: list[str]) -> None:
+    async def _copy(self, wanted: list[str], ended: bool) -> None:
         while wanted:
             request = await asyncio.to_thread(lambda names: [*map(self._request, names)], wanted)
             answer, data = await self._files.ask("logs", trials=request)
             if not answer.get("logs"):
                 return
-            writing = asyncio.create_task(asyncio.to_thread(self._take, answer, data, frozenset(wanted)))
+            writing = asyncio.create_task(
+                asyncio.to_thread(self._take, answer, data, frozenset(wanted), ended)
+            )
             try:
                 wanted = await asyncio.shield(writing)
             except asyncio.CancelledError:
@@ -100,19 +111,16 @@ class LogMirror:
 
     def _request(self, trial_id: str) -> dict[str, Any]:
         known = self._state(trial_id)
-        folder = self._folder(trial_id)
-        sizes = {name: self._copied(trial_id, name) if folder.has(name) else -1 for name in LOGS}
+        known.sizes = self._folder(trial_id).sizes(LOGS)
+        sizes = {name: -1 if known.sizes[name] < 0 else _copied(known, name) for name in LOGS}
         wanted = {name: size for name, size in sizes.items() if size < self._max_bytes}
         return {"trial": trial_id, "label": known.label, "sizes": wanted}
 
-    def _copied(self, trial_id: str, name: str) -> int:
-        known = self._state(trial_id)
-        return max(0, self._folder(trial_id).size(name) - known.bases.get(name, 0))
-
-    def _take(self, answer: dict[str, Any], data: bytes, asked: frozenset[str]) -> list[str]:
+    def _take(self, answer: dict[str, Any], data: bytes, asked: frozenset[str], ended: bool) -> list[str]:
         """Writes what came, and returns the trials of which there is more."""
         behind: dict[str, None] = {}
         position = 0
+        writing: dict[str, list[tuple[str, int, bytes, bool]]] = {}
         for piece in answer["logs"]:
             try:
                 trial_id, name, label = piece["trial"], piece["name"], str(piece["label"])
@@ -125,20 +133,28 @@ class LogMirror:
                 raise FileRequestError(f"{self._host_name} sends logs that nobody asked for")
             known = self._state(trial_id)
             if label != known.label:
-                self._begin(trial_id, label)
+                self._begin(trial_id, label, ended)
             base = known.bases.setdefault(name, 0)
-            cut = offset < self._folder(trial_id).size(name) - base  # its trial began the file anew
-            self._folder(trial_id).write_at(name, base + offset, content, cut=cut)
+            cut = offset < _copied(known, name)  # its trial began the file anew
+            writing.setdefault(trial_id, []).append((name, base + offset, content, cut))
             if offset + length < min(size, self._max_bytes):
                 behind[trial_id] = None
+        for trial_id, pieces in writing.items():
+            self._folder(trial_id).write_pieces(pieces)
+            sizes = self._state(trial_id).sizes
+            for name, offset, content, cut in pieces:
+                end = offset + len(content)
+                sizes[name] = end if cut else max(sizes.get(name, -1), end)
         return list(behind)
 
-    def _begin(self, trial_id: str, label: str) -> None:
+    def _begin(self, trial_id: str, label: str, ended: bool) -> None:
         """Has the content of another folder follow what is here of earlier attempts."""
-        folder = self._folder(trial_id)
         known = self._state(trial_id)
         known.label = label
-        known.bases = {name: folder.size(name) for name in LOGS}
+        known.bases = {name: max(0, known.sizes.get(name, -1)) for name in LOGS}
+        if ended:
+            return
+        folder = self._folder(trial_id)
         (folder.path / ".nni").mkdir(mode=0o700, parents=True, exist_ok=True)
         note = {"host": self._host_name, "label": label, "bases": known.bases}
         write_private_file(folder.path / NOTE, json.dumps(note))
@@ -159,3 +175,8 @@ class LogMirror:
 
     def _folder(self, trial_id: str) -> MirrorFolder:
         return MirrorFolder(self._trials_directory / trial_id)
+
+
+def _copied(known: _Mirrored, name: str) -> int:
+    """Returns how much is here of a log of the trial's folder there."""
+    return max(0, known.sizes.get(name, -1) - known.bases.get(name, 0))

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from itertools import groupby
 from pathlib import Path
 
 _MAX_NAME_BYTES = 255
@@ -38,16 +39,10 @@ class MirrorFolder:
         """
         self.path = path
 
-    def size(self, name: str) -> int:
-        """Returns the size of a file directly in the folder, 0 if there is none."""
-        try:
-            return (self.path / name).lstat().st_size
-        except FileNotFoundError:
-            return 0
-
-    def has(self, name: str) -> bool:
-        """Returns whether there is something of that name directly in the folder."""
-        return os.path.lexists(self.path / name)
+    def sizes(self, names: Iterable[str]) -> dict[str, int]:
+        """Returns the sizes of files directly in the folder, -1 for those that are not there."""
+        top = os.fspath(self.path)
+        return {name: _size(f"{top}/{name}") for name in names}
 
     def write_at(self, name: str, offset: int, data: bytes, *, cut: bool = False) -> None:
         """Writes a piece of a file, which is made if it is missing.
@@ -62,13 +57,29 @@ class MirrorFolder:
             OSError: It cannot be written.
             ValueError: The path leads out of the folder.
         """
-        with self._parent(name) as (folder, last):
-            descriptor = os.open(last, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW, 0o600, dir_fd=folder)
-            with os.fdopen(descriptor, "wb", buffering=0) as file:
-                file.seek(offset)
-                write_all(descriptor, data)
-                if cut:
-                    file.truncate(offset + len(data))
+        self.write_pieces([(name, offset, data, cut)])
+
+    def write_pieces(self, pieces: Sequence[tuple[str, int, bytes, bool]]) -> None:
+        """Writes pieces of files in one folder, each with what `write_at` takes.
+
+        Raises:
+            OSError: One cannot be written.
+            ValueError: The path of one leads out of the folder.
+        """
+        for above, together in groupby(pieces, lambda piece: piece[0].rpartition("/")[0]):
+            with self._parent(f"{above}/x" if above else "x") as (folder, _):
+                for name, offset, data, cut in together:
+                    last = checked_parts(name)[-1]
+                    flags = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW
+                    descriptor = os.open(last, flags, 0o600, dir_fd=folder)
+                    try:
+                        if offset and data:
+                            os.lseek(descriptor, offset, os.SEEK_SET)
+                        write_all(descriptor, data)
+                        if cut:
+                            os.ftruncate(descriptor, offset + len(data))
+                    finally:
+                        os.close(descriptor)
 
     @contextmanager
     def replaced(self, name: str, *, executable: bool = False) -> Iterator[int]:
@@ -120,8 +131,7 @@ class MirrorFolder:
     def _parent(self, path: str) -> Iterator[tuple[int, str]]:
         """Opens the folder that a file is in, with those above it that are missing."""
         *above, last = checked_parts(path)
-        self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
-        folder = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY)
+        folder = _opened(self.path)
         try:
             for name in above:
                 with suppress(FileExistsError):
@@ -132,6 +142,22 @@ class MirrorFolder:
             yield folder, last
         finally:
             os.close(folder)
+
+
+def _opened(path: Path) -> int:
+    flags = os.O_RDONLY | os.O_DIRECTORY
+    try:
+        return os.open(path, flags)
+    except FileNotFoundError:
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return os.open(path, flags)
+
+
+def _size(path: str) -> int:
+    try:
+        return os.lstat(path).st_size
+    except FileNotFoundError:
+        return -1
 
 
 def write_all(descriptor: int, data: bytes) -> None:

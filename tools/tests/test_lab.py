@@ -35,7 +35,9 @@ def logged_in(host: Host, way: str = "key", user: str = "ann") -> Iterator[param
             passphrase=machine.get("ssh_passphrase"),
             allow_agent=False,
             look_for_keys=False,
-            timeout=10,
+            timeout=60,
+            banner_timeout=60,
+            auth_timeout=60,
         )
         yield client
 

@@ -88,6 +88,9 @@ class Bringing:
                 log("files of trials cannot be copied, trying again: %s", error)
                 self._is_failing = True
                 return False
+            except Exception:
+                logger.exception("files of trials cannot be copied")  # ends are told all the same
+                return False
         self._is_failing = False
         return True
 

@@ -118,8 +118,8 @@ class JobOutputs:
         """
         self.copy_logs([trial_id])
         folder = self._folder(trial_id)
-        for name in _ALWAYS:
-            if not folder.has(name):
+        for name, size in folder.sizes(_ALWAYS).items():
+            if size < 0:
                 folder.write_at(name, 0, b"")
         wanted = {
             path: size
@@ -160,7 +160,7 @@ class JobOutputs:
     def _copy_log(self, trial_id: str, name: str) -> None:
         folder = self._folder(trial_id)
         while True:
-            here = folder.size(name)
+            here = max(0, folder.sizes([name])[name])
             base = self._base(trial_id, name)
             data = self.source.read(trial_id, name, max(0, here - base), _CHUNK)
             if data:
@@ -183,7 +183,7 @@ class JobOutputs:
                 return {name: int(note["bases"][name]) for name in LOGS}
         except (OSError, ValueError, KeyError, TypeError):
             pass  # there is none yet
-        bases = {name: folder.size(name) for name in LOGS}
+        bases = {name: max(0, size) for name, size in folder.sizes(LOGS).items()}
         (folder.path / ".nni").mkdir(mode=0o700, parents=True, exist_ok=True)
         note = {"platform": self.platform_name, "bases": bases}
         write_private_file(folder.path / NOTE, json.dumps(note))

@@ -119,13 +119,14 @@ def test_what_cannot_be_written_is_not_told(scene: tuple[Storage, Manager, Manag
     manager.until(lambda: manager.calls)
 
     def full(*arguments: Any) -> None:
+        assert files._stored == 0
         raise OSError("full")
 
     append, storage.append = storage.append, full  # type: ignore[method-assign]
     appender.add(b"one")
     with pytest.raises(OSError, match="full"):
         appender.send()
-    assert manager.events == b""
+    assert files._stored == 0 and manager.events == b""
     storage.append = append  # type: ignore[method-assign]
     appender.send()
     manager.until(lambda: manager.events == b"one\n")
@@ -189,6 +190,20 @@ def test_orders_are_told_and_the_storage_is_left_alone_meanwhile(
     assert read_lines(files, ORDERS, 14) == ([b"four"], 19)
     assert read_lines(files, ORDERS, 19) == ([], 19)
     assert storage.looks[looks:] == [ORDERS]
+
+
+def test_orders_that_the_storage_had_sooner_are_taken_once(
+    scene: tuple[Storage, Manager, ManagerFiles], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    storage, manager, files = scene
+    monkeypatch.setattr(manager_files, "LOOK_SECONDS", 0.0)
+    files.start()
+    manager.until(lambda: manager.asked == [0])
+    storage.files[ORDERS] = b"one\n"
+    assert read_lines(files, ORDERS, 0) == ([b"one"], 4)
+    manager.orders.put(b"one\ntwo\n")
+    manager.until(lambda: len(manager.asked) == 2)
+    assert read_lines(files, ORDERS, 4) == ([b"two"], 8) and manager.asked == [0, 8]
 
 
 def test_the_storage_is_looked_at_again_when_the_manager_has_gone(

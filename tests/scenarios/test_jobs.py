@@ -107,7 +107,7 @@ def test_a_killed_manager_leaves_jobs_that_are_found(
         assert "has no job left on" in stage.nnictl("platform", "clean", experiment).stdout
     else:
         (stage.home / "go").touch()
-        stage.nnictl("resume", experiment, "--foreground")
+        stage.nnictl("resume", experiment, "--foreground", "--port", "0")
         assert states(cluster) == ["ended", "ended"]
         runs = list((stage.experiments / experiment / "trials").glob("*/runs"))
         assert [path.read_text() for path in runs] == ["ran\n", "ran\n"]

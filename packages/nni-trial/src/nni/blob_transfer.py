@@ -13,7 +13,6 @@ import http.client
 import json
 import os
 import random
-import re
 import stat
 import sys
 import time
@@ -23,6 +22,8 @@ import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Tuple
 from xml.etree import ElementTree
+
+from nni.blob_error import BlobError
 
 API_VERSION = "2020-10-02"
 
@@ -38,22 +39,6 @@ ATTEMPTS = 5
 _PARALLEL = 8
 _CHUNK = 1 << 20
 _PASSING = (408, 429, 500, 502, 503, 504)
-_SIGNATURE = re.compile(r"(\bsig=)[^&\s\"']+")
-
-
-class BlobError(Exception):
-    """The storage did not do what was asked; the text says why, without the signature.
-
-    Attributes:
-        status: The HTTP status, 0 when there was no answer.
-        code: The storage's name for the error, "" when it gave none.
-    """
-
-    def __init__(self, message: str, status: int = 0, code: str = "") -> None:
-        """Says what went wrong."""
-        super().__init__(_SIGNATURE.sub(r"\1******", message))
-        self.status = status
-        self.code = code
 
 
 class _Answer(NamedTuple):

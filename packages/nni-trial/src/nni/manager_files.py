@@ -12,7 +12,7 @@ import threading
 import time
 from typing import Any, List, Optional
 
-from nni.blob_transfer import BlobError
+from nni.blob_error import BlobError
 from nni.manager_calls import ManagerAwayError, ManagerCalls, ManagerRefusedError
 from nni.spool_files import EVENTS, ORDERS
 

@@ -25,7 +25,7 @@ import tempfile
 import time
 from typing import Any, Callable, List, Optional
 
-from nni.blob_transfer import BlobContainer, BlobError
+from nni.blob_error import BlobError
 from nni.courier_child import CourierChild
 from nni.spool_files import EVENTS, ORDERS, Appender, FolderFiles, OtherWriterError, read_lines
 from nni.spool_outputs import Outputs, outputs_of
@@ -248,6 +248,8 @@ def main(arguments: List[str]) -> int:
         if options.folder:
             files: Any = FolderFiles(options.folder)
         elif access:
+            from nni.blob_transfer import BlobContainer  # takes long to load
+
             secret = json.loads(access)
             files = BlobContainer(secret["url"], secret.get("prefix", ""))
         else:

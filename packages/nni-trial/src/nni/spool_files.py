@@ -7,7 +7,7 @@ import os
 import shutil
 from typing import Any, List, Optional, Tuple
 
-from nni.blob_transfer import BlobError
+from nni.blob_error import BlobError
 from nni.trial_folder import make_private_folder
 
 ORDERS = "orders.jsonl"

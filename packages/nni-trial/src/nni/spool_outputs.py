@@ -15,7 +15,7 @@ import time
 from contextlib import suppress
 from typing import Any, Callable, Dict, List, Optional
 
-from nni.blob_transfer import BlobError
+from nni.blob_error import BlobError
 from nni.courier.trial_files import LOGS, TrialFiles
 
 MOST_BYTES = 1 << 30

@@ -14,7 +14,8 @@ def main(arguments: Sequence[str]) -> int:
     """Runs the command line and returns its exit code."""
     options = parser().parse_args(arguments)
     prepare_development()
-    words = [f"--{name}={value}" for name, value in vars(options).items()]
+    given = {name.replace("_", "-"): value for name, value in vars(options).items() if value is not None}
+    words = [f"--{name}={value}" for name, value in given.items()]
     command = [str(interpreter(VENV)), "-m", "workspace.page_benchmark.measure", *words]
     return subprocess.run(command, env={**os.environ, "PYTHONPATH": str(ROOT / "tools")}).returncode
 
@@ -24,4 +25,9 @@ def parser() -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(prog="tools/benchmark_page", description=__doc__)
     made.add_argument("--trials", type=int, default=20_000, help="how many trials (20000)")
     made.add_argument("--intermediates", type=int, default=25, help="intermediate results of each (25)")
+    made.add_argument(
+        "--nni-python",
+        metavar="PYTHON",
+        help="an interpreter that has NNI 3.0, to show the same trials by its page",
+    )
     return made

@@ -1,10 +1,11 @@
 """Makes the experiment, opens its page in Chromium, and prints the measures beside what they may be.
 
-python -m workspace.page_benchmark.measure [--trials N] [--intermediates N]
+python -m workspace.page_benchmark.measure [--trials N] [--intermediates N] [--nni-python PYTHON]
 """
 
 from __future__ import annotations
 
+import argparse
 import tempfile
 import time
 from collections.abc import Sequence
@@ -17,10 +18,13 @@ from workspace.browser import PageStage, Shown, chromium
 from workspace.launch import run
 from workspace.made_experiment.making import make
 from workspace.page_benchmark import parser
+from workspace.page_benchmark.nni_page import nni_page
 from workspace.progress import table
 
 _FILTER = "lr > 1e-3 and objective > 0.5"
 _PATIENCE = 60_000
+_LONGEST_SECONDS = 90.0
+_MEMORY = "memory of the page's objects (MB)"
 _FIRST_PAINT = """() => new Promise((resolve) => {
   const found = () => performance.getEntriesByName("first-contentful-paint")[0];
   if (found()) resolve(found().startTime);
@@ -56,11 +60,34 @@ def main(words: Sequence[str]) -> int:
             shown = stage.view(made.name)
             with chromium("--enable-precise-memory-info") as browser:
                 rows = _measures(browser, shown)
+                theirs = _theirs(browser, options, Path(name) / "nni")
         finally:
             stage.close()
     print(f"{options.trials} trials with {options.intermediates} intermediate results each")
-    print(table([("measure", "measured", "at most"), *rows]))
+    columns = [(measure, ours, theirs.get(measure, ""), limit) for measure, ours, limit in rows]
+    print(table([("measure", "measured", "NNI 3.0", "at most"), *columns]))
+    if options.nni_python is None:
+        print("NNI's page was not measured: --nni-python names an interpreter that has NNI 3.0")
     return 0
+
+
+def _theirs(browser: Browser, options: argparse.Namespace, home: Path) -> dict[str, str]:
+    """Returns NNI's figures by the names of the measures; it has no page of charts of its own."""
+    if options.nni_python is None:
+        return {}
+    context = browser.new_context(viewport={"width": 1600, "height": 900})
+    page = context.new_page()
+    page.set_default_timeout(_PATIENCE)
+    with nni_page(options.nni_python, home, options.trials, options.intermediates) as address:
+        rows: list[Row] = []
+        for name, path in (("overview", "oview"), ("trials", "detail"), ("experiments", "experiment")):
+            rows += _opened(page, f"{address}{path}", name)
+        page.goto(f"{address}detail")
+        page.get_by_role("grid").or_(page.get_by_role("table")).first.wait_for()
+        rows += _scrolled(page)
+        rows.append((_MEMORY, f"{_memory(page):.0f}", ""))
+        context.close()
+    return {measure: value for measure, value, _ in rows}
 
 
 def _measures(browser: Browser, shown: Shown) -> list[Row]:
@@ -76,7 +103,7 @@ def _measures(browser: Browser, shown: Shown) -> list[Row]:
     page.get_by_role("grid").or_(page.get_by_role("table")).first.wait_for()
     rows += _scrolled(page)
     rows += _filtered(page)
-    rows.append(("memory of the page's objects (MB)", f"{_memory(page):.0f}", "150"))
+    rows.append((_MEMORY, f"{_memory(page):.0f}", "150"))
     context.close()
     return rows
 
@@ -99,7 +126,7 @@ def _opened(page: Page, address: str, name: str) -> list[Row]:
     began = time.monotonic()
     page.goto(address)
     paint = page.evaluate(_FIRST_PAINT)
-    while time.monotonic() - last["at"] < 1.0:
+    while time.monotonic() - last["at"] < 1.0 and time.monotonic() - began < _LONGEST_SECONDS:
         page.wait_for_timeout(50)
     session.detach()
     return [

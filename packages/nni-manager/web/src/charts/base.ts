@@ -21,9 +21,10 @@ export function baseOption(frame: Frame): EChartsOption {
 export function plotGrid(frame: Frame, legend = true): GridComponentOption {
   return {
     left: 12,
-    right: 20,
-    top: legend && !frame.compact ? 52 : 24,
-    bottom: frame.compact ? 8 : 12,
+    right: frame.compact ? 8 : 20,
+    // A compact one has neither a legend nor the name of its axis above it: its heading says it.
+    top: frame.compact ? 10 : legend ? 52 : 24,
+    bottom: frame.compact ? 2 : 12,
     outerBoundsMode: "same",
     outerBoundsContain: "all",
   };

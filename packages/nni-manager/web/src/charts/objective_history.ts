@@ -76,7 +76,7 @@ export function objectiveHistory(data: HistoryData, frame: Frame): Picture {
         ? {}
         : { legend: legendAbove(frame.theme, [...groups.map((g) => g.name), "best so far"]) }),
       xAxis: numberAxis(table, frame),
-      yAxis: leftAxis(column, scale, frame.theme),
+      yAxis: { ...leftAxis(column, scale, frame.theme), ...(frame.compact ? { name: "" } : {}) },
       ...(frame.compact ? {} : { dataZoom: zoomInside(["x", "y"]) }),
       series: [
         ...series,

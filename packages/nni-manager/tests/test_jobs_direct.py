@@ -7,11 +7,13 @@ import base64
 import http.client
 import json
 import os
+import signal
 import ssl
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,8 @@ import pytest
 from nni.manager_calls import ManagerAwayError, ManagerCalls, ManagerRefusedError
 from nni_manager.engine.events import TrialEnded, TrialReported
 from nni_manager.shared_storage.mounted_files import MountedFiles
+from nni_manager.testing.fake_job_platform import FakeCluster, FakePlatform
+from nni_manager.testing.job_place import QUICK, JobPlace
 from nni_manager.testing.running_port import EXPERIMENT_ID, RunningPort, running_port
 from nni_manager.testing.spooled_job import JOB, SpooledJob, UnseenEvents
 from nni_manager.training import courier_messages as messages
@@ -174,6 +178,38 @@ async def test_a_job_with_a_wrong_token_says_so_once_and_uses_the_storage(
         await asyncio.sleep(0.02)
     problems = [line for line in events.read_text().splitlines() if "problem" in json.loads(line)]
     assert len(problems) == 1 and "this token belongs to another job" in problems[0]
+
+
+async def test_a_host_hears_its_jobs_though_it_never_looks_at_the_storage(
+    port: RunningPort, certificates: Path, tmp_path: Path
+) -> None:
+    cluster = FakeCluster(tmp_path / "cluster")
+    pace = replace(QUICK, files_seconds=3600.0, logs_seconds=3600.0)
+    platform = partial(FakePlatform, cluster, EXPERIMENT_ID)
+    place = JobPlace(tmp_path, platform, experiment_id=EXPERIMENT_ID, pace=pace)
+    direct = DirectReports(port.pushed, _access(port, certificates))
+    place.options = {
+        "job_secrets": partial(direct.secrets, nni_manager_ip="127.0.0.1"),
+        "pushed": direct.pushed,
+    }
+    place.write_code("train.py", "import nni, time\nnni.get_next_parameter()\nnni.report_final_result(0.5)\n")
+    place.write_code("wait.py", "while True: __import__('time').sleep(0.1)")
+    arrived: asyncio.Queue[Any] = asyncio.Queue()
+    host = place.host(f"{sys.executable} train.py; exec {sys.executable} wait.py", arrived.put_nowait)
+    await host.start()
+    try:
+        host.submit(TrialRun("abcde", 0, 0, 0, {}))
+        while not isinstance(event := await asyncio.wait_for(arrived.get(), 60), TrialReported):
+            pass
+        assert [report.value for report in event.reports] == [0.5]
+        host.acknowledge("abcde", 0, event.end_offset or 0)
+        host.cancel("abcde", 0)
+        while not isinstance(event := await asyncio.wait_for(arrived.get(), 60), TrialEnded):
+            pass
+        assert event.signal == signal.SIGINT, event
+    finally:
+        await host.close()
+        cluster.end_all()
 
 
 @pytest.mark.parametrize(

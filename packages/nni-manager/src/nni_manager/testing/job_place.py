@@ -40,6 +40,7 @@ class JobPlace:
         experiment: The experiment's folder here.
         code: The folder that trials run in.
         jobs: The folder that jobs make theirs in.
+        options: More arguments of JobHost.
     """
 
     def __init__(
@@ -68,6 +69,7 @@ class JobPlace:
         self._experiment_id = experiment_id
         self._pace = pace
         self._rules = rules
+        self.options: dict[str, Any] = {}
 
     def service(self, command: str, emit: Emit) -> JobHost:
         """Returns a host that is not started, and tells nothing but what training services do."""
@@ -90,6 +92,7 @@ class JobPlace:
             emit=emit,
             pace=self._pace,
             job_directory=str(self.jobs),
+            **self.options,
         )
 
     def write_code(self, name: str, text: str) -> None:

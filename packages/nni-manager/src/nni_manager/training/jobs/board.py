@@ -67,6 +67,7 @@ class JobBoard:
         self._pace = pace
         self._listener = listener
         self._soon = asyncio.Event()
+        self._hurry = asyncio.Event()
         self._at_once = asyncio.Semaphore(_AT_ONCE)
         self._task: asyncio.Task[None] | None = None
         self._others: set[asyncio.Task[None]] = set()
@@ -117,6 +118,7 @@ class JobBoard:
 
     async def ended(self, jobs: list[Job], seconds: float) -> None:
         """Waits until jobs have ended, and has those stopped that have not after a while."""
+        self._hurry.set()
         deadline = time.monotonic() + seconds
         pause = min(1.0, self._pace.list_seconds)
         await self._until_over(jobs, deadline, pause)
@@ -203,15 +205,15 @@ class JobBoard:
     async def _follow(self) -> None:
         pause = self._pace.list_seconds
         failing = self._pace.retry_seconds
+        listed_at = asyncio.get_running_loop().time()
         while True:
             if not self.jobs:
                 self._soon.clear()
                 await self._soon.wait()  # nothing is asked while there is no job
             was_woken = await happens_within(self._soon, pause)
-            if was_woken:
-                # What was ordered just now takes a moment, and more orders may come.
-                await asyncio.sleep(min(1.0, self._pace.list_seconds))
+            await self._keep_distance(listed_at)
             self._soon.clear()
+            listed_at = asyncio.get_running_loop().time()
             try:
                 listed = await self._calls.once(self._platform.list)
             except PlatformAwayError as error:
@@ -229,6 +231,14 @@ class JobBoard:
             self.listed = listed
             for job in list(self.jobs.values()):
                 self._take(job, listed.get(job.name))
+
+    async def _keep_distance(self, listed_at: float) -> None:
+        """Waits until the last list is old enough for another one, however many jobs come and go."""
+        now = asyncio.get_running_loop().time()
+        least = self._pace.list_seconds
+        if not await happens_within(self._hurry, max(0.0, listed_at + least - now)):
+            return
+        await asyncio.sleep(min(1.0, least))
 
     def _take(self, job: Job, report: JobReport | None) -> None:
         if job.is_over or self.jobs.get(job.name) is not job:

@@ -50,6 +50,8 @@ logger = logging.getLogger(__name__)
 JOB_DIRECTORY = "/tmp/nni"
 """What jobs make their folders in."""
 
+_LOOKS_AT_WAITING = 10
+
 NOTE_AGAIN_SECONDS = 2.0
 """After how long writing down jobs is tried again, when it failed."""
 
@@ -138,6 +140,7 @@ class JobHost:
         self._pending: dict[Key, TrialRun] = {}
         self._placing: asyncio.Task[None] | None = None
         self._next_number = 0
+        self._looks = 0
         self._is_released = False
         self._claim_timer: asyncio.TimerHandle | None = None
         self._timers: list[asyncio.TimerHandle] = []
@@ -472,10 +475,15 @@ class JobHost:
     # What is heard
 
     def _listening(self) -> dict[str, JobSpool]:
+        """Returns the spools that may have something to tell; those of jobs that wait are named seldom."""
+        self._looks += 1
+        everything = self._looks % _LOOKS_AT_WAITING == 0
         return {
             job.name: job.spool
             for job in self._board.jobs.values()
-            if job.trials and any(key in self._trials for key in job.trials)
+            if job.trials
+            and (everything or job.report is None or job.report.state is not JobState.WAITING)
+            and any(key in self._trials for key in job.trials)
         }
 
     def _on_event(self, name: str, event: TrainingEvent) -> None:
@@ -550,6 +558,8 @@ class JobHost:
 
     def job_waits(self, job: Job, reason: str) -> None:
         """Tells the trials of a job that have not started why."""
+        if self._watch is not None:
+            self._watch.want()
         for key in job.trials:
             if key in self._trials and key not in self._started:
                 self._emit(TrialWaits(*key, reason))

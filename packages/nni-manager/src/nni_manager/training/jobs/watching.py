@@ -14,6 +14,10 @@ from nni_manager.waiting import happens_within
 logger = logging.getLogger(__name__)
 
 _LONGEST_PAUSE = 60.0
+_LISTING = 3.0
+"""How many times less often a storage is looked at whose files are listed: each list is a request."""
+
+_SELDOM = 10.0
 
 
 class SpoolWatch:
@@ -43,14 +47,15 @@ class SpoolWatch:
         await asyncio.gather(self._task, return_exceptions=True)
 
     async def _work(self) -> None:
-        pause, is_failing = self._pace.files_seconds, False
+        usual = self._pace.files_seconds * (_LISTING if hasattr(self._files, "sizes") else 1.0)
+        pause, is_failing = usual, False
         while True:
             spools = self._spools()
             if not spools:
                 self._wanted.clear()
-                await self._wanted.wait()
+                await happens_within(self._wanted, _SELDOM * pause)
                 continue
-            await happens_within(asyncio.Event(), pause)
+            await asyncio.sleep(pause)
             places = {job: spool.events_file for job, spool in spools.items()}
             try:
                 grown = await asyncio.to_thread(grown_files, self._files, places)
@@ -59,7 +64,7 @@ class SpoolWatch:
                     logger.warning("what jobs say cannot be read, trying again: %s", error)
                 is_failing, pause = True, min(pause * 2, _LONGEST_PAUSE)
                 continue
-            is_failing, pause = False, self._pace.files_seconds
+            is_failing, pause = False, usual
             for job in grown:
                 spools[job].look()
 

@@ -248,10 +248,9 @@ def main(arguments: List[str]) -> int:
         if options.folder:
             files: Any = FolderFiles(options.folder)
         elif access:
-            from nni.blob_transfer import BlobContainer  # takes long to load
+            from nni.renewed_container import container_of  # takes long to load
 
-            secret = json.loads(access)
-            files = BlobContainer(secret["url"], secret.get("prefix", ""))
+            files = container_of(json.loads(access))
         else:
             raise ValueError(f"neither --folder nor {ACCESS_VARIABLE} says where the storage is")
     except (ValueError, KeyError, TypeError) as error:

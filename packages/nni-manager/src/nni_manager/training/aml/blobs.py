@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
+import json
 import time
 from collections.abc import Mapping
 from dataclasses import replace
@@ -17,7 +19,11 @@ from nni_manager.training.interface import TrainingServiceError
 OWN_FOLDER = "azure_ml"
 """Where in the experiment's folder of the workspace's container what Azure ML hands to jobs is put."""
 
-_SIGN_AGAIN_SECONDS = 3600.0
+SIGN_AGAIN_SECONDS = 6 * 3600.0
+"""After how long the jobs' access is signed anew; running jobs look for that as often."""
+
+RENEWAL = f"{OWN_FOLDER}/access.json"
+"""Where running jobs find the latest access."""
 
 
 class AmlBlobs:
@@ -80,15 +86,17 @@ class AmlBlobs:
             ) from None
 
     async def sign(self) -> str:
-        """Returns what a job needs to reach the files, valid for some days from now on.
+        """Returns what a job needs to reach the files, valid for some days; running jobs get it too.
 
         Raises:
-            SharedStorageError: Azure gives no signature.
+            SharedStorageError: Azure gives no signature, or it cannot be put there.
         """
         now = time.monotonic()
-        if not self._access or now - self._signed_at > _SIGN_AGAIN_SECONDS:
-            self._access = (await self._shared.transfer_input()).decode()
-            self._signed_at = now
+        if not self._access or now - self._signed_at > SIGN_AGAIN_SECONDS:
+            signed = json.loads(await self._shared.transfer_input())
+            access = json.dumps({**signed, "renewal": RENEWAL})
+            await asyncio.to_thread(self._shared.files.write, RENEWAL, access.encode())
+            self._access, self._signed_at = access, now
         return self._access
 
     def bring(self, archives: Mapping[str, Path]) -> str:

@@ -122,7 +122,12 @@ class AzureMl:
 
     async def list(self) -> Mapping[str, JobReport]:
         """Returns all jobs of the experiment, by one request where nothing but the latest jobs have news."""
-        return await self._calls.run(self._list)
+        reports = await self._calls.run(self._list)
+        try:
+            await self._storage().sign()  # for the jobs that run on
+        except SharedStorageError as error:
+            logger.warning("the access of running jobs to the storage is not renewed: %s", error)
+        return reports
 
     async def stop(self, name: str) -> None:
         """Stops a job and all that runs in it."""

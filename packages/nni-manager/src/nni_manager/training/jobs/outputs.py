@@ -106,9 +106,15 @@ class JobOutputs:
         Raises:
             OSError, SharedStorageError: They cannot be read or written.
         """
+        problem: OSError | None = None
         for trial_id in trial_ids:
-            for name in LOGS:
-                self._copy_log(trial_id, name)
+            try:
+                for name in LOGS:
+                    self._copy_log(trial_id, name)
+            except OSError as error:  # of one trial, which is no reason to leave the others
+                problem = error
+        if problem is not None:
+            raise problem
 
     def copy_all(self, trial_id: str) -> None:
         """Copies all that a trial has made, which has ended.

@@ -24,7 +24,8 @@ from nni_manager.engine.events import TrialEnded, TrialReported, TrialStarted
 from nni_manager.shared_storage.mounted_files import MountedFiles
 from nni_manager.training.host import HostEvent
 from nni_manager.training.interface import TrialRun
-from nni_manager.training.jobs.host import JobHost, TrialRules
+from nni_manager.training.jobs.host import JobHost
+from nni_manager.training.jobs.orders import TrialRules
 from nni_manager.training.jobs.packing import Packed
 from nni_manager.training.jobs.platform import JobOrder, JobReport, JobState, JobStorage
 from nni_manager.training.shipping.sdk import pack_sdk

@@ -20,7 +20,8 @@ from nni_manager.experiments.limits_from_config import stop_grace_seconds, stop_
 from nni_manager.training.host import Host, HostEmit, HostRules
 from nni_manager.training.interface import TrainingServiceError
 from nni_manager.training.jobs.direct import DirectReports
-from nni_manager.training.jobs.host import JobHost, TrialRules
+from nni_manager.training.jobs.host import JobHost
+from nni_manager.training.jobs.orders import TrialRules
 from nni_manager.training.jobs.packing import pack_sdk_and_code
 from nni_manager.training.jobs.platform import JobPlatform
 from nni_manager.training.shipping.code import MOST_BYTES

@@ -13,7 +13,8 @@ from nni_manager.engine.events import TrialWaits
 from nni_manager.testing.training_service import GRACE_SECONDS
 from nni_manager.training.host import HostChanged, HostEmit, HostEvent
 from nni_manager.training.interface import Emit
-from nni_manager.training.jobs.host import JobHost, TrialRules
+from nni_manager.training.jobs.host import JobHost
+from nni_manager.training.jobs.orders import TrialRules
 from nni_manager.training.jobs.pace import Pace
 from nni_manager.training.jobs.packing import Packed
 from nni_manager.training.jobs.platform import JobPlatform

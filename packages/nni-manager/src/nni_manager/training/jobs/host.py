@@ -4,23 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import signal
 import time
-from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 
 from nni_manager.engine.events import TrainingServiceFailed, TrialEnded, TrialStarted, TrialWaits
-from nni_manager.engine.statuses import MetricKind
 from nni_manager.shared_storage.interface import SharedStorageError
-from nni_manager.training import courier_messages as messages
 from nni_manager.training.host import HostChanged, HostEmit, HostReport
 from nni_manager.training.interface import TrainingEvent, TrainingServiceError, TrialRun
 from nni_manager.training.jobs.board import JobBoard
 from nni_manager.training.jobs.bringing import Bringing
 from nni_manager.training.jobs.calls import PlatformCalls, told
 from nni_manager.training.jobs.job import Job, Key
+from nni_manager.training.jobs.orders import JobOrders, TrialRules
 from nni_manager.training.jobs.outputs import (
     MOST_MOUNTED_BYTES,
     MOST_SENT_BYTES,
@@ -29,9 +26,8 @@ from nni_manager.training.jobs.outputs import (
     SentSource,
 )
 from nni_manager.training.jobs.pace import Pace
-from nni_manager.training.jobs.packing import Pack, Packed
+from nni_manager.training.jobs.packing import Pack
 from nni_manager.training.jobs.platform import (
-    JobOrder,
     JobPlatform,
     JobState,
     PlatformAwayError,
@@ -40,43 +36,18 @@ from nni_manager.training.jobs.platform import (
 from nni_manager.training.jobs.pool import is_pooled, job_with_room, next_number, pooled_name
 from nni_manager.training.jobs.pushed import PushedEvents
 from nni_manager.training.jobs.record import JobRecord
-from nni_manager.training.jobs.start_command import start_command
 from nni_manager.training.jobs.watching import SpoolWatch
 from nni_manager.training.spool import JobSpool
-from nni_manager.training.trial_environment import trial_environment
 
 logger = logging.getLogger(__name__)
 
 JOB_DIRECTORY = "/tmp/nni"
 """What jobs make their folders in."""
 
-_LOOKS_AT_WAITING = 10
+_LOOKS_AT_WAITING = 3
 
 NOTE_AGAIN_SECONDS = 2.0
 """After how long writing down jobs is tried again, when it failed."""
-
-
-@dataclass(frozen=True, slots=True)
-class TrialRules:
-    """How trials are run in jobs.
-
-    Attributes:
-        command: The trials' command, run by a shell.
-        numeric_kinds: The kinds of results that have to be numbers, or dicts with one under "default".
-        trial_gpu_number: How many GPUs a trial uses, None if that is not said.
-        stop_signal: The first signal to a trial that is to stop.
-        grace_seconds: How long a trial has after it, and after the SIGTERM that follows.
-        reuse_mode: Whether jobs are kept from trial to trial.
-        slots_per_job: How many trials a job takes at a time, in reuse mode.
-    """
-
-    command: str
-    numeric_kinds: Collection[MetricKind] = ()
-    trial_gpu_number: int | None = None
-    stop_signal: int = signal.SIGINT
-    grace_seconds: float = 5.0
-    reuse_mode: bool = False
-    slots_per_job: int = 1
 
 
 class JobHost:
@@ -121,8 +92,7 @@ class JobHost:
         self._pack = pack
         self._emit = emit
         self._pace = pace or Pace()
-        self._job_directory = f"{job_directory}/{experiment_id}"
-        self._job_secrets = job_secrets
+        self._orders = JobOrders(platform, experiment_id, rules, self._pace, job_directory, job_secrets)
         self._pushed = pushed
         self._trials_directory = experiment_directory.absolute() / "trials"
         self._record = JobRecord(experiment_directory)
@@ -131,8 +101,6 @@ class JobHost:
         self._watch: SpoolWatch | None = None
         self._bringing: Bringing | None = None
         self._written: set[str] = set()
-        self._packed = Packed({})
-        self._brought = ""
         self._trials: dict[Key, Job] = {}
         self._last_job: dict[str, str] = {}
         self._started: set[Key] = set()
@@ -156,10 +124,9 @@ class JobHost:
         tries = self._pace.start_tries
         try:
             await self._calls.until_answered(self._platform.open, tries=tries)
-            self._packed = await self._pack()
-            archives = {archive.path.name: archive.path for archive in self._packed.archives.values()}
-            self._brought = await self._calls.until_answered(
-                lambda: self._platform.prepare(archives), tries=tries
+            self._orders.packed = await self._pack()
+            self._orders.brought = await self._calls.until_answered(
+                lambda: self._platform.prepare(self._orders.files), tries=tries
             )
             await asyncio.to_thread(self._record.open)
             self._bringing = self._begin_bringing()
@@ -197,13 +164,14 @@ class JobHost:
             return
         self._claim()
         name = self._record.job_of(key)
-        if name is None and self._rules.reuse_mode:
+        own = job_name(self._experiment_id, *key)
+        if name is None and self._rules.reuse_mode and own not in self._board.listed:
             problem = "it never started: it was given to no job"
             asyncio.get_running_loop().call_soon(
                 self._emit, TrialEnded(*key, at=time.time(), problem=problem)
             )
             return
-        name = name or job_name(self._experiment_id, *key)
+        name = name or own
         job = self._job(name, pooled=is_pooled(self._experiment_id, name))
         job.is_submitted = job.is_seen = True  # by an earlier manager
         self._take_in(job, key)
@@ -219,7 +187,9 @@ class JobHost:
         if job is None:
             return
         job.spool.cancel(trial_id, attempt, self._rules.stop_signal, self._rules.grace_seconds)
-        if not job.has_run and job.trials == {key}:
+        listed = job.report or self._board.listed.get(job.name)
+        has_run = job.has_run or (listed is not None and listed.state is not JobState.WAITING)
+        if not has_run and job.trials == {key}:
             self._board.stop(job)
         else:
             seconds = 2 * self._rules.grace_seconds + self._pace.insist_seconds
@@ -244,7 +214,7 @@ class JobHost:
     def output_directory(self, trial_id: str) -> str:
         """Returns the folder of a trial's output, as its job names it."""
         name = self._last_job.get(trial_id) or job_name(self._experiment_id, trial_id, 0)
-        return f"{self._experiment_in_job(name)}/trials/{trial_id}"
+        return f"{self._orders.experiment_in(name)}/trials/{trial_id}"
 
     async def close(self) -> None:
         """Lets the platform go. Jobs with a trial go on, others end."""
@@ -352,13 +322,9 @@ class JobHost:
         key = (run.trial_id, run.attempt)
         self._runs[key] = run
         self._take_in(job, key)
-        code = self._packed.code_directory or f"{self._folder_of(job.name)}/code"
-        environment = trial_environment(self._platform.platform, code, self._rules.trial_gpu_number)
-        rules = self._rules
-        order = messages.launch(run, rules.command, code, environment, rules.numeric_kinds)
-        job.spool.launch(*key, order)
+        job.spool.launch(*key, self._orders.launch(run, job))
         if not job.is_submitted and not job.is_ordered:
-            self._board.submit(job, partial(self._order, job))
+            self._board.submit(job, partial(self._orders.job, job))
 
     def _take_in(self, job: Job, key: Key) -> None:
         job.trials.add(key)
@@ -432,45 +398,6 @@ class JobHost:
             self._end_idle(job)
         if idle:
             await self._board.ended(idle, 2 * self._rules.grace_seconds + self._pace.close_seconds)
-
-    # Orders
-
-    def _order(self, job: Job) -> JobOrder:
-        """Returns what the platform is told to start."""
-        storage = self._platform.storage
-        rules = self._rules
-        folder = self._folder_of(job.name)
-        arguments = [
-            f"--experiment-id={self._experiment_id}",
-            f"--experiment-directory={self._experiment_in_job(job.name)}",
-            f"--job={job.name}",
-            f"--grace-seconds={rules.grace_seconds}",
-            f"--poll-seconds={self._pace.job_seconds}",
-            *storage.spool_arguments,
-        ]
-        if job.is_pooled:
-            # With more patience than the manager has, which tells it to end before.
-            idle = 2 * self._pace.idle_seconds + 60.0
-            arguments += ["--reuse", f"--idle-seconds={idle}"]
-        else:
-            arguments.append("--until-idle")
-        if not storage.trials_directory:
-            arguments.append(f"--send-seconds={2 * self._pace.logs_seconds}")
-        command = start_command(
-            brought=self._brought,
-            folder=folder,
-            archives=self._packed.archives,
-            spool_arguments=arguments,
-        )
-        environment = {"NNI_EXP_ID": self._experiment_id, "NNI_JOB": job.name}
-        return JobOrder(job.name, command, environment, {**storage.secrets, **self._job_secrets(job.name)})
-
-    def _folder_of(self, name: str) -> str:
-        return f"{self._job_directory}/{name}"
-
-    def _experiment_in_job(self, name: str) -> str:
-        shared = self._platform.storage.trials_directory
-        return shared.rpartition("/")[0] if shared else f"{self._folder_of(name)}/experiment"
 
     # What is heard
 

@@ -62,6 +62,12 @@ def test_whom_to_trust(build: Any, tmp_path: Path) -> None:
     assert "not a file" in problems(build(ca_file=tmp_path / "no"))["ca_file"]
 
 
+def test_how_large_the_code_may_be(build: Any) -> None:
+    build(max_code_size="2gb").validate()
+    with pytest.raises(InvalidConfigError, match="Bad unit"):
+        build(max_code_size="2")
+
+
 def test_settings_of_ones_own_that_are_kept(build: Any) -> None:
     build(
         virtual_cluster="vc1",

@@ -107,6 +107,7 @@ ELSEWHERE: dict[str, tuple[Any, Callable[[OpenPai], Any], Any, Any]] = {
     "username": ("bob", lambda it: it._path("j"), "/api/v2/jobs/ada~j", "/api/v2/jobs/bob~j"),
     "token": ("other", lambda it: it._token.value, "sesame", "other"),
     "insecure": (True, lambda it: it._config.insecure, None, True),
+    "maxCodeSize": ("2gb", lambda it: it._config.max_code_size, None, "2gb"),
     "reuseMode": (False, lambda it: it._config.reuse_mode, True, False),
 }
 

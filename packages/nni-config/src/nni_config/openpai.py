@@ -39,6 +39,8 @@ class OpenpaiConfig(TrainingServiceConfig):
             Rule: an existing file.
         insecure: Take any certificate, so that anybody between here and there can read the token. None is
             false. Rule: not beside ca_file.
+        max_code_size: How large the code folder may be, without what .nniignore leaves out. None is 300MB.
+            Unit: MiB.
     """
 
     _instead: ClassVar[dict[str, str]] = {"token": "token_file"}
@@ -60,6 +62,7 @@ class OpenpaiConfig(TrainingServiceConfig):
     token_file: PathLike | None = None
     ca_file: PathLike | None = None
     insecure: bool | None = None
+    max_code_size: MemorySize | None = None
 
     def job_settings(self) -> dict[str, Any]:
         """Returns the further settings of the jobs, {} where there are none.

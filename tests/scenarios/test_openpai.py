@@ -1,0 +1,188 @@
+"""Experiments whose trials run in jobs of OpenPAI, by a stand-in; whole processes, as a user has them."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from openpai_stand_in import OpenPaiStandIn
+
+EXAMPLE = Path(__file__).parents[2] / "examples" / "openpai"
+
+TRIAL = """\
+import nni, os
+x = nni.get_next_parameter()["x"]
+print("said in", os.environ["PAI_JOB_NAME"])
+nni.report_intermediate_result(x / 2)
+nni.report_final_result(x)
+"""
+
+SCRIPT = """
+    from nni.experiment.config import OpenpaiConfig
+    pai = dict(host={host!r}, username="ada", token="sesame", trial_cpu_number=1, trial_gpu_number=0,
+        trial_memory_size="1gb", storage_config_name="data", local_storage_mount_point={mount!r},
+        container_storage_mount_point={mount!r})
+    def on_pai(trials, concurrency, **fields):
+        experiment = make("python3 trial.py", trials, concurrency, "openpai", id="mine")
+        for name, value in (pai | fields).items():
+            setattr(experiment.config.training_service, name, value)
+        return experiment
+"""
+
+
+@pytest.fixture
+def stand_in(tmp_path: Path) -> Iterator[OpenPaiStandIn]:
+    mount = tmp_path / "mount"
+    mount.mkdir()
+    with OpenPaiStandIn(tmp_path / "pai", {"data": mount}) as stand_in:
+        yield stand_in
+
+
+def script(stand_in: OpenPaiStandIn, text: str) -> str:
+    return SCRIPT.format(host=stand_in.address, mount=str(stand_in.storages["data"])) + text
+
+
+def test_trials_in_jobs_of_their_own(stage: Any, stand_in: OpenPaiStandIn) -> None:
+    stage.write("trial.py", TRIAL)
+    output = stage.run(
+        script(
+            stand_in,
+            """
+    experiment = on_pai(3, 3, reuse_mode=False)
+    assert experiment.run(0)
+    print("ALL", *[trial.status for trial in experiment.list_trial_jobs()])
+""",
+        )
+    )
+    assert "ALL SUCCEEDED SUCCEEDED SUCCEEDED" in output
+    assert len(stand_in.jobs) == 3
+    assert {job.state for job in stand_in.jobs.values()} <= {"SUCCEEDED", "STOPPED"}
+    for name in stand_in.jobs:
+        trial = name.split("_")[2]
+        assert stage.experiments.joinpath("mine", "trials", trial, "stdout").read_text() == (
+            f"said in ada~{name}\n"
+        )
+    assert "sesame" not in stage.experiments.joinpath("mine", "log", "nnimanager.log").read_text()
+
+
+@pytest.mark.slow
+def test_a_pool_of_jobs_that_nothing_is_left_of(stage: Any, stand_in: OpenPaiStandIn) -> None:
+    stage.write("trial.py", TRIAL)
+    output = stage.run(
+        script(
+            stand_in,
+            """
+    experiment = on_pai(6, 2)
+    assert experiment.run(0)
+    print("ALL", *[trial.status for trial in experiment.list_trial_jobs()])
+""",
+        )
+    )
+    assert output.count("SUCCEEDED") >= 6
+    assert len(stand_in.jobs) == 2
+    assert stage.until(lambda: all(job.ended.is_set() for job in stand_in.jobs.values()))
+
+
+def test_what_is_wrong_is_said_at_the_start(stage: Any, stand_in: OpenPaiStandIn) -> None:
+    output = stage.run(
+        script(
+            stand_in,
+            """
+    try:
+        on_pai(1, 1, token="wrong").run(0)
+    except Exception as error:
+        print("SAID", " ".join(str(error).split()))
+""",
+        )
+    )
+    assert "SAID" in output
+    assert 'the token is not taken ("Your token is invalid."); make a new token' in output
+    assert stand_in.jobs == {}
+
+
+WAITING_TRIAL = """\
+import nni, os, time
+x = nni.get_next_parameter()["x"]
+while not os.path.exists({gate!r}):
+    time.sleep(0.05)
+nni.report_final_result(x)
+"""
+
+
+@pytest.mark.slow
+def test_a_token_that_expires_while_trials_run(stage: Any, stand_in: OpenPaiStandIn, tmp_path: Path) -> None:
+    gate, token = tmp_path / "gate", tmp_path / "token"
+    token.write_text("sesame")
+    stage.write("trial.py", WAITING_TRIAL.format(gate=str(gate)))
+    body = f"""
+    experiment = on_pai(3, 2, token=None, token_file={str(token)!r}, reuse_mode=False)
+    assert experiment.run(0)
+    print("ALL", *[trial.status for trial in experiment.list_trial_jobs()])
+"""
+    log = stage.experiments / "mine" / "log" / "nnimanager.log"
+    with stage.start(script(stand_in, body)) as process:
+        assert stage.until(lambda: [job.state for job in stand_in.jobs.values()] == ["RUNNING"] * 2)
+        stand_in.accounts["ada"].tokens = {"sesame-2"}
+        assert stage.until(lambda: "the token is not taken" in log.read_text())
+        gate.write_text("")  # two end, and a third cannot be submitted
+        assert stage.until(lambda: all(job.ended.is_set() for job in stand_in.jobs.values()))
+        token.write_text("sesame-2")
+        output, _ = process.communicate(timeout=100)
+    assert "ALL SUCCEEDED SUCCEEDED SUCCEEDED" in output
+    assert len(stand_in.jobs) == 3
+    assert str(token) in log.read_text()
+    assert "sesame" not in log.read_text()
+
+
+@pytest.mark.slow
+def test_jobs_outlive_a_killed_manager(stage: Any, stand_in: OpenPaiStandIn, tmp_path: Path) -> None:
+    gate = tmp_path / "gate"
+    stage.write("trial.py", WAITING_TRIAL.format(gate=str(gate)))
+    body = """
+    experiment = on_pai(2, 2, reuse_mode=False)
+    experiment.start(0)
+    while [trial.status for trial in experiment.list_trial_jobs()] != ["RUNNING"] * 2:
+        time.sleep(0.1)
+    os.kill(experiment.get_experiment_metadata("mine")["pid"], signal.SIGKILL)
+    open(GATE, "w").close()
+    os._exit(0)
+"""
+    stage.run(script(stand_in, f"    GATE = {str(gate)!r}\n{body}"))
+    stage.environment["NNI_SECRET_TRAINING_SERVICE_TOKEN"] = "sesame"
+    output = stage.run('    assert Experiment.resume("mine", 0)\n')
+    assert "2 succeeded" in output
+    assert len(stand_in.jobs) == 2
+
+
+@pytest.mark.slow
+def test_the_example(stage: Any, stand_in: OpenPaiStandIn) -> None:
+    token = stage.home / "token"
+    token.write_text("sesame")
+    mount = str(stand_in.storages["data"])
+    words = [stand_in.address, "ada", "--token-file", token, "--storage", "data", "--mount", mount]
+    done = subprocess.run(
+        [
+            sys.executable,
+            EXAMPLE / "search.py",
+            *words,
+            "--container-mount",
+            mount,
+            "--trials",
+            "4",
+            "--port",
+            "0",
+        ],
+        env=stage.environment,
+        cwd=stage.home,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=100,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert len(list(stage.experiments.glob("_latest/trials/*/line.txt"))) == 4
+    assert stage.nnictl("config", "check", str(EXAMPLE / "config.yml"), exit_code=1).stderr.count("\n") == 2

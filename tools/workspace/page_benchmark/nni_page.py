@@ -24,6 +24,7 @@ from workspace.made_experiment.trials import SLOTS, STARTED_AT, MadeTrial, made_
 
 _ID = "made"
 _PATIENCE = 120.0
+_TRIES = 5
 _TABLES = """
 create table TrialJobEvent (timestamp integer, trialJobId text, event text, data text, logPath text,
     sequenceId integer, message text, environmentId text);
@@ -72,7 +73,14 @@ def nni_page(python: str, home: Path, trials: int, intermediates: int) -> Iterat
             raise ToolError(f"nnictl {words[0]} of {python} failed:\n{done.stdout}")
         return done.stdout
 
-    said = run("view", _ID, "--port", str(port))
+    said = ""
+    for left in reversed(range(_TRIES)):  # nnictl gives a slow manager four seconds
+        try:
+            said = run("view", _ID, "--port", str(port))
+            break
+        except ToolError:
+            if left == 0:
+                raise
     try:
         _wait(f"http://127.0.0.1:{port}/api/v1/nni/check-status", said)
         yield f"http://127.0.0.1:{port}/"

@@ -172,7 +172,9 @@ class Bench:
         return self._packed
 
 
-async def requests_per_trial(folder: Path, trials: int, *, reuse_mode: bool) -> list[tuple[str, str]]:
+async def requests_per_trial(
+    folder: Path, trials: int, trial_seconds: float, *, reuse_mode: bool
+) -> list[tuple[str, str]]:
     """Runs short trials four at a time."""
     bench = Bench(folder, reuse_mode=reuse_mode)
     await bench.host.start()
@@ -181,7 +183,7 @@ async def requests_per_trial(folder: Path, trials: int, *, reuse_mode: bool) -> 
     async def run(number: int) -> None:
         for index in range(number, trials, 4):
             job = await bench.start_trial(f"t{index}")
-            await asyncio.sleep(3.0)
+            await asyncio.sleep(trial_seconds)
             await bench.end_trial(job, f"t{index}", with_job=not reuse_mode)
 
     await asyncio.gather(*(run(number) for number in range(4)))
@@ -193,12 +195,12 @@ async def requests_per_trial(folder: Path, trials: int, *, reuse_mode: bool) -> 
     asked = sum(calls[name] for name in ("submit", "list", "log", "stop"))
     kind = "jobs that are kept" if reuse_mode else "a job for each trial"
     return [
-        (f"requests per trial of 3 s, {kind}", f"{asked / trials:.1f} ({_listed(calls)})"),
+        (f"requests per trial of {trial_seconds:g} s, {kind}", f"{asked / trials:.1f} ({_listed(calls)})"),
         (f"looks into the storage per trial, {kind}", f"{calls['storage'] / trials:.1f}"),
     ]
 
 
-async def many_jobs(folder: Path, jobs: int, seconds: float) -> list[tuple[str, str]]:
+async def many_jobs(folder: Path, jobs: int, seconds: float, settling: float) -> list[tuple[str, str]]:
     """Follows many running jobs, then ends some."""
     bench = Bench(folder)
     await bench.host.start()
@@ -207,7 +209,7 @@ async def many_jobs(folder: Path, jobs: int, seconds: float) -> list[tuple[str, 
         batch = [f"t{number}" for number in range(start, min(start + 20, jobs))]
         found = await asyncio.gather(*(bench.start_trial(trial_id) for trial_id in batch))
         names.update(zip(batch, found, strict=True))
-    await asyncio.sleep(90.0 if seconds >= 30 else 5.0)  # until it looks as seldom as it does in the end
+    await asyncio.sleep(settling)  # until it asks as seldom as it does in the end
     quiet = await _used(bench, lambda: asyncio.sleep(seconds))
 
     async def reporting() -> None:
@@ -271,15 +273,16 @@ def _now() -> str:
     return datetime.now(timezone.utc).isoformat().replace("+00:00", "Z")
 
 
-async def measure(jobs: int, seconds: float) -> list[tuple[str, str]]:
+async def measure(jobs: int, seconds: float, *, quick: bool = False) -> list[tuple[str, str]]:
     """Measures all; returns what was measured, and what came out."""
+    trials, trial_seconds, settling = (4, 0.2, 0.0) if quick else (20, 3.0, 90.0)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         return [
-            *await requests_per_trial(folder / "each", 20, reuse_mode=False),
-            *await requests_per_trial(folder / "kept", 20, reuse_mode=True),
+            *await requests_per_trial(folder / "each", trials, trial_seconds, reuse_mode=False),
+            *await requests_per_trial(folder / "kept", trials, trial_seconds, reuse_mode=True),
             *await idle(folder / "idle", min(seconds, 10.0)),
-            *await many_jobs(folder / "many", jobs, seconds),
+            *await many_jobs(folder / "many", jobs, seconds, settling),
         ]
 
 
@@ -288,8 +291,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Measures what following jobs of a platform costs.")
     parser.add_argument("--jobs", type=int, default=200)
     parser.add_argument("--seconds", type=float, default=30.0, help="how long each state is measured")
+    parser.add_argument("--quick", action="store_true", help="small numbers, to see that it works")
     options = parser.parse_args()
-    rows = asyncio.run(measure(options.jobs, options.seconds))
+    jobs, seconds = (4, 1.0) if options.quick else (options.jobs, options.seconds)
+    rows = asyncio.run(measure(jobs, seconds, quick=options.quick))
     width = max(len(what) for what, _ in rows)
     for what, result in rows:
         print(f"{what:<{width}}  {result}")

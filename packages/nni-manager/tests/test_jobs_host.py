@@ -19,6 +19,7 @@ from nni_manager.training.host import HostChanged, HostEvent
 from nni_manager.training.interface import TrainingServiceError, TrialRun
 from nni_manager.training.jobs.host import JobHost
 from nni_manager.training.jobs.platform import JobState
+from nni_manager.training.jobs.pushed import PushedEvents, UnknownJobError
 
 SLEEP = "echo ran; while [ ! -e go ]; do sleep 0.05; done"
 JOB = "nni_exp00001_abcde_0"
@@ -256,6 +257,21 @@ async def test_a_job_without_a_trial_ends_after_a_while_and_nothing_is_asked_the
     assert list(cluster.jobs) == ["nni_exp00001_job_0", "nni_exp00001_job_1"]
 
 
+async def test_a_job_that_cannot_be_stopped_at_the_end_is_named(
+    make_place: Callable[..., JobPlace], cluster: FakeCluster, caplog: pytest.LogCaptureFixture
+) -> None:
+    place = make_place(reuse_mode=True, pace={"close_seconds": 0.1, "settle_seconds": 0.1})
+    place.write_code("go", "")
+    async with hosting(place) as (host, seen):
+        host.submit(run())
+        await seen.until(TrialEnded)
+        cluster.pause("nni_exp00001_job_0")
+        cluster.away = "503"
+    assert (
+        "nni_exp00001_job_0 has ended is not known; `nnictl platform clean` finds and stops it" in caplog.text
+    )
+
+
 async def test_a_container_without_python_says_so(place: JobPlace, cluster: FakeCluster) -> None:
     cluster.path = "/nowhere"
     async with hosting(place) as (host, seen):
@@ -273,6 +289,26 @@ async def test_a_platform_that_does_not_answer_at_the_start(place: JobPlace, clu
     with pytest.raises(TrainingServiceError, match="the cluster does not answer: connection refused"):
         await host.start()
     await host.close()
+
+
+async def test_what_a_job_tells_over_the_network_is_known_at_once(
+    make_place: Callable[..., JobPlace], cluster: FakeCluster
+) -> None:
+    """The storage is looked at so seldom here that nothing would be known for an hour."""
+    pushed = PushedEvents()
+    place = make_place(pushed=pushed, pace={"files_seconds": 3600.0})
+    events = cluster.shared / "spool" / JOB / "events.jsonl"
+    async with hosting(place, "exit 3") as (host, seen):
+        host.submit(run())
+        while not events.exists() or b'"ended"' not in events.read_bytes():
+            await asyncio.sleep(0.02)
+        assert seen.of(TrialStarted) == []
+        told = events.read_bytes()
+        assert pushed.append(JOB, 0, told) == len(told)
+        assert (await seen.until(TrialEnded)).exit_code == 3
+    assert len(seen.of(TrialStarted)) == 1
+    with pytest.raises(UnknownJobError):
+        pushed.append(JOB, 0, told)
 
 
 @asynccontextmanager

@@ -15,7 +15,6 @@ import time
 from contextlib import suppress
 from typing import Any, Callable, Dict, List, Optional
 
-from nni.blob_error import BlobError
 from nni.courier.trial_files import LOGS, TrialFiles
 
 MOST_BYTES = 1 << 30
@@ -197,7 +196,7 @@ class Outputs:
             try:
                 work()
                 return
-            except (BlobError, OSError) as error:
+            except Exception as error:  # whatever it is, ends are told
                 print(f"nni.spool: what a trial wrote cannot be sent: {error}", file=sys.stderr, flush=True)
                 if left:
                     time.sleep(2.0 ** (tries - left))

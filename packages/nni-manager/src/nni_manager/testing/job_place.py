@@ -18,6 +18,7 @@ from nni_manager.training.jobs.orders import TrialRules
 from nni_manager.training.jobs.pace import Pace
 from nni_manager.training.jobs.packing import Packed
 from nni_manager.training.jobs.platform import JobPlatform
+from nni_manager.training.jobs.pushed import PushedEvents
 from nni_manager.training.shipping.sdk import pack_sdk
 
 QUICK = Pace(
@@ -51,6 +52,7 @@ class JobPlace:
         *,
         experiment_id: str = "exp00001",
         pace: Pace = QUICK,
+        pushed: PushedEvents | None = None,
         **rules: Any,
     ) -> None:
         """Makes the folders.
@@ -60,6 +62,7 @@ class JobPlace:
             make_platform: Makes a platform that is not open, whose jobs run on this machine.
             experiment_id: The experiment.
             pace: How often things are looked at.
+            pushed: What jobs tell over the network, None for the storage alone.
             rules: Of TrialRules, beyond the command.
         """
         self.experiment, self.code, self.jobs = folder / "experiment", folder / "code", folder / "jobs"
@@ -69,6 +72,7 @@ class JobPlace:
         self._make_platform = make_platform
         self._experiment_id = experiment_id
         self._pace = pace
+        self._pushed = pushed
         self._rules = rules
         self.options: dict[str, Any] = {}
 
@@ -93,6 +97,7 @@ class JobPlace:
             emit=emit,
             pace=self._pace,
             job_directory=str(self.jobs),
+            pushed=self._pushed,
             **self.options,
         )
 

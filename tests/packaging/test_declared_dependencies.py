@@ -15,7 +15,7 @@ SOURCES = {
     "nni-client": ROOT / "packages" / "nni-client" / "src" / "nni_client",
     "nni-manager": ROOT / "packages" / "nni-manager" / "src" / "nni_manager",
 }
-PARTS = {"testing", "algorithms", "aml", "analysis", "shared_storage", "tensor_board"}
+PARTS = {"testing", "algorithms", "aml", "analysis", "openpai", "shared_storage", "tensor_board"}
 """The folders whose modules may need what only an extra brings."""
 # Editable installs have no list of modules, and google.* is shared by several distributions.
 NAMED_APART = {

@@ -275,6 +275,7 @@ RULES: list[tuple[str, str, Any, str, str]] = [
     ("aml", "computeTarget", "", "compute_target", "is blank"),
     ("aml", "environment", "torch", "environment", '"name:version" or "name@latest"'),
     ("aml", "environment", " ", "environment", "names no environment"),
+    ("aml", "maxCodeSize", 0, "max_code_size", "not above 0"),
     ("aml", "reuseMode", "often", "reuse_mode", "not true"),
     ("aml", "subscriptionId", "${id}", "subscription_id", "placeholder"),
     ("dlc", "podCount", 0, "pod_count", "above 0"),

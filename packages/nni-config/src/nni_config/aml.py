@@ -7,7 +7,7 @@ from typing import Literal
 
 from nni_config.base import ConfigBase
 from nni_config.checks import check_not_blank
-from nni_config.fields import PositiveInt, required
+from nni_config.fields import MemorySize, PositiveInt, required
 from nni_config.names import short
 from nni_config.problems import Report
 from nni_config.training_service import DOCKER_IMAGE, TrainingServiceConfig, check_share_of_gpu
@@ -29,6 +29,7 @@ class AmlConfig(TrainingServiceConfig):
         max_trial_number_per_gpu: How many trials may share a GPU: so many run in a job at once. Unit: trials.
             Rule: 1 where trials get no GPU; 1 without reuse_mode.
         reuse_mode: Keep a job from trial to trial; false gives each trial a job of its own. None is true.
+        max_code_size: How large the code folder may be, without what .nniignore leaves out. None is 300MB.
     """
 
     platform: Literal["aml"] = "aml"
@@ -40,6 +41,7 @@ class AmlConfig(TrainingServiceConfig):
     environment: str | None = None
     max_trial_number_per_gpu: PositiveInt = 1
     reuse_mode: bool | None = None
+    max_code_size: MemorySize | None = None
 
     def _check(self, parents: list[ConfigBase], report: Report) -> None:
         super()._check(parents, report)

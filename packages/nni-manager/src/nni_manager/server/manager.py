@@ -165,8 +165,7 @@ async def _run(arguments: Arguments, home: ManagerHome, pipe: ReadyPipe, make: M
                 version=_VERSION,
                 experiment_id=home.experiment_id,
                 url=url,
-                ca_file=record.ca_file,
-                tls_name=record.tls_name,
+                **({} if verification is None else {"ca_file": str(ca_file), "tls_name": verification.name}),
             )
             _LOGGER.info("nni-manager %s serves experiment %s at %s", _VERSION, home.experiment_id, url)
             keeping = asyncio.create_task(_keep_recorded(record, home.path)) if not arguments.view else None

@@ -14,6 +14,9 @@ from nni_manager.training.jobs.platform import JobPlatform
 from nni_manager.training.openpai.making import make_openpai_platform
 from openpai_stand_in import OpenPaiStandIn
 
+# Quick tests hold jobs to it with a platform that costs no requests.
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def make_platform(tmp_path: Path) -> Iterator[Callable[[], JobPlatform]]:

@@ -87,6 +87,7 @@ def test_a_pool_of_jobs_that_nothing_is_left_of(stage: Any, stand_in: OpenPaiSta
     assert stage.until(lambda: all(job.ended.is_set() for job in stand_in.jobs.values()))
 
 
+@pytest.mark.slow
 def test_what_is_wrong_is_said_at_the_start(stage: Any, stand_in: OpenPaiStandIn) -> None:
     output = stage.run(
         script(

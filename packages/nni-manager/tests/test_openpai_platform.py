@@ -423,6 +423,14 @@ async def test_logs_that_are_not_there_yet_or_are_cut(place: Place) -> None:
     assert await platform.log(NAME, 3) == b"lo\n"
 
 
+async def test_a_task_role_whose_name_is_told_in_another_way(place: Place) -> None:
+    platform = await place.opened(openpai_config={"taskRoles": {"My_Role": {}}})
+    await platform.submit(JobOrder(NAME, "echo hello; kill -9 $BASHPID"))
+    report = await until(platform, NAME, JobState.FAILED)
+    assert report.exit_code == 137
+    assert (await platform.log(NAME, 1000)).startswith(b"hello\n")
+
+
 async def test_archives_are_brought_once(place: Place) -> None:
     platform = await place.opened()
     archive = place.folder / "code.tar"

@@ -9,6 +9,7 @@ from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, Protocol
 
 from nni_manager.training.interface import TrainingServiceError
+from nni_manager.training.jobs import tasks
 from nni_manager.training.jobs.calls import PlatformCalls, told
 from nni_manager.training.jobs.job import Job, end_words, waiting_words
 from nni_manager.training.jobs.pace import Pace
@@ -80,7 +81,8 @@ class JobBoard:
             TrainingServiceError: They cannot be known.
         """
         self.listed = await self._calls.until_answered(self._platform.list, tries=self._pace.start_tries)
-        self._task = asyncio.create_task(self._follow(), name=f"jobs of {self._platform.name}")
+        name = f"the list of jobs of {self._platform.name}"
+        self._task = tasks.begin(self._follow(), name, self._listener.platform_failed)
 
     def add(self, job: Job) -> None:
         """Follows a job, which may be one of an earlier manager."""
@@ -138,12 +140,12 @@ class JobBoard:
         """Asks nothing any more, once what is to be stopped is, or that takes long."""
         if self._others:
             await asyncio.wait(self._others, timeout=_CLOSE_SECONDS)
-        tasks = [*self._others, *(task for job in self.jobs.values() for task in job.tasks)]
+        left = [*self._others, *(task for job in self.jobs.values() for task in job.tasks)]
         if self._task is not None:
-            tasks.append(self._task)
-        for task in tasks:
+            left.append(self._task)
+        for task in left:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.gather(*left, return_exceptions=True)
 
     async def _until_over(self, jobs: list[Job], deadline: float, pause: float) -> None:
         while any(not job.is_over for job in jobs) and time.monotonic() < deadline:
@@ -152,7 +154,7 @@ class JobBoard:
 
     def begin(self, job: Job, work: Coroutine[Any, Any, None]) -> None:
         """Has something done about a job, for as long as it is followed."""
-        task = asyncio.create_task(work, name=f"job {job.name}")
+        task = tasks.begin(work, f"job {job.name}", self._listener.platform_failed)
         job.tasks.add(task)
         task.add_done_callback(job.tasks.discard)
 

@@ -7,6 +7,7 @@ import logging
 from collections.abc import Callable, Collection, Iterable
 
 from nni_manager.shared_storage.interface import SharedStorageError
+from nni_manager.training.jobs import tasks
 from nni_manager.training.jobs.outputs import JobOutputs
 from nni_manager.training.jobs.pace import Pace
 
@@ -36,11 +37,11 @@ class Bringing:
         self._at_once = asyncio.Semaphore(_AT_ONCE)
         self._finishing: set[asyncio.Task[None]] = set()
         self._is_failing = False
-        self._task = asyncio.create_task(self._work(), name="logs of jobs")
+        self._task = tasks.begin(self._work(), "copying the logs of jobs", logger.error)
 
     def finish(self, trial_id: str, then: Callable[[], None]) -> None:
         """Brings all files of a trial that has ended, and calls something after that."""
-        task = asyncio.create_task(self._finish(trial_id, then), name=f"files of trial {trial_id}")
+        task = tasks.begin(self._finish(trial_id, then), f"bringing what trial {trial_id} made", logger.error)
         self._finishing.add(task)
         task.add_done_callback(self._finishing.discard)
 

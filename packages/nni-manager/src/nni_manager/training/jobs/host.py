@@ -5,14 +5,16 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from nni_manager.engine.events import TrainingServiceFailed, TrialEnded, TrialStarted, TrialWaits
 from nni_manager.shared_storage.interface import SharedStorageError
 from nni_manager.training.host import HostChanged, HostEmit, HostReport
 from nni_manager.training.interface import TrainingEvent, TrainingServiceError, TrialRun
+from nni_manager.training.jobs import tasks
 from nni_manager.training.jobs.board import JobBoard
 from nni_manager.training.jobs.bringing import Bringing
 from nni_manager.training.jobs.calls import PlatformCalls, told
@@ -136,7 +138,8 @@ class JobHost:
         except (OSError, SharedStorageError) as error:
             raise TrainingServiceError(f"{self.name}: {error}") from error
         self._next_number = next_number(self._experiment_id, {*self._board.listed, *self._record.jobs()})
-        self._watch = SpoolWatch(self._platform.files, self._pace, self._listening)
+        files = self._platform.files
+        self._watch = SpoolWatch(files, self._pace, self._listening, self.platform_failed)
         # Those of a pool are taken up at once, as more trials may go there.
         for name, report in self._board.listed.items():
             if is_pooled(self._experiment_id, name) and not report.state.is_over and self._rules.reuse_mode:
@@ -155,7 +158,8 @@ class JobHost:
         self._is_released = False
         self._pending[key] = run
         if self._placing is None:
-            self._placing = asyncio.create_task(self._place_all(), name=f"trials to jobs of {self.name}")
+            name = f"giving trials to jobs of {self.name}"
+            self._placing = tasks.begin(self._place_all(), name, self.platform_failed)
 
     def adopt(self, trial_id: str, attempt: int, acknowledged_offset: int) -> None:
         """Watches a trial submitted before a restart; one that never started ends with a problem."""
@@ -223,7 +227,7 @@ class JobHost:
             timer.cancel()
         self._pending.clear()
         if self._placing is not None:
-            await self._placing
+            await asyncio.wait([self._placing])
         if self._watch is not None:
             await self._end_jobs()
             await self._watch.close()
@@ -378,7 +382,11 @@ class JobHost:
         self._board.forget(job)
         if self._pushed is not None:
             self._pushed.forget(job.name)
-        task = asyncio.create_task(job.spool.close(), name=f"end of the spool of {job.name}")
+        self._have_done(job.spool.close(), f"end of the spool of {job.name}")
+
+    def _have_done(self, work: Coroutine[Any, Any, None], name: str) -> None:
+        """Has something done that `close` waits for."""
+        task = asyncio.create_task(work, name=name)
         self._closing.add(task)
         task.add_done_callback(self._closing.discard)
 
@@ -495,7 +503,7 @@ class JobHost:
         """Has the trials end that are in a job which has ended."""
         job.keep_busy()
         if job.last_trials and self._bringing is not None:
-            self._board.begin(job, self._bringing.last(job.last_trials))
+            self._have_done(self._bringing.last(job.last_trials), f"last words of job {job.name}")
         job.spool.job_ended(problem, stderr_tail, settle_seconds)
         if not job.trials:
             self._forget(job)

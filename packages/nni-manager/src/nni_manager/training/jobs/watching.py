@@ -7,6 +7,7 @@ import logging
 from collections.abc import Callable, Mapping
 
 from nni_manager.shared_storage.interface import SharedFiles, SharedStorageError
+from nni_manager.training.jobs import tasks
 from nni_manager.training.jobs.pace import Pace
 from nni_manager.training.spool import JobSpool
 from nni_manager.waiting import happens_within
@@ -23,19 +24,26 @@ _SELDOM = 10.0
 class SpoolWatch:
     """Looks at the files of all jobs together, and wakes the spools of those that have grown."""
 
-    def __init__(self, files: SharedFiles, pace: Pace, spools: Callable[[], Mapping[str, JobSpool]]) -> None:
+    def __init__(
+        self,
+        files: SharedFiles,
+        pace: Pace,
+        spools: Callable[[], Mapping[str, JobSpool]],
+        broke: Callable[[str], None],
+    ) -> None:
         """Looks at nothing yet.
 
         Args:
             files: The storage.
             pace: How often to look.
             spools: Returns the spools that may hear something, by job.
+            broke: Gets a sentence if it cannot go on.
         """
         self._files = files
         self._pace = pace
         self._spools = spools
         self._wanted = asyncio.Event()
-        self._task = asyncio.create_task(self._work(), name="files of jobs")
+        self._task = tasks.begin(self._work(), "the watch over the files of jobs", broke)
 
     def want(self) -> None:
         """Says that there may be a spool to look at."""

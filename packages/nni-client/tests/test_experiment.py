@@ -116,9 +116,11 @@ def test_nothing_is_started_with_a_wrong_configuration(experiment, home):
 
 
 def test_nothing_is_started_where_this_version_does_not_run_trials(experiment, home):
-    place = {"subscriptionId": "a", "resourceGroup": "b", "workspaceName": "c", "computeTarget": "d"}
-    experiment.config.training_service = {"platform": "aml", **place}
-    with pytest.raises(ValueError, match=r"training_service\.platform: .* 'aml'.*`platform: local`"):
+    names = ("image", "ecsSpec", "region", "workspaceId", "nasDataSourceId", "accessKeyId", "accessKeySecret")
+    place = {**dict.fromkeys(names, "a"), "podCount": 1, "containerStorageMountPoint": "/data"}
+    place["localStorageMountPoint"] = str(home)
+    experiment.config.training_service = {"platform": "dlc", **place}
+    with pytest.raises(ValueError, match=r"training_service\.platform: .* 'dlc'.*`platform: local`"):
         experiment.start(port=0)
     assert not (home / "experiments").exists()
 

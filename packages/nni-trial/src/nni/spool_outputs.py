@@ -24,6 +24,7 @@ SECONDS = 10.0
 """How often logs are sent."""
 
 _TRIES = 5
+_CLOSE_SECONDS = 20.0
 _CHUNK = 1 << 20
 
 
@@ -158,9 +159,9 @@ class Outputs:
         return ready
 
     def close(self) -> None:
-        """Ends the thread."""
+        """Ends the thread, after what logs have grown by is sent."""
         self._ends.put(None)
-        self._thread.join(self._seconds)
+        self._thread.join(_CLOSE_SECONDS)
 
     def _work(self) -> None:
         look_at = time.monotonic() + self._seconds
@@ -173,6 +174,9 @@ class Outputs:
                 look_at = time.monotonic() + self._seconds
                 continue
             if end is None:
+                # What processes wrote after the ends of their trials.
+                for trial_id in self._running:
+                    self._tried(lambda trial_id=trial_id: self._way.logs(trial_id), 1)  # type: ignore[misc]
                 return
             self._end(end)
 

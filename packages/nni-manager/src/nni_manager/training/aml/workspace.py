@@ -19,7 +19,6 @@ ARTIFACTS = "workspaceartifactstore"
 """The datastore in which Azure ML keeps what jobs write."""
 
 _NOISY = ("azure", "azure.ai.ml", "urllib3", "msal")
-_DIARY = "azure.ai.ml._telemetry"
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,7 +223,8 @@ class AmlWorkspace:
                 f"trials on Azure ML need the package {error.name}, which is not installed; "
                 "pip install 'nni-manager[aml]' brings it"
             ) from error
-        _silence()
+        for name in _NOISY:  # these log every request; errors are told by us
+            logging.getLogger(name).setLevel(logging.ERROR)
         credential = DefaultAzureCredential()
         place = self._place
         self._client = MLClient(
@@ -296,13 +296,3 @@ class AmlWorkspace:
                 sas_token=str(secrets.get("sasToken") or ""),
             ),
         )
-
-
-def _silence() -> None:
-    """Keeps what Azure's libraries log of every request out of the manager's log; errors are told by us."""
-    for name in _NOISY:
-        logging.getLogger(name).setLevel(logging.ERROR)
-    diary = logging.getLogger(_DIARY)  # its loggers have levels of their own
-    diary.propagate = False
-    if not diary.handlers:
-        diary.addHandler(logging.NullHandler())

@@ -54,7 +54,7 @@ def _start(starter: ManagerStarter, folder: Path, *more: str) -> StartedManager:
         f"--tls-key={folder / 'key.pem'}",
         "--experiment-id=direct",
     ]
-    return starter.start(*options, *more, before=IN_ONE_JOB, trusted=(certificate, NAME))
+    return starter.start_with_tls(certificate, NAME, *options, *more, before=IN_ONE_JOB)
 
 
 def _intermediate(manager: StartedManager) -> list[object]:

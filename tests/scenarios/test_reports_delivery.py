@@ -79,7 +79,7 @@ def test_no_final_result(stage):
 
 
 def test_reports_from_elsewhere(stage):
-    """Row 63: it works after chdir, with a bare environment, and with a folder that is gone; else that is said."""
+    """Row 63: it works after chdir, with a bare environment, with a hidden folder; else that is said."""
     stage.write(
         "report.py",
         "import os, nni\nos.chdir('/')\nx = nni.get_next_parameter()\n"

@@ -119,7 +119,6 @@ class ManagerStarter:
         *arguments: str,
         wrapper: Sequence[str] = (),
         before: str = "",
-        trusted: tuple[Path, str] | None = None,
         **environment: str,
     ) -> StartedManager:
         """Starts a manager and waits until it is ready.
@@ -128,10 +127,26 @@ class ManagerStarter:
             arguments: What its command line has besides.
             wrapper: The command that runs it, if it is not to be run by itself.
             before: A program that its process runs before it is a manager.
-            trusted: The file with the certificate of one that listens with TLS, and a name in that.
             environment: What its environment has besides.
         """
-        told, process = self._launch(arguments, wrapper, environment, before)
+        return self._started(*self._launch(arguments, wrapper, environment, before), None)
+
+    def start_with_tls(
+        self, certificate: Path, name: str, *arguments: str, before: str = ""
+    ) -> StartedManager:
+        """Starts a manager that listens with TLS, and waits until it is ready.
+
+        Args:
+            certificate: The file with its certificate.
+            name: A name in that.
+            arguments: What its command line has besides.
+            before: A program that its process runs before it is a manager.
+        """
+        return self._started(*self._launch(arguments, (), {}, before), (certificate, name))
+
+    def _started(
+        self, told: dict[str, Any], process: subprocess.Popen[str], trusted: tuple[Path, str] | None
+    ) -> StartedManager:
         assert "error" not in told and told, told
         channel = _channel(f"127.0.0.1:{told['port']}", trusted)
         self._channels.append(channel)

@@ -137,13 +137,20 @@ def _object(config_class: type[ConfigBase], waiting: list[type[ConfigBase]]) -> 
         nested_class = kind.config_class
         if nested_class is not None and nested_class not in (AlgorithmConfig, TrainingServiceConfig):
             waiting.append(nested_class)
-    return {
+    schema = {
         "description": in_words_of_yaml(summary(config_class)),
         "type": "object",
         "properties": properties,
         "required": needed,
         "additionalProperties": False,
     }
+    if config_class._instead:
+        # Not anyOf: of that an editor says only that none of its schemas fits.
+        schema["allOf"] = [
+            {"if": {"required": [camel_case(other)]}, "else": {"required": [camel_case(name)]}}
+            for name, other in config_class._instead.items()
+        ]
+    return schema
 
 
 def _property(config_class: type[ConfigBase], name: str, found: Schema, said: FieldText) -> Schema:

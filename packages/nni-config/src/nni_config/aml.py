@@ -48,7 +48,9 @@ class AmlConfig(TrainingServiceConfig):
         names = ("subscription_id", "resource_group", "workspace_name", "compute_target", "docker_image")
         check_not_blank(self, report, *names)
         if self.environment is not None and not _ENVIRONMENT.fullmatch(self.environment):
-            message = f'{short(self.environment)} names no environment; allowed is "name:version" or "name@latest"'
+            message = (
+                f'{short(self.environment)} names no environment; allowed is "name:version" or "name@latest"'
+            )
             report.add(message, "environment")
         if self.environment is not None and self.docker_image not in (DOCKER_IMAGE, None):
             report.add("docker_image and environment are both set; allowed is one of the two", "environment")

@@ -192,6 +192,20 @@ async def test_a_trial_that_waits_is_stopped_by_the_platform(place: JobPlace, cl
     assert cluster.running == []
 
 
+async def test_a_trial_can_be_stopped_while_the_storage_is_away(
+    place: JobPlace, cluster: FakeCluster
+) -> None:
+    (cluster.shared / "spool").write_text("no folder")
+    async with hosting(place) as (host, seen):
+        host.submit(run())
+        waits = await seen.until(TrialWaits)
+        host.cancel("abcde", 0)
+        ended = await seen.until(TrialEnded)
+    assert "cannot be read" in waits.reason
+    assert ended.problem == "it was stopped before it started"
+    assert cluster.calls["submit"] == 0
+
+
 async def test_a_canceled_trial_that_goes_on_is_stopped_with_its_job(
     make_place: Callable[..., JobPlace], cluster: FakeCluster
 ) -> None:

@@ -201,6 +201,28 @@ async def test_what_hangs_counts_as_away() -> None:
         await calls.once(asyncio.Event().wait)
 
 
+async def test_a_call_can_be_canceled_in_the_moment_of_its_answer() -> None:
+    calls = PlatformCalls("the cluster", Pace(), lambda is_back, reason: None)
+    answered = asyncio.Event()
+
+    async def call() -> None:
+        await answered.wait()
+
+    async def again_and_again() -> None:
+        while True:
+            await calls.once(call)
+
+    task = asyncio.create_task(again_and_again())
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    answered.set()
+    for _ in range(2):  # until the call has ended, and who made it has not heard of that
+        await asyncio.sleep(0)
+    answered.clear()
+    task.cancel()
+    assert (await asyncio.wait([task], timeout=5))[0] == {task}
+
+
 def test_a_platform_says_when_to_ask_again() -> None:
     calls = PlatformCalls("the cluster", Pace(), lambda is_back, reason: None)
     assert calls.pause(PlatformAwayError("429", retry_after=17.0), 1.0) == 17.0

@@ -187,6 +187,8 @@ class JobSpool:
         settle = self._settle_seconds if settle_seconds is None else settle_seconds
         self._job_end = _JobEnd(problem, stderr_tail, settle)
         self._something.set()
+        if self._task is None:  # nothing was ever read
+            asyncio.get_running_loop().call_later(settle, self._end_all, self._job_end)
 
     async def close(self) -> None:
         """Stops watching, after what was ordered is written. The job goes on."""

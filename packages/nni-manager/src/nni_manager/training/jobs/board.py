@@ -30,6 +30,7 @@ MISSING_LISTS = 3
 _LOG_BYTES = 16_384
 _LOG_LINES = 20
 _CLOSE_SECONDS = 15.0
+_LOOK_SECONDS = 0.5
 _NOT_STARTED = "it was stopped before it started"
 _SLOWER = 1.5
 _AT_ONCE = 8
@@ -159,7 +160,9 @@ class JobBoard:
         task.add_done_callback(job.tasks.discard)
 
     async def _submit(self, job: Job, order: Callable[[], JobOrder]) -> None:
-        await job.spool.written()
+        if not await self._is_written(job):
+            self._over(job, _NOT_STARTED, settle_seconds=0.0)
+            return
         was_asked = False
 
         def away(reason: str) -> None:
@@ -183,6 +186,17 @@ class JobBoard:
         job.is_submitted = True
         job.submitted_at = asyncio.get_running_loop().time()
         self._soon.set()
+
+    async def _is_written(self, job: Job) -> bool:
+        """Waits until what a job is to do is written; returns False if it is not wanted any more before."""
+        written = asyncio.ensure_future(job.spool.written())
+        try:
+            while not (await asyncio.wait([written], timeout=_LOOK_SECONDS))[0]:
+                if job.is_unwanted:
+                    return False
+            return True
+        finally:
+            written.cancel()
 
     async def _stop(self, job: Job) -> None:
         others = [task for task in job.tasks if task is not asyncio.current_task()]

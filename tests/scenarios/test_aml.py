@@ -102,6 +102,37 @@ def test_azure_ml_beside_this_machine(stage: Any, azure: AmlStandIn) -> None:
     assert azure.jobs
 
 
+def test_trials_share_the_gpu_of_a_job(stage: Any, azure: AmlStandIn) -> None:
+    stage.write(
+        "trial.py",
+        """
+        import nni, os, time
+        from pathlib import Path
+        x = nni.get_next_parameter()["x"]
+        here = Path(os.environ["NNI_CODE_DIR"], "together")
+        here.mkdir(exist_ok=True)
+        (here / os.environ["NNI_TRIAL_JOB_ID"]).touch()
+        while len(list(here.iterdir())) < 2:  # of the same job
+            time.sleep(0.05)
+        nni.report_final_result(x)
+        """,
+    )
+    output = stage.run(
+        script(
+            azure,
+            """
+    service = place(max_trial_number_per_gpu=2)
+    service.trial_gpu_number = 1
+    experiment = on_azure(4, 4, service)
+    assert experiment.run(0)
+    print("ALL", *[trial.status for trial in experiment.list_trial_jobs()])
+""",
+        )
+    )
+    assert "ALL SUCCEEDED SUCCEEDED SUCCEEDED SUCCEEDED" in output
+    assert len(azure.jobs) == 2
+
+
 def test_what_is_wrong_is_said_at_the_start(stage: Any, azure: AmlStandIn) -> None:
     """Row 181: never an empty error."""
     output = stage.run(

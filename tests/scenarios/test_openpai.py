@@ -131,6 +131,9 @@ def test_a_token_that_expires_while_trials_run(stage: Any, stand_in: OpenPaiStan
         assert stage.until(lambda: "the token is not taken" in log.read_text())
         gate.write_text("")  # two end, and a third cannot be submitted
         assert stage.until(lambda: all(job.ended.is_set() for job in stand_in.jobs.values()))
+        assert stage.until(
+            lambda: f"write it to {token}" in stage.nnictl("trial", "ls", "mine", "--json").stdout
+        )
         token.write_text("sesame-2")
         output, _ = process.communicate(timeout=100)
     assert "ALL SUCCEEDED SUCCEEDED SUCCEEDED" in output
@@ -157,6 +160,49 @@ def test_jobs_outlive_a_killed_manager(stage: Any, stand_in: OpenPaiStandIn, tmp
     output = stage.run('    assert Experiment.resume("mine", 0)\n')
     assert "2 succeeded" in output
     assert len(stand_in.jobs) == 2
+
+
+@pytest.mark.slow
+def test_openpai_beside_this_machine(stage: Any, stand_in: OpenPaiStandIn) -> None:
+    output = stage.run(
+        script(
+            stand_in,
+            """
+    from nni.experiment.config import LocalConfig
+    experiment = make(trials=4, concurrency=3)
+    experiment.config.training_service = [LocalConfig(trial_concurrency=1), OpenpaiConfig(**pai)]
+    assert experiment.run(0)
+    trials = experiment.list_trial_jobs()
+    print("ALL", *[trial.status for trial in trials])
+    print("HOSTS", *sorted({f"<{trial.host}>" for trial in trials}))
+""",
+        )
+    )
+    assert "ALL" + " SUCCEEDED" * 4 in output
+    assert f"HOSTS <OpenPAI at {stand_in.address}> <this machine>" in output
+    assert stage.until(lambda: all(job.ended.is_set() for job in stand_in.jobs.values()))
+
+
+@pytest.mark.slow
+def test_what_a_killed_manager_leaves_is_cleaned(stage: Any, stand_in: OpenPaiStandIn) -> None:
+    stage.write("trial.py", WAITING_TRIAL.format(gate="/not/opened"))
+    body = """
+    experiment = on_pai(2, 2)
+    experiment.start(0)
+    while [trial.status for trial in experiment.list_trial_jobs()] != ["RUNNING"] * 2:
+        time.sleep(0.1)
+    os.kill(experiment.get_experiment_metadata("mine")["pid"], signal.SIGKILL)
+    os._exit(0)
+"""
+    stage.run(script(stand_in, body))
+    refused = stage.nnictl("platform", "clean", "mine", exit_code=1)
+    assert "NNI_SECRET_TRAINING_SERVICE_TOKEN" in refused.stderr
+    stage.environment["NNI_SECRET_TRAINING_SERVICE_TOKEN"] = "sesame"
+    assert "Would stop 2 jobs." in stage.nnictl("platform", "clean", "mine", "--dry-run").stdout
+    assert not any(job.ended.is_set() for job in stand_in.jobs.values())
+    assert "Stopped 2 jobs." in stage.nnictl("platform", "clean", "mine").stdout
+    assert stage.until(lambda: all(job.ended.is_set() for job in stand_in.jobs.values()))
+    assert "has no job left on" in stage.nnictl("platform", "clean", "mine").stdout
 
 
 @pytest.mark.slow

@@ -19,6 +19,12 @@ from pathlib import Path
 from typing import Any
 
 from nni_config import ExperimentConfig, InvalidConfigError
+from nni_config.secret_fields import (
+    SecretField,
+    missing_secrets,
+    secret_fields,
+    take_secrets_from_environment,
+)
 from nni_config.training_service import TrainingServiceConfig
 
 from nni_manager.server.job_places import job_platform
@@ -65,7 +71,22 @@ def _config(question: Mapping[str, Any]) -> ExperimentConfig:
         storage.close()
     if record is None:
         raise ValueError(f"{question['folder']} holds no experiment")
-    return ExperimentConfig(**record.config)
+    config = ExperimentConfig(**record.config)
+    take_secrets_from_environment(config)
+    missing = [field for field in missing_secrets(config) if _is_of_platform(config, field)]
+    if missing:
+        named = ", ".join(f"{field.text} (variable {field.environment_variable})" for field in missing)
+        raise ValueError(f"the record of an experiment has no secrets, and it needs {named}; or use --config")
+    return config
+
+
+def _is_of_platform(config: ExperimentConfig, field: SecretField) -> bool:
+    """Returns whether a secret is for a training service that may have jobs."""
+    return any(
+        service.platform != "remote" and secret.owner is field.owner
+        for service in config.training_services()
+        for secret in secret_fields(service)
+    )
 
 
 async def _clean(

@@ -233,6 +233,7 @@ class Scene:
             "experiment save": ["--force"],
             "experiment import": ["--filename", str(self.folder / "data.json")],
             "experiment export": ["--filename", str(self.folder / "out")],
+            "platform clean": ["--config", str(self.folder / "config.yml")],
         }
         words = list(extra.get(name, []))
         for parameter in command.params:

@@ -268,3 +268,32 @@ def test_what_is_not_whole_is_waited_for_and_named(tmp_path: Path) -> None:
         f"nni: the job cannot begin: {tmp_path}/a place/sdk-0.tar.gz is not there, or not whole; is the "
         "storage mounted in the job?\n"
     )
+
+
+def test_a_job_that_is_started_again_finds_what_was_left_and_another_of_its_name_does_not(
+    tmp_path: Path,
+) -> None:
+    archive = Archive(tmp_path / "sdk-0.tar.gz", "0" * 64, 1, 1, 10)
+    folder = tmp_path / "jobs" / "job"
+
+    def command() -> str:
+        made = start_command(
+            brought="/none", folder=str(folder), archives={"sdk": archive}, spool_arguments=[]
+        )
+        return made.replace("ARRIVE_SECONDS = 120.0", "ARRIVE_SECONDS = 0.01")
+
+    def run(line: str) -> None:
+        done = subprocess.run(["/bin/bash", "-c", line], capture_output=True, text=True)
+        assert "is not there, or not whole" in done.stderr
+
+    first = command()
+    run(first)
+    (folder / "left").touch()
+    run(first)
+    assert (folder / "left").exists()
+    run(command())
+    assert folder.exists() and not (folder / "left").exists()
+    folder.rename(tmp_path / "elsewhere")
+    folder.symlink_to(tmp_path / "elsewhere")
+    done = subprocess.run(["/bin/bash", "-c", command()], capture_output=True, text=True)
+    assert "belongs to somebody else" in done.stderr

@@ -23,17 +23,14 @@ def main(brought: str, text: str) -> None:
 
     Args:
         brought: The folder with the archives.
-        text: A JSON object: "folder": what is made for this job; "archives": for each its "file", "name" of
-            the folder to unpack to, "size" and "sha256", the SDK's first; "spool": arguments of nni.spool.
+        text: A JSON object: "folder": what is made for this job; "order": what tells this order of a job from
+            others; "archives": for each its "file", "name" of the folder to unpack to, "size" and "sha256",
+            the SDK's first; "spool": arguments of nni.spool.
     """
     request: Dict[str, Any] = json.loads(text)
     folder = request["folder"]
     try:
-        os.makedirs(os.path.dirname(folder), mode=0o700, exist_ok=True)
-        # A job that its platform starts again finds what was left of it.
-        os.makedirs(folder, mode=0o700, exist_ok=True)
-        if os.path.islink(folder) or os.stat(folder).st_uid != os.geteuid():
-            raise OSError("%s belongs to somebody else" % folder)
+        _make(folder, request["order"])
         for archive in request["archives"]:
             _unpack(os.path.join(brought, archive["file"]), os.path.join(folder, archive["name"]), archive)
     except Exception as error:
@@ -48,6 +45,25 @@ def main(brought: str, text: str) -> None:
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     sys.exit(code)
+
+
+def _make(folder: str, order: str) -> None:
+    """Makes the job's folder. One that its platform starts again finds what was left of it, no other does."""
+    os.makedirs(os.path.dirname(folder), mode=0o700, exist_ok=True)
+    note = os.path.join(folder, "order")
+    if os.path.lexists(folder):
+        if os.path.islink(folder) or os.stat(folder).st_uid != os.geteuid():
+            raise OSError("%s belongs to somebody else" % folder)
+        try:
+            with open(note) as file:
+                if file.read() == order:
+                    return
+        except FileNotFoundError:
+            pass
+        shutil.rmtree(folder)
+    os.mkdir(folder, 0o700)
+    with open(note, "w") as file:
+        file.write(order)
 
 
 def _unpack(path: str, folder: str, archive: Dict[str, Any]) -> None:

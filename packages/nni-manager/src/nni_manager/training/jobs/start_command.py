@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import secrets
 import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -49,6 +50,7 @@ def start_command(
     names = sorted(archives, key=lambda name: name != "sdk")
     request: dict[str, Any] = {
         "folder": folder,
+        "order": secrets.token_hex(8),
         "archives": [_described(name, archives[name]) for name in names],
         "spool": list(spool_arguments),
     }

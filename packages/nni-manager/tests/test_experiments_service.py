@@ -65,7 +65,9 @@ class Bench:
         async for change in self.service.watch("e1", 0, True):
             trials.update({view.stored.record.trial_id: view.stored.record for view in change.trials})
             metrics.extend(metric.record for metric in change.metrics)
-            if condition((await self.service.get("e1")).record, trials, metrics):
+            view = await self.service.get("e1")
+            # What is read may be ahead of what was told.
+            if change.revision >= view.revision and condition(view.record, trials, metrics):
                 return trials, metrics
         raise AssertionError("the watch ended")
 

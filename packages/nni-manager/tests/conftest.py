@@ -134,22 +134,22 @@ def new_key() -> Callable[..., Path]:
 @pytest.fixture
 def no_connection_is_left() -> Iterator[None]:
     """Fails the test that leaves an SSH thread, or a connection to another address."""
+    before = {*_threads(), *_connections()}  # those of other tests: gRPC's poller, servers' threads
     yield
     deadline = time.monotonic() + 5.0
-    while (left := _threads() + _connections()) and time.monotonic() < deadline:
+    while (left := {*_threads(), *_connections()} - before) and time.monotonic() < deadline:
         time.sleep(0.02)
     assert not left
 
 
 def _threads() -> list[str]:
-    names = [each.name for each in threading.enumerate() if each.name.startswith(("ssh", "Thread-"))]
-    # gRPC's own, once for a process, if a test before this one has used it.
-    return [name for name in names if "_poll_wrapper" not in name]
+    return [each.name for each in threading.enumerate() if each.name.startswith(("ssh", "Thread-"))]
 
 
 def _connections() -> list[str]:
     found = psutil.Process().net_connections("tcp")
-    return [str(each) for each in found if each.status in ("ESTABLISHED", "SYN_SENT", "CLOSE_WAIT")]
+    open_ones = [each for each in found if each.status in ("ESTABLISHED", "SYN_SENT", "CLOSE_WAIT")]
+    return [f"{each.laddr} {each.raddr}" for each in open_ones]
 
 
 @contextlib.contextmanager

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -213,12 +214,19 @@ def test_what_openpai_replaces_is_not_in_commands(tmp_path: Path) -> None:
     assert ran(entrypoint(job, "trial")) == "<% $secrets.a %> 'x'\n"
 
 
+@pytest.fixture
+def mount() -> Iterator[Path]:
+    """A folder that every user can reach, as those of tests cannot be."""
+    with tempfile.TemporaryDirectory() as folder:
+        yield Path(folder)
+
+
 @pytest.mark.parametrize("owner", [0, 1234])
-def test_jobs_write_as_the_owner_of_the_folder(tmp_path: Path, owner: int) -> None:
+def test_jobs_write_as_the_owner_of_the_folder(tmp_path: Path, owner: int, mount: Path) -> None:
     """Files are private: a job that runs as root and a manager that does not would not read each other's."""
-    place = MountedExperiment(tmp_path, str(tmp_path), "exp")
+    place = MountedExperiment(mount, str(mount), "exp")
     place.local.mkdir(parents=True)
-    for path in (*tmp_path.parents[:2], tmp_path, tmp_path / "nni", place.local):
+    for path in (mount, mount / "nni", place.local):
         path.chmod(0o755)
     is_root = os.geteuid() == 0
     if is_root:

@@ -97,8 +97,7 @@ class JobPlace:
             emit=emit,
             pace=self._pace,
             job_directory=str(self.jobs),
-            pushed=self._pushed,
-            **self.options,
+            **{"pushed": self._pushed, **self.options},
         )
 
     def write_code(self, name: str, text: str) -> None:

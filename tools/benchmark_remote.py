@@ -52,7 +52,7 @@ def _measure(
 
     measures: dict[str, Callable[[Laboratory, Path], list[tuple[str, str]]]] = {
         "speed": lambda lab, where: speed(lab, where, 20 if quick else 200, 4),
-        "looping": lambda lab, where: looping(lab, where, 100 if quick else 2000, [4, 16]),
+        "looping": lambda lab, where: looping(lab, where, *((100, [16]) if quick else (2000, [4, 16]))),
         "load": lambda lab, where: load(lab, where, 24 if quick else 640, 12 if quick else 64),
         "shipping": lambda lab, where: shipping(lab, where, *((5, 250) if quick else (100, 5000))),
         "recovery": lambda lab, where: recovery(lab, where, 5 if quick else 60),

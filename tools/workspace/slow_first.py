@@ -9,6 +9,9 @@ import pytest
 _SECONDS = 0.3
 _SECONDS_OF_SLOW = 10.0
 _SHARE_OF_TIMEOUT = 0.25
+_SECONDS_OF_STATE_MACHINE = 15.0
+_STATE_MACHINE = "runTest"
+"""What hypothesis calls the one test of a rule-based state machine."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -20,6 +23,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def _guess(item: pytest.Item) -> float:
+    if item.name == _STATE_MACHINE:
+        return _SECONDS_OF_STATE_MACHINE
     if item.get_closest_marker("slow") is None:
         return _SECONDS
     limit = item.get_closest_marker("timeout")

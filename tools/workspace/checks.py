@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import subprocess
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,6 +17,7 @@ from workspace.environments import (
     prepare_development,
 )
 from workspace.node import build_page, install_node_packages, page_command
+from workspace.progress import run_quietly
 from workspace.steps import Runner
 from workspace.system_packages import install_system_packages
 from workspace.tags import extract, newest_tag
@@ -44,7 +44,8 @@ def prepare_environments() -> None:
 def compile_packages() -> None:
     """Compiles our packages once, where the environment keeps each of a thousand processes from doing so."""
     folders = [folder if folder == "proto" else f"{folder}/src" for folder in DISTRIBUTIONS]
-    subprocess.run([str(interpreter(VENV)), "-m", "compileall", "-q", *folders], cwd=ROOT, check=True)
+    compile_all = [str(interpreter(VENV)), "-m", "compileall", "-q", *folders]
+    run_quietly("compiling the packages", compile_all, ROOT)
 
 
 def check_statically(steps: Runner) -> None:

@@ -167,3 +167,22 @@ async def test_a_late_answer_cuts_off_nothing_of_a_log(tmp_path: Path) -> None:
     await asyncio.gather(first, second)
     assert (tmp_path / "abcde" / "stdout").read_bytes() == b"one\ntwo\n"
     assert asked == [0, 4]
+
+
+async def test_the_next_manager_copies_no_log_twice(tmp_path: Path) -> None:
+    """Of a looping trial that has ended nothing is noted, and a manager may die before it has all."""
+    log = b"one\ntwo\n"
+
+    class EndedLog:
+        async def ask(self, do: str, **details: Any) -> tuple[dict[str, Any], bytes]:
+            wanted = details["trials"][0]
+            have = max(0, wanted["sizes"]["stdout"]) if wanted["label"] == "l" else 0
+            size = {"offset": have, "length": len(log) - have, "of": len(log)}
+            return {"logs": [{"trial": "abcde", "label": "l", "name": "stdout", **size}]}, log[have:]
+
+    (tmp_path / "abcde").mkdir()
+    (tmp_path / "abcde" / "stdout").write_bytes(b"one\n")
+    for _ in range(2):
+        mirror = LogMirror("gpu-a", EndedLog(), tmp_path, 1000)  # type: ignore[arg-type]
+        await mirror.refresh(["abcde"], once=["abcde"])
+        assert (tmp_path / "abcde" / "stdout").read_bytes() == log

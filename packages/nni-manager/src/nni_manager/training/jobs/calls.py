@@ -10,6 +10,7 @@ from typing import TypeVar
 from nni_manager.training.interface import TrainingServiceError
 from nni_manager.training.jobs.pace import Pace
 from nni_manager.training.jobs.platform import PlatformAwayError
+from nni_manager.waiting import result_within
 
 logger = logging.getLogger(__name__)
 
@@ -46,7 +47,7 @@ class PlatformCalls:
             TrainingServiceError: The answer is no.
         """
         try:
-            result = await _within(call, self._pace.call_seconds)
+            result = await result_within(call(), self._pace.call_seconds)
         except TrainingServiceError:
             self._answered()
             raise
@@ -107,26 +108,6 @@ class PlatformCalls:
         if not self.away and (self._failures >= FAILURES or error.can_be_repaired):
             self.away = told(error)
             self._changed(False, self.away)
-
-
-async def _within(call: Call[T], seconds: float) -> T:
-    """Makes a call that may take so long, and can be canceled at any moment.
-
-    `asyncio.wait_for` of Python 3.11 and before loses a cancellation that comes together with the answer.
-
-    Raises:
-        asyncio.TimeoutError: It takes longer.
-    """
-    calling = asyncio.ensure_future(call())
-    try:
-        await asyncio.wait([calling], timeout=seconds)
-        if not calling.done():
-            raise asyncio.TimeoutError
-        return calling.result()
-    finally:
-        if not calling.done():
-            calling.cancel()
-            await asyncio.wait([calling])
 
 
 def told(error: PlatformAwayError) -> str:

@@ -144,9 +144,10 @@ class Fetcher:
             OSError: Logs cannot be written here.
         """
         inline = max(1, INLINE_BYTES_OF_MANY // max(1, len(attempts)))
+        once = {trial_id for trial_id, attempt in attempts if attempt == 0}
         listed, _ = await asyncio.gather(
             self._files.ask_many([self._request(*attempt, inline) for attempt in attempts]),
-            self._mirror.refresh([trial_id for trial_id, _ in attempts], ended=True),
+            self._mirror.refresh([trial_id for trial_id, _ in attempts], once=once),
         )
         found = [_Left(*attempt, f"{remote_folders}/{attempt[0]}", RECORDS_OF_MANY) for attempt in attempts]
         problems = await asyncio.to_thread(lambda: [*map(self._tried, found, listed)])

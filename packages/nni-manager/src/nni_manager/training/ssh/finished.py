@@ -42,7 +42,6 @@ class FinishedAttempts:
             emit: Gets the events.
         """
         self._trials_directory = trials_directory
-        self._folder = str(trials_directory)
         self._emit = emit
         self._told: dict[tuple[str, int], _Told] = {}
 
@@ -135,7 +134,7 @@ class FinishedAttempts:
         self._emit(end)
 
     def _path(self, trial_id: str, attempt: int, name: str) -> str:
-        return f"{self._folder}/{checked_trial_id(trial_id)}/.nni/{attempt}/{name}"
+        return f"{self._trials_directory}/{checked_trial_id(trial_id)}/.nni/{attempt}/{name}"
 
 
 def _end(trial_id: str, attempt: int, note: dict[str, object]) -> TrialEnded:

@@ -69,12 +69,13 @@ class LogMirror:
             known.sizes = self._folder(trial_id).sizes(LOGS)
         return [name for name in LOGS if _copied(known, name) >= self._max_bytes]
 
-    async def refresh(self, trial_ids: Collection[str], *, ended: bool = False) -> None:
+    async def refresh(self, trial_ids: Collection[str], *, once: Collection[str] = frozenset()) -> None:
         """Copies what the logs of trials have beyond what is here.
 
         Args:
             trial_ids: The trials.
-            ended: Whether they have ended, so that no other manager goes on with their logs.
+            once: Those of them whose first and only attempt has ended. Of theirs nothing needs to be noted:
+                a manager that has to copy them again does so from the beginning.
 
         Raises:
             FileChannelLostError, HostUnreachableError: The machine cannot be asked now.
@@ -88,20 +89,20 @@ class LogMirror:
         done = asyncio.Event()
         self._busy.update(dict.fromkeys(wanted, done))
         try:
-            await self._copy(wanted, ended)
+            await self._copy(wanted, once)
         finally:
             for trial_id in dict.fromkeys(trial_ids):
                 del self._busy[trial_id]
             done.set()
 
-    async def _copy(self, wanted: list[str], ended: bool) -> None:
+    async def _copy(self, wanted: list[str], once: Collection[str]) -> None:
         while wanted:
             request = await asyncio.to_thread(lambda names: [*map(self._request, names)], wanted)
             answer, data = await self._files.ask("logs", trials=request)
             if not answer.get("logs"):
                 return
             writing = asyncio.create_task(
-                asyncio.to_thread(self._take, answer, data, frozenset(wanted), ended)
+                asyncio.to_thread(self._take, answer, data, frozenset(wanted), once)
             )
             try:
                 wanted = await asyncio.shield(writing)
@@ -116,7 +117,9 @@ class LogMirror:
         wanted = {name: size for name, size in sizes.items() if size < self._max_bytes}
         return {"trial": trial_id, "label": known.label, "sizes": wanted}
 
-    def _take(self, answer: dict[str, Any], data: bytes, asked: frozenset[str], ended: bool) -> list[str]:
+    def _take(
+        self, answer: dict[str, Any], data: bytes, asked: frozenset[str], once: Collection[str]
+    ) -> list[str]:
         """Writes what came, and returns the trials of which there is more."""
         behind: dict[str, None] = {}
         position = 0
@@ -133,7 +136,7 @@ class LogMirror:
                 raise FileRequestError(f"{self._host_name} sends logs that nobody asked for")
             known = self._state(trial_id)
             if label != known.label:
-                self._begin(trial_id, label, ended)
+                self._begin(trial_id, label, trial_id in once)
             base = known.bases.setdefault(name, 0)
             cut = offset < _copied(known, name)  # its trial began the file anew
             writing.setdefault(trial_id, []).append((name, base + offset, content, cut))
@@ -147,13 +150,14 @@ class LogMirror:
                 sizes[name] = end if cut else max(sizes.get(name, -1), end)
         return list(behind)
 
-    def _begin(self, trial_id: str, label: str, ended: bool) -> None:
+    def _begin(self, trial_id: str, label: str, is_once: bool) -> None:
         """Has the content of another folder follow what is here of earlier attempts."""
         known = self._state(trial_id)
         known.label = label
-        known.bases = {name: max(0, known.sizes.get(name, -1)) for name in LOGS}
-        if ended:
+        if is_once:
+            known.bases = dict.fromkeys(LOGS, 0)  # what is here is of a copy that was cut short
             return
+        known.bases = {name: max(0, known.sizes.get(name, -1)) for name in LOGS}
         folder = self._folder(trial_id)
         (folder.path / ".nni").mkdir(mode=0o700, parents=True, exist_ok=True)
         note = {"host": self._host_name, "label": label, "bases": known.bases}

@@ -5,9 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Callable
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -104,27 +102,26 @@ def test_an_end_is_told_once_all_is_sent(here: Path, there: Path) -> None:
     assert (there / "trials/abcde/stdout").read_bytes() == b"out"
 
 
-def test_what_root_makes_is_given_to_whom_the_folder_belongs_to(
-    here: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_root_makes_is_given_to_whom_the_folder_belongs_to(here: Path) -> None:
     write(here, "stdout", b"out")
     write(here, "model/weights", b"w")
-    given: list[str] = []
-
-    def chown(path: str, uid: int, gid: int, *, follow_symlinks: bool) -> None:
-        assert (uid, gid, follow_symlinks) == (1000, 1000, False)
-        given.append(os.path.relpath(path, here / "trials" / "abcde"))
-
-    def status(uid: int) -> Callable[[str], SimpleNamespace]:
-        return lambda path: SimpleNamespace(st_uid=uid, st_gid=uid)
-
-    changed = {"stat": status(1000), "lstat": status(0), "chown": chown}
-    monkeypatch.setattr(spool_outputs, "os", SimpleNamespace(**{**vars(os), **changed}))
+    write(here, "model/of_another", b"o")
+    trial = here / "trials" / "abcde"
+    owner, another = os.geteuid(), os.geteuid()
+    if owner == 0:  # nobody else can give files away
+        owner, another = 1234, 1235
+        os.chown(here / "trials", owner, owner)
+        os.chown(trial / "model" / "of_another", another, another)
+    (here / "outside").touch()
+    (trial / "link").symlink_to(here / "outside")
     giving = GiveTo(str(here))
     giving.logs("abcde")
-    assert given[:2] == [".", "stdout"]
+    assert [path.stat().st_uid for path in (trial, trial / "stdout")] == [owner, owner]
     giving.rest("abcde")
-    assert "model/weights" in given
+    assert (trial / "model" / "weights").stat().st_uid == owner
+    assert (trial / "model" / "of_another").stat().st_uid == another
+    assert (trial / "link").lstat().st_uid == owner
+    assert (here / "outside").stat().st_uid == os.geteuid()
 
 
 def test_nothing_is_done_where_nothing_is_to_be_done(here: Path, there: Path) -> None:

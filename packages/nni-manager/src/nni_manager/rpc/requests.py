@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import uuid
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 from nni_proto import resource_names, values
 from nni_proto.v1 import value_pb2
 
 from nni_manager.experiments.errors import InvalidArgumentError
+
+_Written = TypeVar("_Written")
+_Read = TypeVar("_Read")
 
 
 def experiment_id(name: str, field: str) -> str:
@@ -17,10 +21,7 @@ def experiment_id(name: str, field: str) -> str:
     Raises:
         InvalidArgumentError: It is not the name of an experiment.
     """
-    try:
-        return resource_names.parse_experiment_name(name)
-    except ValueError as error:
-        raise InvalidArgumentError(f"{field}: {error}") from error
+    return _read(resource_names.parse_experiment_name, name, field)
 
 
 def trial_ids(name: str, field: str) -> tuple[str, str]:
@@ -29,10 +30,7 @@ def trial_ids(name: str, field: str) -> tuple[str, str]:
     Raises:
         InvalidArgumentError: It is not the name of a trial.
     """
-    try:
-        return resource_names.parse_trial_name(name)
-    except ValueError as error:
-        raise InvalidArgumentError(f"{field}: {error}") from error
+    return _read(resource_names.parse_trial_name, name, field)
 
 
 def job_ids(name: str, field: str) -> tuple[str, str]:
@@ -41,10 +39,7 @@ def job_ids(name: str, field: str) -> tuple[str, str]:
     Raises:
         InvalidArgumentError: It is not the name of a job.
     """
-    try:
-        return resource_names.parse_job_name(name)
-    except ValueError as error:
-        raise InvalidArgumentError(f"{field}: {error}") from error
+    return _read(resource_names.parse_job_name, name, field)
 
 
 def experiment_or_trial_ids(name: str, field: str) -> tuple[str, str | None]:
@@ -77,10 +72,7 @@ def value(message: value_pb2.Value, field: str) -> Any:
     Raises:
         InvalidArgumentError: A kind is not set, or an object has a key twice.
     """
-    try:
-        return values.from_message(message)
-    except ValueError as error:
-        raise InvalidArgumentError(f"{field}: {error}") from error
+    return _read(values.from_message, message, field)
 
 
 def not_negative(number: int, field: str) -> int:
@@ -92,3 +84,11 @@ def not_negative(number: int, field: str) -> int:
     if number < 0:
         raise InvalidArgumentError(f"{field}: {number} is below 0")
     return number
+
+
+def _read(reader: Callable[[_Written], _Read], written: _Written, field: str) -> _Read:
+    """Reads a field with a function that raises ValueError, and names the field where it does."""
+    try:
+        return reader(written)
+    except ValueError as error:
+        raise InvalidArgumentError(f"{field}: {error}") from error

@@ -10,7 +10,6 @@ import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from playwright.sync_api import Browser, Page
 
@@ -19,6 +18,7 @@ from workspace.launch import run
 from workspace.made_experiment.making import make
 from workspace.page_benchmark import parser
 from workspace.page_benchmark.nni_page import nni_page
+from workspace.page_benchmark.traffic import Traffic
 from workspace.progress import table
 
 _FILTER = "lr > 1e-3 and objective > 0.5"
@@ -110,30 +110,23 @@ def _measures(browser: Browser, shown: Shown) -> list[Row]:
 
 def _opened(page: Page, address: str, name: str) -> list[Row]:
     """Opens a page as somebody does who comes to it first, and waits until it asks for nothing more."""
-    sent = {"bytes": 0}
-    session = page.context.new_cdp_session(page)
-    session.send("Network.enable")
-    session.send("Network.setCacheDisabled", {"cacheDisabled": True})
-    last = {"at": time.monotonic()}
-
-    def note(event: dict[str, Any]) -> None:
-        sent["bytes"] += int(event.get("encodedDataLength", 0))
-        last["at"] = time.monotonic()
-
-    session.on("Network.loadingFinished", note)
-    session.on("Network.dataReceived", lambda event: note({**event, "encodedDataLength": 0}))
+    traffic = Traffic(page)
     page.goto("about:blank")
     began = time.monotonic()
     page.goto(address)
     paint = page.evaluate(_FIRST_PAINT)
-    while time.monotonic() - last["at"] < 1.0 and time.monotonic() - began < _LONGEST_SECONDS:
+    while not traffic.is_quiet(1.0) and time.monotonic() - began < _LONGEST_SECONDS:
         page.wait_for_timeout(50)
-    session.detach()
-    return [
+    traffic.close()
+    rows = [
         (f"{name}: first paint (ms)", f"{paint:.0f}", "1000"),
-        (f"{name}: everything there (ms)", f"{1000 * (last['at'] - began):.0f}", "2000"),
-        (f"{name}: bytes sent (MB)", f"{sent['bytes'] / 1e6:.2f}", "2"),
+        (f"{name}: everything there (ms)", f"{1000 * (traffic.shown_at - began):.0f}", "2000"),
+        (f"{name}: bytes sent (MB)", f"{traffic.bytes / 1e6:.2f}", "2"),
     ]
+    if traffic.ahead_at is not None:
+        ahead = f"{1000 * (traffic.ahead_at - began):.0f}"
+        rows.append((f"{name}: importance, asked for ahead (ms)", ahead, ""))
+    return rows
 
 
 def _scrolled(page: Page) -> list[Row]:

@@ -41,7 +41,7 @@ from nni_manager.training.interface import Emit, TrialRun
 from nni_manager.training.jobs.pushed import PushedEvents
 from nni_proto import values
 from nni_proto.v1 import experiment_service_pb2 as experiments
-from nni_proto.v1 import metric_pb2
+from nni_proto.v1 import metric_pb2, tensor_board_pb2
 from nni_proto.v1 import trial_runtime_service_pb2 as runtime
 from nni_proto.v1.experiment_pb2 import Experiment
 from nni_proto.v1.experiment_service_pb2_grpc import ExperimentServiceStub
@@ -196,13 +196,13 @@ def reports(
 async def plain_calls(channel: grpc.aio.Channel, callers: int) -> float:
     """Returns how many calls a second are made that touch neither the engine nor the storage."""
     stub = experiment_stub(channel)
-    request = experiments.CreateSignInCodeRequest(name=NAME)
+    request = tensor_board_pb2.ListTensorBoardsRequest(parent=NAME)
     deadline = time.monotonic() + SECONDS
 
     async def call() -> int:
         count = 0
         while time.monotonic() < deadline:
-            await stub.CreateSignInCode(request, metadata=METADATA)
+            await stub.ListTensorBoards(request, metadata=METADATA)
             count += 1
         return count
 

@@ -145,6 +145,7 @@ async def manager(
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     with tempfile.TemporaryDirectory(prefix="nni-benchmark-") as folder:
+        Path(folder, "code").mkdir()
         process = multiprocessing.get_context("spawn").Process(
             target=run_manager, args=(port, theirs, Path(folder), flush_seconds)
         )
@@ -155,6 +156,7 @@ async def manager(
                 await asyncio.wait_for(channel.channel_ready(), 30)
                 config = example_config()
                 config.max_trial_number, config.trial_concurrency = trials, concurrency
+                config.trial_code_directory = f"{folder}/code"
                 stub = experiment_stub(channel)
                 await stub.CreateExperiment(
                     experiments.CreateExperimentRequest(

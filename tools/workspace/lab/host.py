@@ -154,8 +154,13 @@ class Host:
         self.run("pid=$(cat /run/sshd.pid); kill $pid; while [ -e /proc/$pid ]; do sleep 0.02; done")
 
     def start_server(self) -> None:
-        """Starts its SSH server."""
-        self.run("/usr/sbin/sshd -f /etc/ssh/sshd_config -E /var/log/sshd.log")
+        """Starts its SSH server; it can be reached as soon as this returns."""
+        # The command ends before the server listens, and what listens writes the file.
+        self.run(
+            "rm -f /run/sshd.pid; /usr/sbin/sshd -f /etc/ssh/sshd_config -E /var/log/sshd.log || exit;"
+            "for _ in {1..3000}; do [ -s /run/sshd.pid ] && exit; sleep 0.01; done;"
+            "echo its SSH server does not listen >&2; exit 1"
+        )
 
     @contextmanager
     def without_server(self) -> Iterator[None]:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import ast
 import re
 import sys
+from functools import cache
 from importlib.metadata import distributions, requires
 from pathlib import Path
 
@@ -33,13 +34,15 @@ NAMED_APART = {
 }
 
 
+@cache
 def _packages() -> dict[str, set[str]]:
     """Returns which distributions bring each package; Python 3.10's own function knows a part."""
     found: dict[str, set[str]] = {}
     for distribution in distributions():
-        for file in distribution.files or []:
-            name = file.parts[0].removesuffix(".py")
-            found.setdefault(name, set()).add(_normal(distribution.metadata["Name"]))
+        # Once for each: the metadata are read anew each time.
+        normal = _normal(distribution.metadata["Name"])
+        for name in {file.parts[0].removesuffix(".py") for file in distribution.files or []}:
+            found.setdefault(name, set()).add(normal)
     return found
 
 
@@ -65,14 +68,11 @@ def _distributions_of(module: str) -> set[str]:
     for prefix, distribution in NAMED_APART.items():
         if module == prefix or module.startswith(f"{prefix}."):
             return {distribution}
-    return PACKAGES.get(module.split(".")[0], set())
+    return _packages().get(module.split(".")[0], set())
 
 
 def _normal(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
-
-
-PACKAGES = _packages()
 
 
 def _closure(name: str, part: str) -> set[str]:

@@ -133,6 +133,45 @@ def test_trials_share_the_gpu_of_a_job(stage: Any, azure: AmlStandIn) -> None:
     assert len(azure.jobs) == 2
 
 
+def test_azure_ml_is_away_at_a_resume(stage: Any, azure: AmlStandIn, tmp_path: Path) -> None:
+    gate = tmp_path / "gate"
+    stage.write(
+        "trial.py",
+        f"""
+        import nni, os, time
+        x = nni.get_next_parameter()["x"]
+        while not os.path.exists({str(gate)!r}):
+            time.sleep(0.05)
+        nni.report_final_result(x)
+        """,
+    )
+    name = azure.folder.name
+    stage.run(
+        script(
+            azure,
+            f"""
+    experiment = on_azure(2, 2, reuse_mode=False)
+    experiment.start(0)
+    while [trial.status for trial in experiment.list_trial_jobs()] != ["RUNNING"] * 2:
+        time.sleep(0.1)
+    os.kill(experiment.get_experiment_metadata({name!r})["pid"], signal.SIGKILL)
+    os._exit(0)
+""",
+        )
+    )
+    azure.faults.status, azure.faults.fail_next = 503, 1_000_000
+    stage.environment["NNI_SECRET_SHARED_STORAGE_STORAGE_ACCOUNT_KEY"] = azure.account.key
+    with stage.start(f"    assert Experiment.resume({name!r}, 0)\n") as process:
+        words = "does not answer: the workspace"
+        assert stage.until(lambda: words in " ".join(stage.nnictl("status", name).stdout.split()))
+        assert stage.nnictl("trial", "ls", name, "--json").stdout.count('"RUNNING"') == 2
+        gate.touch()
+        azure.faults.fail_next = 0
+        output, _ = process.communicate(timeout=100)
+    assert "2 succeeded" in output
+    assert len(azure.jobs) == 2
+
+
 def test_what_is_wrong_is_said_at_the_start(stage: Any, azure: AmlStandIn) -> None:
     """Row 181: never an empty error."""
     output = stage.run(

@@ -162,6 +162,72 @@ def test_jobs_outlive_a_killed_manager(stage: Any, stand_in: OpenPaiStandIn, tmp
     assert len(stand_in.jobs) == 2
 
 
+GATED_TRIAL = """\
+import nni, os, time
+x = nni.get_next_parameter()["x"]
+gate = {gate!r} + ("_job" if "PAI_JOB_NAME" in os.environ else "_here")
+while not os.path.exists(gate):
+    time.sleep(0.05)
+nni.report_final_result(x)
+"""
+
+
+@pytest.mark.slow
+def test_openpai_is_away_at_a_resume(stage: Any, stand_in: OpenPaiStandIn, tmp_path: Path) -> None:
+    """What runs here goes on meanwhile, and the jobs are adopted when OpenPAI is back."""
+    gate = str(tmp_path / "gate")
+    stage.write("trial.py", GATED_TRIAL.format(gate=gate))
+    body = """
+    from nni.experiment.config import LocalConfig
+    experiment = make(trials=6, concurrency=3, id="mine")
+    experiment.config.training_service = [LocalConfig(trial_concurrency=1), OpenpaiConfig(**pai)]
+    experiment.start(0)
+    while [trial.status for trial in experiment.list_trial_jobs()] != ["RUNNING"] * 3:
+        time.sleep(0.1)
+    os.kill(experiment.get_experiment_metadata("mine")["pid"], signal.SIGKILL)
+    os._exit(0)
+"""
+    stage.run(script(stand_in, body))
+    for method in ("GET", "POST", "PUT"):
+        stand_in.fail(method, "", 503, times=1_000_000)
+    stage.environment["NNI_SECRET_TRAINING_SERVICE_1_TOKEN"] = "sesame"
+    with stage.start('    assert Experiment.resume("mine", 0)\n') as process:
+        Path(f"{gate}_here").touch()
+        assert stage.until(
+            lambda: stage.nnictl("trial", "ls", "mine", "--json").stdout.count("SUCCEEDED") == 4
+        )
+        assert stage.nnictl("trial", "ls", "mine", "--json").stdout.count('"RUNNING"') == 2
+        status = " ".join(stage.nnictl("status", "mine").stdout.split())
+        assert f"OpenPAI at {stand_in.address} does not answer" in status
+        assert "has a problem of its own: it answers 503" in status
+        assert "the trials that ran there are looked for, and others run without it meanwhile" in status
+        Path(f"{gate}_job").touch()
+        stand_in.faults.clear()
+        output, _ = process.communicate(timeout=100)
+    assert "6 succeeded" in output
+    assert len(stand_in.jobs) == 2
+    assert stage.until(lambda: all(job.ended.is_set() for job in stand_in.jobs.values()))
+
+
+@pytest.mark.slow
+def test_a_resume_whose_token_is_refused_ends_at_once(stage: Any, stand_in: OpenPaiStandIn) -> None:
+    stage.write("trial.py", WAITING_TRIAL.format(gate="/not/opened"))
+    body = """
+    experiment = on_pai(1, 1)
+    experiment.start(0)
+    while [trial.status for trial in experiment.list_trial_jobs()] != ["RUNNING"]:
+        time.sleep(0.1)
+    os.kill(experiment.get_experiment_metadata("mine")["pid"], signal.SIGKILL)
+    os._exit(0)
+"""
+    stage.run(script(stand_in, body))
+    stage.environment["NNI_SECRET_TRAINING_SERVICE_TOKEN"] = "wrong"
+    refused = stage.nnictl("resume", "mine", "--foreground", exit_code=1)
+    assert 'the token is not taken ("Your token is invalid.")' in " ".join(refused.stderr.split())
+    stage.environment["NNI_SECRET_TRAINING_SERVICE_TOKEN"] = "sesame"
+    assert "Stopped 1 job" in stage.nnictl("platform", "clean", "mine").stdout
+
+
 @pytest.mark.slow
 def test_openpai_beside_this_machine(stage: Any, stand_in: OpenPaiStandIn) -> None:
     output = stage.run(

@@ -317,3 +317,26 @@ async def test_a_start_without_a_machine_that_may_not_lack_is_refused_though_tri
     scene.machines["a"].is_away = True
     with pytest.raises(TrainingServiceError, match="a: no answer in 10 s"):
         await scene.start()
+
+
+async def test_a_host_that_is_awaited_keeps_no_start_that_finds_trials_on_it(scene: Scene) -> None:
+    """Be it the only one; without trials of its own it has to be there."""
+    away = scene.add("a", HostRules())
+    away.is_away = away.is_awaited = True
+    with pytest.raises(TrainingServiceError, match="a: no answer in 10 s"):
+        await scene.start()
+    away.is_away = False
+    await scene.start()
+    scene.submit("t0")
+    away.is_away = True
+    made = await scene.start()
+    assert scene.warnings == [
+        "a: no answer in 10 s; the trials that ran there are looked for, and none starts before"
+    ]
+    made.adopt("t0", 0, 0)
+    scene.submit("new")
+    assert scene.reason("new").startswith("a unreachable since ")
+    away.join()
+    assert away.launched[-1] == ("new", 0)
+    away.end("t0")
+    assert scene.of(TrialEnded, "t0")

@@ -21,6 +21,7 @@ from nni_manager.training.host import Host, HostEmit, HostRules
 from nni_manager.training.interface import TrainingServiceError
 from nni_manager.training.jobs.direct import DirectReports
 from nni_manager.training.jobs.host import JobHost
+from nni_manager.training.jobs.late_start import LateStartHost
 from nni_manager.training.jobs.orders import TrialRules
 from nni_manager.training.jobs.packing import pack_sdk_and_code
 from nni_manager.training.jobs.platform import JobPlatform
@@ -66,7 +67,7 @@ def job_hosts(
         return [(partial(make_host, config, service, experiment_id, folder), rules)]
     make = getattr(own, "make_platform", None) or _built_in(service.platform)
 
-    def host(emit: HostEmit) -> Host:
+    def host(emit: HostEmit) -> JobHost:
         platform = make_platform(make, config, service, experiment_id, folder)
         return JobHost(
             platform=platform,
@@ -89,7 +90,7 @@ def job_hosts(
             pushed=None if direct.access is None else direct.pushed,
         )
 
-    return [(host, rules)]
+    return [(partial(LateStartHost, host), rules)]
 
 
 def job_platform(

@@ -30,6 +30,7 @@ class FakeMachine:
         report: Its GPUs, or why they cannot be told.
         start_problem: Why it cannot be used, "" if it can.
         is_away: Whether it cannot be reached when it is to start.
+        is_awaited: Whether an experiment with trials on it begins without it.
         refuses: Why it takes no trial, None if it does.
         runs: What was launched on it and has not ended.
         ends: How those ended that have.
@@ -46,6 +47,7 @@ class FakeMachine:
     report: HostReport | Exception = field(default_factory=gpus)
     start_problem: str = ""
     is_away: bool = False
+    is_awaited: bool = False
     refuses: Exception | None = None
     runs: dict[Attempt, TrialRun] = field(default_factory=dict)
     ends: dict[Attempt, TrialEnded] = field(default_factory=dict)
@@ -113,7 +115,8 @@ class FakeHost:
         """Works, unless the machine says that it does not."""
         await asyncio.sleep(0)
         if self._machine.is_away:
-            raise HostAwayError(f"{self.name}: no answer in 10 s", self._start_later)
+            awaited = self._machine.is_awaited
+            raise HostAwayError(f"{self.name}: no answer in 10 s", self._start_later, is_awaited=awaited)
         if self._machine.start_problem:
             raise TrainingServiceError(self._machine.start_problem)
 

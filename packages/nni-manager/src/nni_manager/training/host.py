@@ -79,12 +79,15 @@ class HostAwayError(TrainingServiceError):
     Attributes:
         start_later: Waits for the host from now on, which says by HostChanged when it can be reached. Until
             then it takes orders, and its trials count as those of a machine that is away.
+        is_awaited: Whether an experiment with trials on it begins without it even where no other host is
+            left, or none may be missing.
     """
 
-    def __init__(self, message: str, start_later: Callable[[], None]) -> None:
+    def __init__(self, message: str, start_later: Callable[[], None], *, is_awaited: bool = False) -> None:
         """Says why."""
         super().__init__(message)
         self.start_later = start_later
+        self.is_awaited = is_awaited
 
 
 THIS_MACHINE = "this machine"

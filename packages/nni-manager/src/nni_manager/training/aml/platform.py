@@ -76,8 +76,8 @@ class AzureMl:
 
     @property
     def storage(self) -> JobStorage:
-        """How a job reaches them; `submit` signs that anew."""
-        return JobStorage((), {ACCESS: self._storage().access})
+        """How a job reaches them; `submit` signs that anew. Before `open` there is no access yet."""
+        return JobStorage((), {} if self._blobs is None else {ACCESS: self._blobs.access})
 
     async def open(self) -> None:
         """Signs in, and checks the workspace, the compute target, the image and the storage.

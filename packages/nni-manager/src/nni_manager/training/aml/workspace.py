@@ -80,8 +80,8 @@ class AmlWorkspace:
             TrainingServiceError: It is not; the text says what to do.
             PlatformAwayError: It does not answer.
         """
-        credential = self._sign_in()
-        self._requests = AzureRequests(credential, self._place)
+        if self._client is None:  # it is tried again until there is an answer
+            self._requests = AzureRequests(self._sign_in(), self._place)
         name = self._place.workspace
         try:
             with explained(f'the workspace "{name}"'):

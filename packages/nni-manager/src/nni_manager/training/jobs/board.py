@@ -74,14 +74,18 @@ class JobBoard:
         self._task: asyncio.Task[None] | None = None
         self._others: set[asyncio.Task[None]] = set()
 
-    async def open(self) -> None:
+    async def open(self, tries: int | None, away: Callable[[str], None] | None = None) -> None:
         """Asks for the jobs for the first time, and follows them from now on.
+
+        Args:
+            tries: How often it is asked at most, None for any number.
+            away: Gets the reason each time there is no answer.
 
         Raises:
             PlatformAwayError: They are not known now.
             TrainingServiceError: They cannot be known.
         """
-        self.listed = await self._calls.until_answered(self._platform.list, tries=self._pace.start_tries)
+        self.listed = await self._calls.until_answered(self._platform.list, away, tries)
         name = f"the list of jobs of {self._platform.name}"
         self._task = tasks.begin(self._follow(), name, self._listener.platform_failed)
 

@@ -33,6 +33,7 @@ from nni_manager.training.jobs.platform import (
     JobPlatform,
     JobState,
     PlatformAwayError,
+    PlatformNotAnsweringError,
     job_name,
 )
 from nni_manager.training.jobs.pool import is_pooled, job_with_room, next_number, pooled_name
@@ -121,20 +122,36 @@ class JobHost:
         """Signs in, and brings what jobs need.
 
         Raises:
+            PlatformNotAnsweringError: The platform does not answer; `start_once_answered` waits for it.
             TrainingServiceError: That is impossible; the text says why.
         """
-        tries = self._pace.start_tries
         try:
-            await self._calls.until_answered(self._platform.open, tries=tries)
+            await self._start(self._pace.start_tries, None)
+        except PlatformAwayError as error:
+            kind = TrainingServiceError if error.can_be_repaired else PlatformNotAnsweringError
+            raise kind(f"{self.name} does not answer: {told(error)}") from error
+
+    async def start_once_answered(self, away: Callable[[str], None]) -> None:
+        """Does that after `start` got no answer, however long it takes until there is one.
+
+        Args:
+            away: Gets the reason each time there is none.
+
+        Raises:
+            TrainingServiceError: That is impossible; the text says why.
+        """
+        await self._start(None, away)
+
+    async def _start(self, tries: int | None, away: Callable[[str], None] | None) -> None:
+        try:
+            await self._calls.until_answered(self._platform.open, away, tries)
             self._orders.packed = await self._pack()
             self._orders.brought = await self._calls.until_answered(
-                lambda: self._platform.prepare(self._orders.files), tries=tries
+                lambda: self._platform.prepare(self._orders.files), away, tries
             )
             await asyncio.to_thread(self._record.open)
+            await self._board.open(tries, away)
             self._bringing = self._begin_bringing()
-            await self._board.open()
-        except PlatformAwayError as error:
-            raise TrainingServiceError(f"{self.name} does not answer: {told(error)}") from error
         except (OSError, SharedStorageError) as error:
             raise TrainingServiceError(f"{self.name}: {error}") from error
         self._next_number = next_number(self._experiment_id, {*self._board.listed, *self._record.jobs()})

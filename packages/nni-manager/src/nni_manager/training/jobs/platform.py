@@ -108,6 +108,10 @@ class PlatformAwayError(Exception):
         self.can_be_repaired = can_be_repaired
 
 
+class PlatformNotAnsweringError(TrainingServiceError):
+    """The platform was asked several times at the start and did not answer, which may pass."""
+
+
 class JobRefusedError(TrainingServiceError):
     """The platform does not take a job, and will not; the text has its own words."""
 

@@ -112,15 +112,14 @@ class OpenPai:
             TrainingServiceError: It cannot run jobs.
             PlatformAwayError: It does not answer.
         """
-        if self._config.insecure:
-            _LOG.warning(
-                "%s: insecure is set, so anybody between here and there can read the token", self.name
-            )
-        warn_of_expiry(self._token)
         try:
             mounted = await check_platform(self._api, self._config, self._settings)
         except (TokenRefusedError, CertificateError, NotOpenPaiError) as error:
             raise TrainingServiceError(f"{error}; {error.can_be_repaired}") from error
+        # Once, however often it did not answer before.
+        if self._config.insecure:
+            _LOG.warning("%s: insecure is set: anybody between here and there can read the token", self.name)
+        warn_of_expiry(self._token)
         await self._place.open(mounted)
 
     async def prepare(self, archives: Mapping[str, Path]) -> str:

@@ -36,8 +36,12 @@ async def start_hosts(
             text has the reasons of all of them.
     """
     problems = await asyncio.gather(*(_start(host, reports) for host in hosts))
-    failed = {host.name: str(problem) for host, problem in zip(hosts, problems, strict=True) if problem}
     states = placements.hosts
+    failed = {
+        host.name: str(problem)
+        for host, problem in zip(hosts, problems, strict=True)
+        if problem and not _is_awaited(problem, states[host.name])
+    }
     needed = [name for name in failed if states[name].rules.service not in optional_services]
     mistakes = [text for state in states.values() for text in _mistakes(state)]
     if needed or mistakes or len(failed) == len(hosts):
@@ -48,7 +52,10 @@ async def start_hosts(
         told = _named(host.name, str(error))
         if isinstance(error, HostAwayError) and states[host.name].trials:
             error.start_later()
-            warn(f"{told}; the trials that ran there are looked for, and others run without it meanwhile")
+            meanwhile = (
+                "and others run without it meanwhile" if None in problems else "and none starts before"
+            )
+            warn(f"{told}; the trials that ran there are looked for, {meanwhile}")
         else:
             placements.take_out(host.name, str(error))
             warn(f"{told}; the trials run without it")
@@ -70,6 +77,11 @@ async def _start(host: Host, reports: ReportKeeper) -> TrainingServiceError | No
         return TrainingServiceError(f"it cannot be started: {error!r}")
     await reports.ask(host.name)
     return None
+
+
+def _is_awaited(error: TrainingServiceError, state: HostState) -> bool:
+    """Returns whether a host that could not be started is no reason to end."""
+    return isinstance(error, HostAwayError) and error.is_awaited and state.trials > 0
 
 
 def _mistakes(state: HostState) -> list[str]:

@@ -250,6 +250,54 @@ def test_openpai_beside_this_machine(stage: Any, stand_in: OpenPaiStandIn) -> No
 
 
 @pytest.mark.slow
+def test_openpai_beside_this_machine_and_one_behind_ssh(
+    remote_stage: Any, stand_in: OpenPaiStandIn, lab: Any, facts_in: Any, tmp_path: Path
+) -> None:
+    """The first two places are kept busy until the third has run a trial."""
+    gate = tmp_path / "gate"
+    remote_stage.write(
+        "trial.py",
+        f"""
+        import nni, os, time
+        x = nni.get_next_parameter()["x"]
+        platform = os.environ["NNI_PLATFORM"]
+        gate = {{"local": {str(gate)!r}, "remote": "/tmp/gate"}}.get(platform, "/")
+        while not os.path.exists(gate):
+            time.sleep(0.05)
+        nni.report_final_result({{"default": x, "platform": platform}})
+        """,
+    )
+    body = """
+    experiment = remote("gpu-a", trials=3, concurrency=3, id="mine")
+    there = experiment.config.training_service
+    there.machine_list[0].trial_concurrency = 1
+    experiment.config.training_service = [LocalConfig(trial_concurrency=1), there, OpenpaiConfig(**pai)]
+    experiment.start(0)
+    wait(experiment)
+    tell(experiment)
+    experiment.stop()
+"""
+    log = remote_stage.experiments / "mine" / "log" / "nnimanager.log"
+    with remote_stage.start(script(stand_in, body)) as process:
+        assert remote_stage.until(log.exists)
+        assert remote_stage.until(
+            lambda: "SUCCEEDED" in remote_stage.nnictl("trial", "ls", "mine", "--json").stdout
+        )
+        gate.touch()
+        lab.hosts["gpu-a"].run("touch /tmp/gate")
+        output, _ = process.communicate(timeout=100)
+    lab.hosts["gpu-a"].run("rm /tmp/gate")
+    facts = facts_in(output)
+    assert [trial["status"] for trial in facts] == ["SUCCEEDED"] * 3
+    assert {(trial["host"], trial["final"]["platform"]) for trial in facts} == {
+        ("this machine", "local"),
+        ("gpu-a", "remote"),
+        (f"OpenPAI at {stand_in.address}", "openpai"),
+    }
+    assert remote_stage.until(lambda: all(job.ended.is_set() for job in stand_in.jobs.values()))
+
+
+@pytest.mark.slow
 def test_what_a_killed_manager_leaves_is_cleaned(stage: Any, stand_in: OpenPaiStandIn) -> None:
     stage.write("trial.py", WAITING_TRIAL.format(gate="/not/opened"))
     body = """

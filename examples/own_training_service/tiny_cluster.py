@@ -26,9 +26,11 @@ class TinyClusterInfo:
     @staticmethod
     def make_platform(config, service: TinyClusterConfig, experiment_id: str, folder: Path):
         """Returns the platform of an experiment; nothing is asked of it yet."""
-        from tiny_cluster_platform import TinyCluster  # the manager needs it, a script of the user's does not
+        # What the manager needs, and a script of the user's does not.
+        from nni_manager.training.jobs.names import storage_folder
+        from tiny_cluster_platform import TinyCluster
 
-        return TinyCluster(Path(service.folder), experiment_id)
+        return TinyCluster(Path(service.folder), experiment_id, storage_folder(experiment_id, folder))
 
 
 nni_training_service_info = TinyClusterInfo

@@ -27,11 +27,11 @@ class TinyCluster:
 
     platform = "tiny_cluster"
 
-    def __init__(self, folder: Path, experiment_id: str) -> None:
+    def __init__(self, folder: Path, experiment_id: str, stored: str) -> None:
         self.name = f"the tiny cluster in {folder}"
         self._folder = folder
         self._experiment_id = experiment_id
-        self._shared = folder / "storage" / experiment_id
+        self._shared = folder / "storage" / stored
 
     @property
     def files(self) -> MountedFiles:

@@ -10,7 +10,9 @@ import pytest
 from nni_manager.testing.fake_job_platform import FakeCluster, FakePlatform
 from nni_manager.testing.job_place import JobPlace
 from nni_manager.testing.reuse_mode import ReuseModeContract
+from nni_manager.testing.same_id import EXPERIMENT_ID, MakePlatform, SameIdContract
 from nni_manager.testing.training_service import TrainingServiceContract
+from nni_manager.training.jobs.names import storage_folder
 
 
 class InJobs:
@@ -39,6 +41,21 @@ class TestJobs(InJobs, TrainingServiceContract):
 class TestPoolOfJobsThatSendFiles(InJobs, ReuseModeContract):
     mounts = False
     reuse_mode = True
+
+
+class TestSameId(SameIdContract):
+    mounts = True
+
+    @pytest.fixture
+    def make_platform(self, tmp_path: Path) -> Iterator[MakePlatform]:
+        cluster = FakeCluster(tmp_path / "cluster", mounts=self.mounts)
+        yield lambda folder: FakePlatform(cluster, EXPERIMENT_ID, storage_folder(EXPERIMENT_ID, folder))
+        cluster.end_all()
+
+
+@pytest.mark.slow
+class TestSameIdOfJobsThatSendFiles(TestSameId):
+    mounts = False
 
 
 @pytest.mark.slow

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
 from nni_config import ExperimentConfig, OpenpaiConfig
 from nni_manager.testing.job_place import JobPlace
 from nni_manager.testing.reuse_mode import ReuseModeContract
+from nni_manager.testing.same_id import EXPERIMENT_ID, MakePlatform, SameIdContract
 from nni_manager.testing.training_service import TrainingServiceContract
-from nni_manager.training.jobs.platform import JobPlatform
 from nni_manager.training.openpai.making import make_openpai_platform
 from openpai_stand_in import OpenPaiStandIn
 
@@ -19,7 +20,7 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture
-def make_platform(tmp_path: Path) -> Iterator[Callable[[], JobPlatform]]:
+def make_platform(tmp_path: Path) -> Iterator[MakePlatform]:
     mount = tmp_path / "mount"
     mount.mkdir()
     with OpenPaiStandIn(tmp_path / "pai", {"data": mount}) as stand_in:
@@ -37,16 +38,20 @@ def make_platform(tmp_path: Path) -> Iterator[Callable[[], JobPlatform]]:
             container_storage_mount_point=str(mount),
         ).canonical_copy()
         experiment = ExperimentConfig("openpai")
-        yield lambda: make_openpai_platform(experiment, config, "exp00001", tmp_path)
+        yield lambda folder: make_openpai_platform(experiment, config, EXPERIMENT_ID, folder)
 
 
 class TestOpenPai(TrainingServiceContract):
     @pytest.fixture
-    def place(self, tmp_path: Path, make_platform: Callable[[], JobPlatform]) -> JobPlace:
-        return JobPlace(tmp_path, make_platform)
+    def place(self, tmp_path: Path, make_platform: MakePlatform) -> JobPlace:
+        return JobPlace(tmp_path, partial(make_platform, tmp_path))
 
 
 class TestPoolOfOpenPai(ReuseModeContract):
     @pytest.fixture
-    def place(self, tmp_path: Path, make_platform: Callable[[], JobPlatform]) -> JobPlace:
-        return JobPlace(tmp_path, make_platform, reuse_mode=True)
+    def place(self, tmp_path: Path, make_platform: MakePlatform) -> JobPlace:
+        return JobPlace(tmp_path, partial(make_platform, tmp_path), reuse_mode=True)
+
+
+class TestSameIdOnOpenPai(SameIdContract):
+    pass

@@ -28,4 +28,4 @@ def test_the_example(which: str, tmp_path: Path) -> None:
         timeout=600,
     )
     assert done.returncode == 0, done.stdout[-3000:]
-    assert ("2 passed" if which else "30 passed") in done.stdout
+    assert ("2 passed" if which else "34 passed") in done.stdout

@@ -16,18 +16,19 @@ from nni_manager.shared_storage.azure_blob import Container
 from nni_manager.training.aml.place import AmlPlace
 from nni_manager.training.aml.platform import AzureMl
 from nni_manager.training.interface import TrainingServiceError
+from nni_manager.training.jobs.names import JobNames
 from nni_manager.training.jobs.platform import (
     JobOrder,
     JobRefusedError,
     JobReport,
     JobState,
     PlatformAwayError,
-    job_name,
 )
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
 EXPERIMENT = "exp00001"
+NAMES = JobNames(EXPERIMENT)
 FACTS = Facts()
 PLACE = AmlPlace(
     subscription_id=FACTS.subscription,
@@ -54,7 +55,7 @@ def container(azure: AmlStandIn) -> Container:
 
 @contextlib.asynccontextmanager
 async def opened(azure: AmlStandIn, **changed: Any) -> AsyncIterator[AzureMl]:
-    platform = AzureMl(replace(PLACE, **changed), EXPERIMENT, container(azure))
+    platform = AzureMl(replace(PLACE, **changed), EXPERIMENT, EXPERIMENT, container(azure))
     try:
         await platform.open()
         yield platform
@@ -80,7 +81,7 @@ async def until(platform: AzureMl, name: str, condition: Callable[[JobReport], b
 
 
 def order(command: str, trial: str = "abcde", **environment: str) -> JobOrder:
-    return JobOrder(job_name(EXPERIMENT, trial, 0), command, environment, {"NNI_JOB_TOKEN": SECRET})
+    return JobOrder(NAMES.of_attempt(trial, 0), command, environment, {"NNI_JOB_TOKEN": SECRET})
 
 
 async def test_a_job_runs_in_its_environment_with_what_was_brought(
@@ -154,7 +155,7 @@ async def test_stopping(platform: AzureMl, azure: AmlStandIn) -> None:
     report = await until(platform, made.name, lambda report: report.state.is_over)
     assert report.state is JobState.STOPPED
     await platform.stop(made.name)
-    await platform.stop(job_name(EXPERIMENT, "never", 0))
+    await platform.stop(NAMES.of_attempt("never", 0))
 
 
 async def test_a_job_that_waits_says_for_what(platform: AzureMl, azure: AmlStandIn) -> None:
@@ -190,7 +191,7 @@ async def test_a_lost_job_is_no_longer_listed(platform: AzureMl, azure: AmlStand
 
 
 async def test_one_request_tells_of_all_jobs_that_have_news(platform: AzureMl, azure: AmlStandIn) -> None:
-    names = [job_name(EXPERIMENT, f"t{number:03}", 0) for number in range(25)]
+    names = [NAMES.of_attempt(f"t{number:03}", 0) for number in range(25)]
     for name in names:
         azure.start(
             name,

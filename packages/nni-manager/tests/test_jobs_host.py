@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import shutil
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -17,7 +18,9 @@ from nni_manager.testing.fake_job_platform import FakeCluster, FakePlatform
 from nni_manager.testing.job_place import QUICK, JobPlace
 from nni_manager.training.host import HostChanged, HostEvent
 from nni_manager.training.interface import TrainingServiceError, TrialRun
+from nni_manager.training.jobs.experiment_mark import make_mark
 from nni_manager.training.jobs.host import JobHost
+from nni_manager.training.jobs.names import storage_folder
 from nni_manager.training.jobs.platform import JobState
 from nni_manager.training.jobs.pushed import PushedEvents, UnknownJobError
 
@@ -369,3 +372,73 @@ async def test_a_manager_killed_at_any_moment_loses_and_doubles_nothing(
     assert place.read("abcde", "stdout") == b"ran\n"
     assert len(seen.of(TrialStarted)) == 1
     assert cluster.running == []
+
+
+# Experiments that have the same id
+
+
+@pytest.fixture
+def make_same(tmp_path: Path, cluster: FakeCluster) -> Callable[..., JobPlace]:
+    """Makes places of experiments in folders of their own, all with one id on one platform and machine."""
+
+    def make(name: str, *, marked: bool = True, **settings: Any) -> JobPlace:
+        folder = tmp_path / name
+        folder.mkdir()
+
+        def platform() -> FakePlatform:
+            return FakePlatform(cluster, "exp00001", storage_folder("exp00001", place.experiment))
+
+        place = JobPlace(folder, platform, pace=replace(QUICK, claim_seconds=0.1), **settings)
+        place.jobs = tmp_path / "jobs"
+        if marked:
+            make_mark(place.experiment)
+        return place
+
+    return make
+
+
+@pytest.mark.parametrize("marked", [True, False], ids=["marked", "from-before"])
+@pytest.mark.parametrize("reuse_mode", [False, True], ids=["a-job-each", "pool"])
+async def test_an_experiment_leaves_jobs_of_another_with_its_id_alone(
+    make_same: Callable[..., JobPlace], cluster: FakeCluster, reuse_mode: bool, marked: bool
+) -> None:
+    """Neither what a resumed one claims nor what one stops or takes up at its end is the other's."""
+    first = make_same("first", marked=marked, reuse_mode=reuse_mode)
+    second = make_same("second", reuse_mode=reuse_mode)
+    async with hosting(first) as (host, seen):
+        host.submit(run())
+        await seen.until(TrialStarted)
+        (job_of_first,) = cluster.running
+        async with hosting(second) as (other, seen_by_other):
+            other.submit(run())
+            await seen_by_other.until(TrialStarted)
+            other.cancel("abcde", 0)
+            await seen_by_other.until(TrialEnded)
+        assert cluster.running == [job_of_first]
+        async with hosting(second) as (other, seen_by_other):
+            other.adopt("abcde", 1, 0)  # which was given to no job
+            assert (await seen_by_other.until(TrialEnded)).problem
+        assert cluster.running == [job_of_first]
+        first.write_code("go", "")
+        assert (await seen.until(TrialEnded)).exit_code == 0
+    assert first.read("abcde", "stdout") == second.read("abcde", "stdout") == b"ran\n"
+    assert cluster.running == []
+
+
+@pytest.mark.parametrize("reuse_mode", [False, True], ids=["a-job-each", "pool"])
+async def test_a_copy_of_the_folder_takes_up_the_jobs(
+    make_same: Callable[..., JobPlace], cluster: FakeCluster, tmp_path: Path, reuse_mode: bool
+) -> None:
+    """As when an experiment is saved, and loaded on another machine."""
+    place = make_same("here", reuse_mode=reuse_mode)
+    async with dying(place) as (host, seen):
+        host.submit(run())
+        await seen.until(TrialStarted)
+    elsewhere = make_same("elsewhere", marked=False, reuse_mode=reuse_mode)
+    shutil.copytree(place.experiment, elsewhere.experiment, dirs_exist_ok=True)
+    async with hosting(elsewhere) as (host, seen):
+        host.adopt("abcde", 0, 0)
+        place.write_code("go", "")
+        assert (await seen.until(TrialEnded)).exit_code == 0
+    assert len(cluster.jobs) == 1
+    assert elsewhere.read("abcde", "stdout") == b"ran\n"

@@ -17,7 +17,7 @@ from nni_manager.training.jobs.job import Job, end_words
 from nni_manager.training.jobs.outputs import JobOutputs, MountedSource, SentSource
 from nni_manager.training.jobs.pace import Pace
 from nni_manager.training.jobs.platform import JobReport, JobState, PlatformAwayError
-from nni_manager.training.jobs.pool import job_with_room, next_number, pooled_name
+from nni_manager.training.jobs.pool import job_with_room
 from nni_manager.training.jobs.record import FILE_NAME, JobRecord
 from nni_manager.training.jobs.start_command import start_command
 from nni_manager.training.jobs.watching import grown_files
@@ -76,12 +76,6 @@ def test_a_trial_goes_to_a_job_that_runs_and_has_room() -> None:
     assert job_with_room([job("over", is_over=True), job("ending", is_ending=True)], ("b", 0), 1) is None
     running.is_pooled = False
     assert job_with_room([running], ("b", 0), 1) is None
-
-
-def test_numbers_of_jobs_are_not_used_again() -> None:
-    names = [pooled_name("exp00001", 7), "nni_exp00001_abcde_12", "nni_exp00002_job_99"]
-    assert next_number("exp00001", names) == 8
-    assert next_number("exp00001", []) == 0
 
 
 # What is copied

@@ -15,13 +15,13 @@ import pytest
 from aml_stand_in.certificate import write_certificate
 from nni_config import ExperimentConfig, OpenpaiConfig
 from nni_manager.training.interface import TrainingServiceError
+from nni_manager.training.jobs.names import JobNames
 from nni_manager.training.jobs.platform import (
     JobOrder,
     JobRefusedError,
     JobReport,
     JobState,
     PlatformAwayError,
-    job_name,
 )
 from nni_manager.training.openpai import platform as platform_module
 from nni_manager.training.openpai.making import make_openpai_platform
@@ -29,7 +29,8 @@ from nni_manager.training.openpai.platform import OpenPai
 from openpai_stand_in import Account, OpenPaiStandIn
 
 EXPERIMENT = "exp00001"
-NAME = job_name(EXPERIMENT, "aaaaa", 0)
+NAMES = JobNames(EXPERIMENT)
+NAME = NAMES.of_attempt("aaaaa", 0)
 PATIENCE = 20.0
 
 
@@ -138,7 +139,7 @@ async def test_a_job_is_made_once(place: Place) -> None:
     assert report.exit_code is None or report.exit_code > 128
     assert marks.read_text() == "x\n"
     await platform.stop(NAME)
-    await platform.stop(job_name(EXPERIMENT, "never", 0))
+    await platform.stop(NAMES.of_attempt("never", 0))
 
 
 async def test_stopping_ends_all_that_runs_in_a_job(place: Place) -> None:
@@ -157,7 +158,7 @@ async def test_stopping_ends_all_that_runs_in_a_job(place: Place) -> None:
 async def test_all_jobs_by_one_request_or_one_for_each_page(place: Place) -> None:
     platform = await place.opened()
     place.stand_in.accounts["ada"].clusters.append(f"nni_{EXPERIMENT}_")
-    names = [job_name(EXPERIMENT, f"{number:05}", 0) for number in range(5)]
+    names = [NAMES.of_attempt(f"{number:05}", 0) for number in range(5)]
     place.stand_in.has_room = False
     for name in names:
         await platform.submit(JobOrder(name, "true"))
@@ -187,7 +188,7 @@ async def test_what_waits_says_why(place: Place) -> None:
 
 async def test_lost_and_preempted_and_failed_by_the_platform(place: Place) -> None:
     platform = await place.opened()
-    names = [job_name(EXPERIMENT, f"{number:05}", 0) for number in range(3)]
+    names = [NAMES.of_attempt(f"{number:05}", 0) for number in range(3)]
     for name in names:
         await platform.submit(JobOrder(name, f"echo {name} >> {place.folder}/starts; sleep 60"))
     for name in names:
@@ -468,7 +469,7 @@ async def test_tokens_are_in_no_log(place: Place, caplog: Any) -> None:
 async def test_many_that_ended_before_are_not_all_asked_of(place: Place, monkeypatch: Any) -> None:
     monkeypatch.setattr(platform_module, "MOST_DETAILS", 2)
     first = await place.opened()
-    names = [job_name(EXPERIMENT, f"{number:05}", 0) for number in range(4)]
+    names = [NAMES.of_attempt(f"{number:05}", 0) for number in range(4)]
     place.stand_in.has_room = False
     for name in names:
         await first.submit(JobOrder(name, "true"))

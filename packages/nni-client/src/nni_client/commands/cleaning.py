@@ -17,13 +17,21 @@ from nni_client.commands.selection import find
 _MODULE = "nni_manager.server.platform_cleaning"
 
 
-def clean(experiment_id: str | None, config_file: Path | None, directory: Path | None, dry_run: bool) -> None:
+def clean(
+    experiment_id: str | None,
+    config_file: Path | None,
+    directory: Path | None,
+    *,
+    same_id: bool,
+    dry_run: bool,
+) -> None:
     """Stops the jobs that an experiment left on platforms; without one, says how to remove what is left.
 
     Args:
         experiment_id: The experiment.
         config_file: A configuration, in place of the recorded one.
         directory: The folder that holds the experiment's folder.
+        same_id: Whether all experiments that have this id are meant.
         dry_run: Only print which jobs there are.
 
     Raises:
@@ -37,7 +45,12 @@ def clean(experiment_id: str | None, config_file: Path | None, directory: Path |
             raise typer.BadParameter("an id, or --config is needed")
         _explain(config_file)
         return
-    question: dict[str, Any] = {"experiment_id": experiment_id, "folder": "", "dry_run": dry_run}
+    question: dict[str, Any] = {
+        "experiment_id": experiment_id,
+        "folder": "",
+        "same_id": same_id,
+        "dry_run": dry_run,
+    }
     try:
         folder = find(experiment_id, directory)
     except RuntimeError:

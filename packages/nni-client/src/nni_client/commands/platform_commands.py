@@ -29,14 +29,22 @@ def platform_clean(
             help="A configuration in place of the recorded one, as for a new token.",
         ),
     ] = None,
+    same_id: Annotated[
+        bool,
+        typer.Option(
+            "--same-id",
+            help="Mean all experiments that have this id, those made elsewhere or deleted among them.",
+        ),
+    ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would be stopped.")] = False,
     experiments_directory: ExperimentsDirectory = None,
 ) -> None:
     """Stop jobs that an experiment which has ended left on a platform.
 
-    Jobs are found by the experiment's name in theirs. Files stay in the storage. Without an id it says what
+    Jobs are found by their names, which have the experiment's id and its mark. Where its folder is gone, all
+    jobs of experiments with this id are meant. Files stay in the storage. Without an id it says what
     trials of the configuration may leave on other machines, and how to remove that.
     """
     from nni_client.commands.cleaning import clean
 
-    clean(experiment_id, config, experiments_directory, dry_run)
+    clean(experiment_id, config, experiments_directory, same_id=same_id, dry_run=dry_run)

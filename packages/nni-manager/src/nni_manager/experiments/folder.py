@@ -15,6 +15,7 @@ from nni_manager.experiments.errors import (
     ExperimentNotFoundError,
     InvalidArgumentError,
 )
+from nni_manager.training.jobs.experiment_mark import make_mark
 
 _PRIVATE = 0o700
 
@@ -81,7 +82,9 @@ def check_owner(folder: ExperimentFolder, recorded_id: str) -> None:
 
 
 def make_folder(folder: ExperimentFolder) -> None:
-    """Makes the folder of a new experiment, for its owner only, and points `_latest` beside it to it.
+    """Makes the folder of a new experiment, for its owner only, with a mark of its own.
+
+    `_latest` beside it points to it.
 
     Raises:
         ExperimentAlreadyExistsError: There is an experiment in it.
@@ -101,6 +104,7 @@ def make_folder(folder: ExperimentFolder) -> None:
             folder.trials_directory,
         ):
             directory.mkdir(exist_ok=True, mode=_PRIVATE)
+        make_mark(folder.path)
     except OSError as error:
         raise InvalidArgumentError(f"the experiment's folder cannot be made: {error}") from error
     _point_latest_to(folder.path)

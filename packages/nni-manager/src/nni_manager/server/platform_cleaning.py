@@ -2,7 +2,8 @@
 
 Standard input has a question, standard output gets the answer, both JSON. The question: "experiment_id";
 "folder", the experiment's folder, whose record says where it ran, or "" with "config", a configuration file,
-which counts more; "dry_run". The answer: "problem", or "services", for each training service with jobs its
+which counts more; "same_id", whether jobs of every experiment with this id are meant, as without a folder;
+"dry_run". The answer: "problem", or "services", for each training service with jobs its
 "platform", its "name", its "jobs" that had not ended, each with "name", "state" and "reason", and its own
 "problem", "" for none.
 """
@@ -14,7 +15,8 @@ import json
 import logging
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +34,8 @@ from nni_manager.storage.interface import StorageError
 from nni_manager.storage.sqlite import open_sqlite_storage
 from nni_manager.training.interface import TrainingServiceError
 from nni_manager.training.jobs.calls import PlatformCalls, told
+from nni_manager.training.jobs.experiment_mark import read_mark
+from nni_manager.training.jobs.names import JobNames, has_id
 from nni_manager.training.jobs.pace import Pace
 from nni_manager.training.jobs.platform import JobPlatform, JobReport, PlatformAwayError
 
@@ -53,9 +57,18 @@ async def clean(question: Mapping[str, Any], pace: Pace | None = None) -> dict[s
     except (InvalidConfigError, StorageError, OSError, ValueError) as error:
         return {"problem": str(error)}
     experiment_id, dry_run = str(question["experiment_id"]), bool(question["dry_run"])
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as no_folder:
+        every_one = question["same_id"] or not question["folder"]
+        folder = Path(no_folder if every_one else question["folder"])
+        try:
+            own = JobNames(experiment_id, read_mark(folder)).has
+        except TrainingServiceError as error:
+            return {"problem": str(error)}
+        if every_one:
+            own = partial(has_id, experiment_id)
+        pace = pace or Pace()
         found = [
-            await _clean(config, service, experiment_id, Path(folder), dry_run, pace or Pace())
+            await _clean(config, service, experiment_id, folder, own, dry_run, pace)
             for service in config.training_services()
         ]
     return {"services": [each for each in found if each is not None]}
@@ -94,6 +107,7 @@ async def _clean(
     service: TrainingServiceConfig,
     experiment_id: str,
     folder: Path,
+    own: Callable[[str], bool],
     dry_run: bool,
     pace: Pace,
 ) -> dict[str, Any] | None:
@@ -106,12 +120,12 @@ async def _clean(
         calls = PlatformCalls(platform.name, pace, lambda reachable, reason: None)
         try:
             await calls.until_answered(platform.open, tries=pace.start_tries)
-            left = await _running(platform, calls, pace)
+            left = await _running(platform, calls, own, pace)
             answer["jobs"] = [
                 {"name": each.name, "state": each.state.value, "reason": each.reason} for each in left
             ]
             if not dry_run:
-                answer["problem"] = await _stop(platform, calls, left, pace)
+                answer["problem"] = await _stop(platform, calls, own, left, pace)
         finally:
             await platform.close()
     except PlatformAwayError as error:
@@ -121,7 +135,13 @@ async def _clean(
     return answer
 
 
-async def _stop(platform: JobPlatform, calls: PlatformCalls, jobs: list[JobReport], pace: Pace) -> str:
+async def _stop(
+    platform: JobPlatform,
+    calls: PlatformCalls,
+    own: Callable[[str], bool],
+    jobs: list[JobReport],
+    pace: Pace,
+) -> str:
     """Stops jobs and sees that they end; returns what went wrong."""
     for job in jobs:
 
@@ -132,16 +152,19 @@ async def _stop(platform: JobPlatform, calls: PlatformCalls, jobs: list[JobRepor
     deadline = asyncio.get_running_loop().time() + ENDING_SECONDS
     left = jobs
     while left and asyncio.get_running_loop().time() < deadline:
-        left = await _running(platform, calls, pace)
+        left = await _running(platform, calls, own, pace)
         if left:
             await asyncio.sleep(pace.list_seconds)
     names = ", ".join(job.name for job in left)
     return f"these are being stopped and have not ended: {names}" if left else ""
 
 
-async def _running(platform: JobPlatform, calls: PlatformCalls, pace: Pace) -> list[JobReport]:
+async def _running(
+    platform: JobPlatform, calls: PlatformCalls, own: Callable[[str], bool], pace: Pace
+) -> list[JobReport]:
     listed = await calls.until_answered(platform.list, tries=pace.start_tries)
-    return sorted((each for each in listed.values() if not each.state.is_over), key=lambda each: each.name)
+    running = (each for each in listed.values() if own(each.name) and not each.state.is_over)
+    return sorted(running, key=lambda each: each.name)
 
 
 def main() -> int:

@@ -162,13 +162,20 @@ class FakeCluster:
 class FakePlatform:
     """Keeps the promises of JobPlatform, as one manager's connection to a cluster."""
 
-    def __init__(self, cluster: FakeCluster, experiment_id: str) -> None:
-        """Makes a connection that is not open."""
+    def __init__(self, cluster: FakeCluster, experiment_id: str, folder: str = "") -> None:
+        """Makes a connection that is not open.
+
+        Args:
+            cluster: What it speaks to.
+            experiment_id: The experiment.
+            folder: Its folder in the storage, "" where it has the storage for itself.
+        """
         self.name = "the cluster"
         self.platform = "fake"
         self._cluster = cluster
         self._experiment_id = experiment_id
-        self._files = MountedFiles(cluster.shared)
+        self._shared = cluster.shared / folder
+        self._files = MountedFiles(self._shared)
         self.is_closed = False
 
     @property
@@ -179,10 +186,9 @@ class FakePlatform:
     @property
     def storage(self) -> JobStorage:
         """How a job reaches them."""
-        shared = self._cluster.shared
-        storage = JobStorage(("--folder", str(shared)))
+        storage = JobStorage(("--folder", str(self._shared)))
         if self._cluster.mounts:
-            trials = shared / "trials"
+            trials = self._shared / "trials"
             storage = replace(storage, trials_directory=str(trials), local_trials_directory=trials)
         return storage
 

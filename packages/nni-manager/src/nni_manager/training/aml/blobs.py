@@ -29,12 +29,12 @@ RENEWAL = f"{OWN_FOLDER}/access.json"
 class AmlBlobs:
     """The workspace's container, and the experiment's shared storage if it has one."""
 
-    def __init__(self, datastore: Datastore, experiment_id: str, shared: Container | None) -> None:
+    def __init__(self, datastore: Datastore, folder: str, shared: Container | None) -> None:
         """Asks nothing yet.
 
         Args:
             datastore: The workspace's container.
-            experiment_id: The experiment.
+            folder: The experiment's folder, below `nni` in a container.
             shared: The container of the experiment's shared storage, None for the workspace's.
 
         Raises:
@@ -44,13 +44,13 @@ class AmlBlobs:
         if shared is not None and shared.url and shared.account == own.account:
             own = replace(own, url=shared.url)
         self._datastore = datastore.name
-        self._prefix = f"nni/{experiment_id}"
+        self._prefix = f"nni/{folder}"
         try:
             # Nothing is mounted: where is of no account.
-            self._own = AzureBlobStorage(own, "/mnt", experiment_id, ())
+            self._own = AzureBlobStorage(own, "/mnt", folder, ())
             is_own = shared is None or (shared.account, shared.name) == (own.account, own.name)
             self._shared = (
-                self._own if shared is None or is_own else AzureBlobStorage(shared, "/mnt", experiment_id, ())
+                self._own if shared is None or is_own else AzureBlobStorage(shared, "/mnt", folder, ())
             )
         except SharedStorageError as error:
             raise TrainingServiceError(str(error)) from None

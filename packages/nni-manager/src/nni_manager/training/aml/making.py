@@ -11,6 +11,7 @@ from nni_manager.shared_storage.azure_blob import Container
 from nni_manager.training.aml.place import AmlPlace
 from nni_manager.training.aml.platform import AzureMl
 from nni_manager.training.interface import TrainingServiceError
+from nni_manager.training.jobs.names import storage_folder
 from nni_manager.training.jobs.platform import JobPlatform
 
 
@@ -23,7 +24,7 @@ def make_aml_platform(
         config: The canonical configuration.
         service: The part of it that describes Azure ML.
         experiment_id: The experiment.
-        folder: Its folder. Azure ML keeps nothing there.
+        folder: Its folder.
 
     Raises:
         TrainingServiceError: It cannot be used like that.
@@ -38,7 +39,7 @@ def make_aml_platform(
         trials_per_job=service.max_trial_number_per_gpu,
         gpus_per_trial=service.trial_gpu_number or 0,
     )
-    return AzureMl(place, experiment_id, _shared_container(config))
+    return AzureMl(place, experiment_id, storage_folder(experiment_id, folder), _shared_container(config))
 
 
 def _shared_container(config: ExperimentConfig) -> Container | None:

@@ -46,18 +46,22 @@ class AzureMl:
 
     platform = "aml"
 
-    def __init__(self, place: AmlPlace, experiment_id: str, shared: Container | None = None) -> None:
+    def __init__(
+        self, place: AmlPlace, experiment_id: str, folder: str, shared: Container | None = None
+    ) -> None:
         """Asks nothing yet.
 
         Args:
             place: Where jobs run, and in what.
             experiment_id: The experiment.
+            folder: Its folder, below `nni` in a container.
             shared: The container of the experiment's shared storage, None for the workspace's own.
         """
         self.name = f"Azure ML ({place.workspace})"
         self.slots_per_job = place.trials_per_job
         self._place = place
         self._experiment_id = experiment_id
+        self._folder = folder
         self._shared = shared
         self._calls = Calls()
         self._workspace = AmlWorkspace(place)
@@ -96,7 +100,7 @@ class AzureMl:
             raise
         if self._blobs is not None:
             await self._blobs.close()
-        self._blobs = await self._calls.run(AmlBlobs, datastore, self._experiment_id, self._shared)
+        self._blobs = await self._calls.run(AmlBlobs, datastore, self._folder, self._shared)
         await self._blobs.open()
 
     async def prepare(self, archives: Mapping[str, Path]) -> str:

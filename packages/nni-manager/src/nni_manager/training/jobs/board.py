@@ -12,6 +12,7 @@ from nni_manager.training.interface import TrainingServiceError
 from nni_manager.training.jobs import tasks
 from nni_manager.training.jobs.calls import PlatformCalls, told
 from nni_manager.training.jobs.job import Job, end_words, waiting_words
+from nni_manager.training.jobs.names import JobNames
 from nni_manager.training.jobs.pace import Pace
 from nni_manager.training.jobs.platform import (
     JobOrder,
@@ -52,11 +53,14 @@ class Listener(Protocol):
 class JobBoard:
     """The jobs of an experiment that matter, by name."""
 
-    def __init__(self, platform: JobPlatform, calls: PlatformCalls, pace: Pace, listener: Listener) -> None:
+    def __init__(
+        self, platform: JobPlatform, names: JobNames, calls: PlatformCalls, pace: Pace, listener: Listener
+    ) -> None:
         """Makes a board without jobs.
 
         Args:
             platform: Where they run.
+            names: Tells the experiment's jobs from those of others.
             calls: How it is called.
             pace: How often it is asked.
             listener: Is told what becomes of them.
@@ -65,6 +69,7 @@ class JobBoard:
         self.listed: Mapping[str, JobReport] = {}
         """What the platform said last of all jobs of the experiment."""
         self._platform = platform
+        self._names = names
         self._calls = calls
         self._pace = pace
         self._listener = listener
@@ -85,7 +90,7 @@ class JobBoard:
             PlatformAwayError: They are not known now.
             TrainingServiceError: They cannot be known.
         """
-        self.listed = await self._calls.until_answered(self._platform.list, away, tries)
+        self.listed = await self._calls.until_answered(self._list, away, tries)
         name = f"the list of jobs of {self._platform.name}"
         self._task = tasks.begin(self._follow(), name, self._listener.platform_failed)
 
@@ -235,7 +240,7 @@ class JobBoard:
             self._soon.clear()
             listed_at = asyncio.get_running_loop().time()
             try:
-                listed = await self._calls.once(self._platform.list)
+                listed = await self._calls.once(self._list)
             except PlatformAwayError as error:
                 for job in list(self.jobs.values()):
                     self._waits(job, f"{self._platform.name} does not answer: {told(error)}")
@@ -251,6 +256,10 @@ class JobBoard:
             self.listed = listed
             for job in list(self.jobs.values()):
                 self._take(job, listed.get(job.name))
+
+    async def _list(self) -> Mapping[str, JobReport]:
+        listed = await self._platform.list()
+        return {name: report for name, report in listed.items() if self._names.has(name)}
 
     async def _keep_distance(self, listed_at: float) -> None:
         """Waits until the last list is old enough for another one, however many jobs come and go."""

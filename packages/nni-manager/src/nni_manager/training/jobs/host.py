@@ -18,7 +18,9 @@ from nni_manager.training.jobs import tasks
 from nni_manager.training.jobs.board import JobBoard
 from nni_manager.training.jobs.bringing import Bringing
 from nni_manager.training.jobs.calls import PlatformCalls, told
+from nni_manager.training.jobs.experiment_mark import read_mark
 from nni_manager.training.jobs.job import Job, Key
+from nni_manager.training.jobs.names import JobNames
 from nni_manager.training.jobs.orders import JobOrders, TrialRules
 from nni_manager.training.jobs.outputs import (
     MOST_MOUNTED_BYTES,
@@ -34,9 +36,8 @@ from nni_manager.training.jobs.platform import (
     JobState,
     PlatformAwayError,
     PlatformNotAnsweringError,
-    job_name,
 )
-from nni_manager.training.jobs.pool import is_pooled, job_with_room, next_number, pooled_name
+from nni_manager.training.jobs.pool import job_with_room
 from nni_manager.training.jobs.pushed import PushedEvents
 from nni_manager.training.jobs.record import JobRecord
 from nni_manager.training.jobs.watching import SpoolWatch
@@ -87,10 +88,13 @@ class JobHost:
             job_directory: The folder that jobs make their own folders in.
             job_secrets: Returns variables of a job that nobody else is to see, by its name.
             pushed: What jobs tell over the network, None where they use the storage alone.
+
+        Raises:
+            TrainingServiceError: The experiment's mark cannot be read.
         """
         self.name = platform.name
         self._platform = platform
-        self._experiment_id = experiment_id
+        self._names = JobNames(experiment_id, read_mark(experiment_directory))
         self._rules = rules
         self._pack = pack
         self._emit = emit
@@ -100,7 +104,7 @@ class JobHost:
         self._trials_directory = experiment_directory.absolute() / "trials"
         self._record = JobRecord(experiment_directory)
         self._calls = PlatformCalls(self.name, self._pace, self._on_reachable)
-        self._board = JobBoard(platform, self._calls, self._pace, self)
+        self._board = JobBoard(platform, self._names, self._calls, self._pace, self)
         self._watch: SpoolWatch | None = None
         self._bringing: Bringing | None = None
         self._written: set[str] = set()
@@ -154,12 +158,12 @@ class JobHost:
             self._bringing = self._begin_bringing()
         except (OSError, SharedStorageError) as error:
             raise TrainingServiceError(f"{self.name}: {error}") from error
-        self._next_number = next_number(self._experiment_id, {*self._board.listed, *self._record.jobs()})
+        self._next_number = self._names.next_number({*self._board.listed, *self._record.jobs()})
         files = self._platform.files
         self._watch = SpoolWatch(files, self._pace, self._listening, self.platform_failed)
         # Those of a pool are taken up at once, as more trials may go there.
         for name, report in self._board.listed.items():
-            if is_pooled(self._experiment_id, name) and not report.state.is_over and self._rules.reuse_mode:
+            if self._names.is_pooled(name) and not report.state.is_over and self._rules.reuse_mode:
                 self._job(name, pooled=True)
 
     async def report(self) -> HostReport:
@@ -185,7 +189,7 @@ class JobHost:
             return
         self._claim()
         name = self._record.job_of(key)
-        own = job_name(self._experiment_id, *key)
+        own = self._names.of_attempt(*key)
         if name is None and self._rules.reuse_mode and own not in self._board.listed:
             problem = "it never started: it was given to no job"
             asyncio.get_running_loop().call_soon(
@@ -193,7 +197,7 @@ class JobHost:
             )
             return
         name = name or own
-        job = self._job(name, pooled=is_pooled(self._experiment_id, name))
+        job = self._job(name, pooled=self._names.is_pooled(name))
         job.is_submitted = job.is_seen = True  # by an earlier manager
         self._take_in(job, key)
         job.spool.adopt(trial_id, attempt, acknowledged_offset)
@@ -234,7 +238,7 @@ class JobHost:
 
     def output_directory(self, trial_id: str) -> str:
         """Returns the folder of a trial's output, as its job names it."""
-        name = self._last_job.get(trial_id) or job_name(self._experiment_id, trial_id, 0)
+        name = self._last_job.get(trial_id) or self._names.of_attempt(trial_id, 0)
         return f"{self._orders.experiment_in(name)}/trials/{trial_id}"
 
     async def close(self) -> None:
@@ -287,7 +291,7 @@ class JobHost:
         """Returns the job that a trial is given to, with the trial in it."""
         noted = self._record.job_of(key)
         if not self._rules.reuse_mode:
-            job = self._job(noted or job_name(self._experiment_id, *key), pooled=False)
+            job = self._job(noted or self._names.of_attempt(*key), pooled=False)
         elif noted is not None and key not in self._runs:
             job = self._job(noted, pooled=True)
         else:
@@ -298,7 +302,7 @@ class JobHost:
         return job
 
     def _new_pooled(self) -> Job:
-        name = pooled_name(self._experiment_id, self._next_number)
+        name = self._names.of_pool(self._next_number)
         self._next_number += 1
         return self._job(name, pooled=True)
 

@@ -3,8 +3,9 @@
 Rules:
 
 1. `submit` makes a job once: a name that exists already is the same job, and that is no error.
-2. `list` tells of all jobs of the experiment that the platform knows, by as few requests as it allows. It may
-   lag behind `submit`; a job that was told of once and is missing later is lost.
+2. `list` tells of all jobs of the experiment that the platform knows, by as few requests as it allows. They
+   begin with `job_prefix`; it does no harm to tell of others that do. It may lag behind `submit`; a job that
+   was told of once and is missing later is lost.
 3. `stop` may be called for any name. A job that has ended, or never was, is stopped already.
 4. `prepare` is called once, before the first `submit`; what it brings there is sent once per experiment.
 5. What is passing is told as PlatformAwayError and tried again by the caller; what will not change by
@@ -44,7 +45,7 @@ class JobOrder:
     """A job to be started.
 
     Attributes:
-        name: Its name, unique in the platform: `job_name` makes it.
+        name: Its name, unique in the platform (names.py): letters, digits, "_" and "-".
         command: What it runs, for /bin/bash. What `prepare` brought is in the folder that `prepare` named.
         environment: Variables of it that anybody may see.
         secrets: Variables of it that the platform is to keep to itself, as far as it can.
@@ -184,14 +185,10 @@ class JobPlatform(Protocol):
         """Ends the connection."""
 
 
-def job_name(experiment_id: str, trial_id: str, attempt: int) -> str:
-    """Returns the name of the job of one attempt, letters, digits and underscores alone.
-
-    All jobs of an experiment begin with `job_prefix`.
-    """
-    return f"{job_prefix(experiment_id)}{trial_id}_{attempt}"
-
-
 def job_prefix(experiment_id: str) -> str:
-    """Returns how the names of all jobs of an experiment begin."""
+    """Returns how the names of all jobs of an experiment begin.
+
+    Others begin with it too: those of an experiment `a_b` with the prefix of `a`, and those of an experiment
+    that has the same id elsewhere. Whoever gets a list picks out its own (names.py).
+    """
     return f"nni_{experiment_id}_"

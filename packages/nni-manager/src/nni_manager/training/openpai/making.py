@@ -9,6 +9,7 @@ from nni_config.openpai import OpenpaiConfig
 from nni_config.openpai_job import complaints
 
 from nni_manager.training.interface import TrainingServiceError
+from nni_manager.training.jobs.names import storage_folder
 from nni_manager.training.jobs.platform import JobPlatform
 from nni_manager.training.openpai.api import OpenPaiApi, certificates
 from nni_manager.training.openpai.job import as_yaml
@@ -35,8 +36,9 @@ def make_openpai_platform(
     token = Token(service.token, None if service.token_file is None else Path(service.token_file))
     ca_file = None if service.ca_file is None else str(service.ca_file)
     trusted = certificates(ca_file, bool(service.insecure))
+    stored = storage_folder(experiment_id, folder)
     place = MountedExperiment(
-        Path(service.local_storage_mount_point), service.container_storage_mount_point, experiment_id
+        Path(service.local_storage_mount_point), service.container_storage_mount_point, stored
     )
     api = OpenPaiApi(service.host, token, trusted)
     return OpenPai(service, settings, experiment_id, api, token, place)

@@ -56,8 +56,13 @@ class MountedExperiment:
         files: The files in it.
     """
 
-    def __init__(self, local_mount_point: Path, container_mount_point: str, experiment_id: str) -> None:
+    def __init__(self, local_mount_point: Path, container_mount_point: str, folder: str) -> None:
         """Does nothing yet.
+
+        Args:
+            local_mount_point: Where the storage is mounted here.
+            container_mount_point: Where it is mounted in jobs.
+            folder: The experiment's folder, below `nni` in it.
 
         Raises:
             TrainingServiceError: The mount point in containers cannot be one.
@@ -67,8 +72,8 @@ class MountedExperiment:
                 f"container_storage_mount_point: {container_mount_point!r} cannot be mounted on; allowed is "
                 "a whole path such as /mnt/data"
             )
-        self.local = local_mount_point / "nni" / experiment_id
-        self.remote = f"{container_mount_point.rstrip('/')}/nni/{experiment_id}"
+        self.local = local_mount_point / "nni" / folder
+        self.remote = f"{container_mount_point.rstrip('/')}/nni/{folder}"
         self.files = MountedFiles(self.local)
 
     async def open(self, mounted: str) -> None:

@@ -136,6 +136,18 @@ def test_markers_of_folders_are_no_files(files: SharedFiles, container: Containe
     assert files.names() == ["a/b"]
 
 
+async def test_only_files_that_grew_are_named(container: Container, make: Any) -> None:
+    storage = make(container)
+    files = storage.files
+    files.append("a/new", b"12345", 0)
+    files.append("a/b/known", b"123", 0)
+    assert files.grown("a", {"a/new": 4, "a/b/known": 3, "a/missing": 0}) == {"a/new"}
+    assert files.sizes("a") == {"a/new": 5, "a/b/known": 3}
+    assert files.sizes("nothing") == {}
+    assert files.costs_requests
+    await storage.close()
+
+
 def test_what_one_side_appends_the_other_reads(container: Container, make: Any) -> None:
     storage = make(container)
     secret = asyncio.run(secret_of(storage))

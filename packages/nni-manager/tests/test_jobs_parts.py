@@ -20,7 +20,6 @@ from nni_manager.training.jobs.platform import JobReport, JobState, PlatformAway
 from nni_manager.training.jobs.pool import job_with_room
 from nni_manager.training.jobs.record import FILE_NAME, JobRecord
 from nni_manager.training.jobs.start_command import start_command
-from nni_manager.training.jobs.watching import grown_files
 from nni_manager.training.shipping.archive import Archive
 
 QUICK = Pace(retry_seconds=0.001, most_retry_seconds=0.01)
@@ -144,13 +143,6 @@ def test_links_are_not_followed(tmp_path: Path) -> None:
     (path.parent / "stdout").unlink()
     outputs(tmp_path).copy_all("abcde")
     assert not (tmp_path / "here" / "trials" / "abcde" / "model").exists()
-
-
-def test_only_files_that_grew_are_named(tmp_path: Path) -> None:
-    files = MountedFiles(tmp_path)
-    (tmp_path / "a").write_bytes(b"12345")
-    places = {"new": ("a", 4), "known": ("a", 5), "missing": ("b", 0)}
-    assert grown_files(files, places) == ["new"]
 
 
 # A platform that is away

@@ -490,6 +490,16 @@ def test_appending_again_adds_nothing(tmp_path) -> None:
     assert files.read("f") == b"one\ntwo\nthree\n"
 
 
+def test_only_files_that_grew_are_named(tmp_path) -> None:
+    files = MountedFiles(tmp_path)
+    files.write("a/new", b"12345")
+    files.write("a/b/known", b"123")
+    assert files.grown("a", {"a/new": 4, "a/b/known": 3, "a/missing": 0}) == {"a/new"}
+    assert files.sizes("a") == {"a/new": 5, "a/b/known": 3}
+    assert files.sizes("nothing") == {}
+    assert not files.costs_requests
+
+
 def test_files_go_up_and_down(tmp_path) -> None:
     files = MountedFiles(tmp_path / "shared")
     local = tmp_path / "local"

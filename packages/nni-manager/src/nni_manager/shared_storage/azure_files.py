@@ -6,7 +6,7 @@ import contextlib
 import os
 import re
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,6 +23,8 @@ _SIGNATURE = re.compile(r"(\bsig=)[^&\s\"']+")
 
 class AzureFiles:
     """Keeps the promises of SharedFiles for a folder in a container."""
+
+    costs_requests = True
 
     def __init__(self, container: ContainerClient, prefix: str) -> None:
         """Names the folder.
@@ -107,6 +109,11 @@ class AzureFiles:
                 # What mounts a container leaves an empty file there for each folder.
                 if not blob.name.endswith("/") and (blob.metadata or {}).get("hdi_isfolder") != "true"
             }
+
+    def grown(self, folder: str, known: Mapping[str, int]) -> set[str]:
+        """Returns which files hold more than so many bytes, by one listing."""
+        sizes = self.sizes(folder)
+        return {name for name, size in known.items() if sizes.get(name, 0) > size}
 
     def remove(self, name: str) -> None:
         """Removes a file, or a folder with all that is in it."""

@@ -16,6 +16,7 @@ Rules:
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -71,6 +72,10 @@ class MachineFolder:
 class SharedFiles(Protocol):
     """The files of one experiment. Every method may raise SharedStorageError."""
 
+    @property
+    def costs_requests(self) -> bool:
+        """Whether looking at files is a request to a server that counts them, so that one does it seldom."""
+
     def read(self, name: str, offset: int = 0, limit: int | None = None) -> bytes:
         """Returns what a file holds from a position on, at most `limit` bytes; b"" where there is nothing."""
 
@@ -103,6 +108,17 @@ class SharedFiles(Protocol):
 
     def names(self, folder: str = "") -> list[str]:
         """Returns the files in a folder, and in those below it, sorted."""
+
+    def sizes(self, folder: str = "") -> Mapping[str, int]:
+        """Returns how many bytes each of the files has that `names` returns."""
+
+    def grown(self, folder: str, known: Mapping[str, int]) -> set[str]:
+        """Returns which files hold more than so many bytes, whoever wrote them, by as few looks as it takes.
+
+        Args:
+            folder: The folder that all of them are in, or below.
+            known: The files, each with how much of it is known; they need not be there.
+        """
 
     def remove(self, name: str) -> None:
         """Removes a file, or a folder with all that is in it; what does not exist is removed already."""

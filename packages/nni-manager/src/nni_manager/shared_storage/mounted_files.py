@@ -6,7 +6,7 @@ import contextlib
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from nni_manager.shared_storage.interface import SharedStorageError, checked_name
@@ -16,6 +16,8 @@ _PRIVATE = 0o700
 
 class MountedFiles:
     """Keeps the promises of SharedFiles for a folder."""
+
+    costs_requests = False
 
     def __init__(self, directory: Path) -> None:
         """Names the folder, which exists when a method is called."""
@@ -82,13 +84,23 @@ class MountedFiles:
 
     def names(self, folder: str = "") -> list[str]:
         """Returns the files in a folder, and in those below it, sorted."""
+        return sorted(self.sizes(folder))
+
+    def sizes(self, folder: str = "") -> dict[str, int]:
+        """Returns the files in a folder, and in those below it, with their sizes."""
         top = self._path(folder) if folder else self._directory
+        found = {}
         with self._explained("listed", folder or "."):
-            return sorted(
-                Path(place, name).relative_to(self._directory).as_posix()
-                for place, _, names in os.walk(top, onerror=_raise_unless_missing)
-                for name in names
-            )
+            for place, _, names in os.walk(top, onerror=_raise_unless_missing):
+                for path in (Path(place, name) for name in names):
+                    with contextlib.suppress(FileNotFoundError):  # removed meanwhile
+                        found[path.relative_to(self._directory).as_posix()] = path.lstat().st_size
+        return found
+
+    def grown(self, folder: str, known: Mapping[str, int]) -> set[str]:
+        """Returns which files hold more than so many bytes."""
+        # Read rather than asked for their size: over NFS that is what shows another machine's writes.
+        return {name for name, size in known.items() if self.read(name, size, 1)}
 
     def remove(self, name: str) -> None:
         """Removes a file, or a folder with all that is in it."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -75,12 +75,7 @@ class SentSource:
     def sizes(self, trial_id: str) -> Mapping[str, int]:
         """Returns the files of a trial with their sizes."""
         folder = f"trials/{trial_id}"
-        sizes: Callable[[str], Mapping[str, int]] | None = getattr(self._files, "sizes", None)
-        if sizes is None:
-            found: Mapping[str, int] = {name: self._files.size(name) for name in self._files.names(folder)}
-        else:
-            found = sizes(folder)
-        return {name.removeprefix(f"{folder}/"): size for name, size in found.items()}
+        return {name.removeprefix(f"{folder}/"): size for name, size in self._files.sizes(folder).items()}
 
 
 @dataclass

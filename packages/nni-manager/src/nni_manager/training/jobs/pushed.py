@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from nni_manager.shared_storage.interface import SharedFiles, SharedStorageError
@@ -60,6 +60,11 @@ class PushedFiles:
         self._ordered = asyncio.Event()
         self._is_closed = False
 
+    @property
+    def costs_requests(self) -> bool:
+        """Whether looking at files is a request to a server."""
+        return self._files.costs_requests
+
     def read(self, name: str, offset: int = 0, limit: int | None = None) -> bytes:
         """Returns what a file holds from a position on; of the events perhaps only the next lines."""
         if name != self._events:
@@ -99,6 +104,14 @@ class PushedFiles:
     def names(self, folder: str = "") -> list[str]:
         """Returns the files in a folder."""
         return self._files.names(folder)
+
+    def sizes(self, folder: str = "") -> Mapping[str, int]:
+        """Returns the files in a folder with their sizes."""
+        return self._files.sizes(folder)
+
+    def grown(self, folder: str, known: Mapping[str, int]) -> set[str]:
+        """Returns which files in the storage hold more than so many bytes."""
+        return self._files.grown(folder, known)
 
     def remove(self, name: str) -> None:
         """Removes a file or a folder."""

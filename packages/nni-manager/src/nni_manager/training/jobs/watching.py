@@ -16,7 +16,7 @@ logger = logging.getLogger(__name__)
 
 _LONGEST_PAUSE = 60.0
 _LISTING = 3.0
-"""How many times less often a storage is looked at whose files are listed: each list is a request."""
+"""How many times less often a storage is looked at where each look is a request."""
 
 _SELDOM = 10.0
 
@@ -55,7 +55,7 @@ class SpoolWatch:
         await asyncio.gather(self._task, return_exceptions=True)
 
     async def _work(self) -> None:
-        usual = self._pace.files_seconds * (_LISTING if hasattr(self._files, "sizes") else 1.0)
+        usual = self._pace.files_seconds * (_LISTING if self._files.costs_requests else 1.0)
         pause, is_failing = usual, False
         while True:
             spools = self._spools()
@@ -64,32 +64,15 @@ class SpoolWatch:
                 await happens_within(self._wanted, _SELDOM * pause)
                 continue
             await asyncio.sleep(pause)
-            places = {job: spool.events_file for job, spool in spools.items()}
+            listening = {spool.events_file[0]: spool for spool in spools.values()}
+            known = dict(spool.events_file for spool in spools.values())
             try:
-                grown = await asyncio.to_thread(grown_files, self._files, places)
+                grown = await asyncio.to_thread(self._files.grown, "spool", known)
             except SharedStorageError as error:
                 if not is_failing:
                     logger.warning("what jobs say cannot be read, trying again: %s", error)
                 is_failing, pause = True, min(pause * 2, _LONGEST_PAUSE)
                 continue
             is_failing, pause = False, usual
-            for job in grown:
-                spools[job].look()
-
-
-def grown_files(files: SharedFiles, places: Mapping[str, tuple[str, int]]) -> list[str]:
-    """Returns the jobs whose files hold more than was read; it blocks.
-
-    Args:
-        files: The storage.
-        places: For each job its file, and up to where that was read.
-
-    Raises:
-        SharedStorageError: The storage cannot be read.
-    """
-    sizes = getattr(files, "sizes", None)
-    if sizes is not None:
-        found: Mapping[str, int] = sizes("spool")
-        return [job for job, (name, position) in places.items() if found.get(name, 0) > position]
-    # Read rather than asked for their size: over NFS that is what makes another machine's writes visible.
-    return [job for job, (name, position) in places.items() if files.read(name, position, 1)]
+            for name in grown:
+                listening[name].look()

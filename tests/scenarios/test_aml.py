@@ -133,6 +133,52 @@ def test_trials_share_the_gpu_of_a_job(stage: Any, azure: AmlStandIn) -> None:
     assert len(azure.jobs) == 2
 
 
+METRICS_TRIAL = """\
+import nni
+x = nni.get_next_parameter()["x"]
+for step in range(3):
+    nni.report_intermediate_result({"default": step / 2, "train loss (%)": 10 - step})
+nni.report_final_result(1.5)
+"""
+
+
+def test_results_are_in_the_studio(stage: Any, azure: AmlStandIn) -> None:
+    stage.write("trial.py", METRICS_TRIAL)
+    stage.run(script(azure, "    assert on_azure(2, 2, reuse_mode=False).run(0)\n"))
+    assert len(azure.jobs) == 2
+    assert stage.is_quiet(60)
+    for job in azure.jobs.values():
+        assert [(metric["key"], metric["value"], metric["step"]) for metric in job.metrics] == [
+            ("intermediate", 0.0, 0),
+            ("train loss ___", 10.0, 0),
+            ("intermediate", 0.5, 1),
+            ("train loss ___", 9.0, 1),
+            ("intermediate", 1.0, 2),
+            ("train loss ___", 8.0, 2),
+            ("final", 1.5, 3),
+        ]
+    assert not [said for said in azure.refused if "log-batch" in said]
+
+
+def test_results_that_are_not_taken_disturb_nothing(stage: Any, azure: AmlStandIn) -> None:
+    stage.write("trial.py", METRICS_TRIAL)
+    azure.faults.path, azure.faults.status, azure.faults.fail_next = "log-batch", 429, 1_000_000
+    output = stage.run(
+        script(
+            azure,
+            """
+    experiment = on_azure(3, 2)
+    assert experiment.run(0)
+    print("ALL", *[trial.status for trial in experiment.list_trial_jobs()])
+""",
+        )
+    )
+    assert "ALL SUCCEEDED SUCCEEDED SUCCEEDED" in output
+    log = (stage.experiments / azure.folder.name / "log" / "nnimanager.log").read_text()
+    assert log.count("results are not shown in Azure ML's studio for now; the experiment has them") == 1
+    assert "21 results are not in Azure ML's studio" in log
+
+
 def test_azure_ml_is_away_at_a_resume(stage: Any, azure: AmlStandIn, tmp_path: Path) -> None:
     gate = tmp_path / "gate"
     stage.write(

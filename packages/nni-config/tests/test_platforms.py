@@ -277,6 +277,7 @@ RULES: list[tuple[str, str, Any, str, str]] = [
     ("aml", "environment", " ", "environment", "names no environment"),
     ("aml", "maxCodeSize", 0, "max_code_size", "not above 0"),
     ("aml", "reuseMode", "often", "reuse_mode", "not true"),
+    ("aml", "studioMetrics", "often", "studio_metrics", "not true"),
     ("aml", "subscriptionId", "${id}", "subscription_id", "placeholder"),
     ("dlc", "podCount", 0, "pod_count", "above 0"),
     ("dlc", "region", "", "region", "is blank"),

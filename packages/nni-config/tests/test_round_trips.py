@@ -362,5 +362,5 @@ def test_every_field_of_every_class_is_in_these_tests() -> None:
         # Those left have rules that the tests of the platforms have.
         assert rest <= {
             *("maxTrialNumberPerGpu", "openpaiConfigFile", "namespace", "reuseMode", "environment"),
-            *("tokenFile", "caFile", "insecure", "maxCodeSize"),
+            *("tokenFile", "caFile", "insecure", "maxCodeSize", "studioMetrics"),
         }

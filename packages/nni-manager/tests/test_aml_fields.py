@@ -12,6 +12,8 @@ from aml_stand_in import AmlStandIn, Facts
 from nni_config import ExperimentConfig
 from nni_config.wire import config_from_message, config_to_message
 from nni_config.yaml_text import yaml_text
+from nni_manager.engine.events import Report, TrialReported
+from nni_manager.engine.statuses import MetricKind
 from nni_manager.training.aml.making import make_aml_platform
 from nni_manager.training.aml.place import AmlPlace
 from nni_manager.training.aml.platform import AzureMl
@@ -112,6 +114,27 @@ async def test_a_field_reaches_the_job(
     assert job["computeId"] == f"{FACTS.path}/computes/{FACTS.compute}"
     assert (job["resources"]["instanceCount"], job["environmentVariables"]) == (1, {"A": "b"})
     assert {each["mode"] for each in job["inputs"].values()} == {"Download"}
+
+
+@pytest.mark.parametrize(
+    ("service", "names"),
+    [
+        ({}, ["a/final"]),
+        ({"reuseMode": True, "studioMetrics": True}, ["a/final"]),
+        ({"reuseMode": False}, ["final"]),
+        ({"studioMetrics": False}, []),
+        ({"reuseMode": False, "studioMetrics": False}, []),
+    ],
+    ids=str,
+)
+async def test_results_in_the_studio(
+    azure: AmlStandIn, tmp_path: Path, service: dict[str, Any], names: list[str]
+) -> None:
+    reported = TrialReported("a", 0, (Report(MetricKind.FINAL, "r", 0, 0.5, 1_700_000_000.0),), 1)
+    async with opened(tmp_path, azure, service) as platform:
+        await platform.submit(JobOrder("nni_exp00001_a_0", "true"))
+        platform.show_results("nni_exp00001_a_0", reported)
+    assert [metric["key"] for metric in azure.jobs["nni_exp00001_a_0"].metrics] == names
 
 
 @pytest.mark.parametrize("name", ["torch:3", "torch@latest"])

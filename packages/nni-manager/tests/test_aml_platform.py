@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 from aml_stand_in import AmlStandIn, Facts
+from nni_manager.engine.events import Report, TrialReported
+from nni_manager.engine.statuses import MetricKind
 from nni_manager.shared_storage.azure_blob import Container
 from nni_manager.training.aml.place import AmlPlace
 from nni_manager.training.aml.platform import AzureMl
@@ -115,6 +117,55 @@ async def test_no_secret_is_in_what_the_studio_shows(platform: AzureMl, azure: A
     }
     await until(platform, made.name, lambda report: report.state.is_over)
     assert not [name for name in azure.account.names() if name.endswith("start.sh")]
+
+
+async def test_names_that_differ_in_capitals_are_two_jobs(platform: AzureMl, azure: AmlStandIn) -> None:
+    """Azure's library would make the names alike."""
+    one, other = order("echo one; exit 3", "aBc-d"), order("echo other; sleep 1000", "AbC-d")
+    for each in (one, other):
+        await platform.submit(each)
+    failed = await until(platform, one.name, lambda report: report.state.is_over)
+    assert (failed.state, failed.exit_code) == (JobState.FAILED, 3)
+    assert await platform.log(one.name, 100) == b"one\n"
+    await until(platform, other.name, lambda report: report.state is JobState.RUNNING)
+    await platform.stop(other.name)
+    await until(platform, other.name, lambda report: report.state is JobState.STOPPED)
+    assert sorted(await platform.list()) == sorted([one.name, other.name])
+    assert len(azure.jobs) == 2
+
+
+def report(*values: float, trial: str = "abcde") -> TrialReported:
+    reports = tuple(
+        Report(MetricKind.INTERMEDIATE, "r", number, value, 1_700_000_000.5)
+        for number, value in enumerate(values)
+    )
+    return TrialReported(trial, 0, reports, 1)
+
+
+async def test_results_are_in_the_run_of_their_job(azure: AmlStandIn, tmp_path: Path) -> None:
+    made = order("true")
+    async with opened(azure) as platform:
+        await platform.prepare({})
+        await platform.submit(made)
+        platform.show_results(made.name, report(0.5, float("nan"), *[0.25] * 600))
+    metrics = azure.jobs[made.name].metrics
+    assert metrics[:2] == [
+        {"key": "abcde/intermediate", "value": 0.5, "timestamp": 1_700_000_000_500, "step": 0},
+        {"key": "abcde/intermediate", "value": "NaN", "timestamp": 1_700_000_000_500, "step": 1},
+    ]
+    assert [metric["step"] for metric in metrics] == list(range(602))
+    assert azure.count("POST", "log-batch") == 4
+
+
+async def test_what_is_said_of_results_that_are_not_taken(
+    azure: AmlStandIn, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with opened(azure) as platform:
+        platform.show_results("nni_no_such_job", report(0.5))
+    assert (
+        "results of job nni_no_such_job are not shown in Azure ML's studio; the experiment has them: "
+        "Run nni_no_such_job was not found (UserError, HTTP 404)"
+    ) in caplog.text
 
 
 async def test_the_code_is_sent_once(platform: AzureMl, azure: AmlStandIn, tmp_path: Path) -> None:

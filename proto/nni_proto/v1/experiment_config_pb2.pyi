@@ -898,6 +898,7 @@ class AmlConfig(google.protobuf.message.Message):
     REUSE_MODE_FIELD_NUMBER: builtins.int
     ENVIRONMENT_FIELD_NUMBER: builtins.int
     MAX_CODE_SIZE_FIELD_NUMBER: builtins.int
+    STUDIO_METRICS_FIELD_NUMBER: builtins.int
     trial_command: builtins.str
     """The command of each trial."""
     trial_code_directory: builtins.str
@@ -924,6 +925,8 @@ class AmlConfig(google.protobuf.message.Message):
     """Keep a job from trial to trial. Unset is true."""
     environment: builtins.str
     """The registered environment that trials run in, "name:version", in place of the image."""
+    studio_metrics: builtins.bool
+    """Show what trials report in Azure ML's studio. Unset is true."""
     @property
     def max_code_size(self) -> global___WrittenMemorySize:
         """How large the code folder may be."""
@@ -945,9 +948,10 @@ class AmlConfig(google.protobuf.message.Message):
         reuse_mode: builtins.bool | None = ...,
         environment: builtins.str | None = ...,
         max_code_size: global___WrittenMemorySize | None = ...,
+        studio_metrics: builtins.bool | None = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["_compute_target", b"_compute_target", "_debug", b"_debug", "_docker_image", b"_docker_image", "_environment", b"_environment", "_max_trial_number_per_gpu", b"_max_trial_number_per_gpu", "_nni_manager_ip", b"_nni_manager_ip", "_resource_group", b"_resource_group", "_reuse_mode", b"_reuse_mode", "_subscription_id", b"_subscription_id", "_trial_code_directory", b"_trial_code_directory", "_trial_command", b"_trial_command", "_trial_gpu_number", b"_trial_gpu_number", "_workspace_name", b"_workspace_name", "compute_target", b"compute_target", "debug", b"debug", "docker_image", b"docker_image", "environment", b"environment", "max_code_size", b"max_code_size", "max_trial_number_per_gpu", b"max_trial_number_per_gpu", "nni_manager_ip", b"nni_manager_ip", "resource_group", b"resource_group", "reuse_mode", b"reuse_mode", "subscription_id", b"subscription_id", "trial_code_directory", b"trial_code_directory", "trial_command", b"trial_command", "trial_gpu_number", b"trial_gpu_number", "workspace_name", b"workspace_name"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["_compute_target", b"_compute_target", "_debug", b"_debug", "_docker_image", b"_docker_image", "_environment", b"_environment", "_max_trial_number_per_gpu", b"_max_trial_number_per_gpu", "_nni_manager_ip", b"_nni_manager_ip", "_resource_group", b"_resource_group", "_reuse_mode", b"_reuse_mode", "_subscription_id", b"_subscription_id", "_trial_code_directory", b"_trial_code_directory", "_trial_command", b"_trial_command", "_trial_gpu_number", b"_trial_gpu_number", "_workspace_name", b"_workspace_name", "compute_target", b"compute_target", "debug", b"debug", "docker_image", b"docker_image", "environment", b"environment", "max_code_size", b"max_code_size", "max_trial_number_per_gpu", b"max_trial_number_per_gpu", "nni_manager_ip", b"nni_manager_ip", "resource_group", b"resource_group", "reuse_mode", b"reuse_mode", "subscription_id", b"subscription_id", "trial_code_directory", b"trial_code_directory", "trial_command", b"trial_command", "trial_gpu_number", b"trial_gpu_number", "workspace_name", b"workspace_name"]) -> None: ...
+    def HasField(self, field_name: typing.Literal["_compute_target", b"_compute_target", "_debug", b"_debug", "_docker_image", b"_docker_image", "_environment", b"_environment", "_max_trial_number_per_gpu", b"_max_trial_number_per_gpu", "_nni_manager_ip", b"_nni_manager_ip", "_resource_group", b"_resource_group", "_reuse_mode", b"_reuse_mode", "_studio_metrics", b"_studio_metrics", "_subscription_id", b"_subscription_id", "_trial_code_directory", b"_trial_code_directory", "_trial_command", b"_trial_command", "_trial_gpu_number", b"_trial_gpu_number", "_workspace_name", b"_workspace_name", "compute_target", b"compute_target", "debug", b"debug", "docker_image", b"docker_image", "environment", b"environment", "max_code_size", b"max_code_size", "max_trial_number_per_gpu", b"max_trial_number_per_gpu", "nni_manager_ip", b"nni_manager_ip", "resource_group", b"resource_group", "reuse_mode", b"reuse_mode", "studio_metrics", b"studio_metrics", "subscription_id", b"subscription_id", "trial_code_directory", b"trial_code_directory", "trial_command", b"trial_command", "trial_gpu_number", b"trial_gpu_number", "workspace_name", b"workspace_name"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["_compute_target", b"_compute_target", "_debug", b"_debug", "_docker_image", b"_docker_image", "_environment", b"_environment", "_max_trial_number_per_gpu", b"_max_trial_number_per_gpu", "_nni_manager_ip", b"_nni_manager_ip", "_resource_group", b"_resource_group", "_reuse_mode", b"_reuse_mode", "_studio_metrics", b"_studio_metrics", "_subscription_id", b"_subscription_id", "_trial_code_directory", b"_trial_code_directory", "_trial_command", b"_trial_command", "_trial_gpu_number", b"_trial_gpu_number", "_workspace_name", b"_workspace_name", "compute_target", b"compute_target", "debug", b"debug", "docker_image", b"docker_image", "environment", b"environment", "max_code_size", b"max_code_size", "max_trial_number_per_gpu", b"max_trial_number_per_gpu", "nni_manager_ip", b"nni_manager_ip", "resource_group", b"resource_group", "reuse_mode", b"reuse_mode", "studio_metrics", b"studio_metrics", "subscription_id", b"subscription_id", "trial_code_directory", b"trial_code_directory", "trial_command", b"trial_command", "trial_gpu_number", b"trial_gpu_number", "workspace_name", b"workspace_name"]) -> None: ...
     @typing.overload
     def WhichOneof(self, oneof_group: typing.Literal["_compute_target", b"_compute_target"]) -> typing.Literal["compute_target"] | None: ...
     @typing.overload
@@ -964,6 +968,8 @@ class AmlConfig(google.protobuf.message.Message):
     def WhichOneof(self, oneof_group: typing.Literal["_resource_group", b"_resource_group"]) -> typing.Literal["resource_group"] | None: ...
     @typing.overload
     def WhichOneof(self, oneof_group: typing.Literal["_reuse_mode", b"_reuse_mode"]) -> typing.Literal["reuse_mode"] | None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_studio_metrics", b"_studio_metrics"]) -> typing.Literal["studio_metrics"] | None: ...
     @typing.overload
     def WhichOneof(self, oneof_group: typing.Literal["_subscription_id", b"_subscription_id"]) -> typing.Literal["subscription_id"] | None: ...
     @typing.overload

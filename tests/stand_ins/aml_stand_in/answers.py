@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from typing import TYPE_CHECKING, Any
 
-from aml_stand_in.checks import RefusedError, check_job
+from aml_stand_in.checks import RefusedError, check_job, check_metrics
 from aml_stand_in.jobs import OVER
 
 if TYPE_CHECKING:
@@ -31,6 +31,8 @@ class Answers:
         history = f"/history/v1.0{facts.path}/runs/"
         if asked.path.startswith(history):
             return self._run(asked.path.removeprefix(history))
+        if asked.path.startswith(self._mlflow):
+            return self._log_batch(asked)
         if not asked.query.get("api-version"):
             raise RefusedError(
                 400, "MissingApiVersionParameter", "The api-version query parameter is required."
@@ -51,6 +53,26 @@ class Answers:
             message = f"The Resource '{name}' under resource group '{facts.group}' was not found."
             raise RefusedError(404, "ResourceNotFound", message)
         return self._in_workspace(asked, parts[9:])
+
+    @property
+    def _mlflow(self) -> str:
+        return f"/mlflow/v1.0{self._in.facts.path}"
+
+    def _log_batch(self, asked: Asked) -> Answer:
+        if (asked.method, asked.path) != ("POST", f"{self._mlflow}/api/2.0/mlflow/runs/log-batch"):
+            raise RefusedError(404, "NotFound", f"There is no {asked.method} {asked.path} here.")
+        try:
+            check_metrics(asked.body)
+            name = str(asked.body.get("run_id"))
+            job = self._in.jobs.get(name)
+            if job is None:
+                raise RefusedError(404, "UserError", f"Run {name} was not found")
+        except RefusedError as error:
+            self._in.refused.append(f"{asked.method} {asked.path}: {error.message}")
+            words = {"Error": {"Code": error.code, "Message": error.message}, "statusCode": error.status}
+            return error.status, words, {}
+        job.metrics += asked.body.get("metrics", [])
+        return 200, {}, {}
 
     def _in_workspace(self, asked: Asked, rest: list[str]) -> Answer:
         match (asked.method, *rest):
@@ -93,6 +115,7 @@ class Answers:
             "properties": {
                 "friendlyName": facts.workspace,
                 "discoveryUrl": f"{self._in.url}/discovery",
+                "mlFlowTrackingUri": f"{self._in.url.replace('https', 'azureml')}{self._mlflow}",
                 "provisioningState": "Succeeded",
                 "storageAccount": storage,
             },

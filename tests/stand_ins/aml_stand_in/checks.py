@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import math
+import posixpath
 import re
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,6 +17,13 @@ JOB_PROPERTIES = {
 INPUT_TYPES = {"uri_file", "uri_folder", "literal", "mltable", "custom_model", "mlflow_model", "triton_model"}
 MODES = {"ReadOnlyMount", "ReadWriteMount", "Download", "Direct", "EvalMount", "EvalDownload"}
 
+MOST_METRICS = 1000
+"""How many metrics a request may have, by MLflow's documentation."""
+
+MOST_VALUES = 250
+"""How many of one name, as Azure ML has answered."""
+
+_METRIC = re.compile(r"[A-Za-z0-9_\-. /]+")
 _NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_-]{0,254}")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _USED = re.compile(r"\$\{\{\s*inputs\.(\w+)\s*\}\}")
@@ -77,6 +87,35 @@ def _check_inputs(job: Mapping[str, Any], datastore: str) -> None:
         _require(each.get("mode") in MODES, f"Input {name}: mode {each.get('mode')!r}")
         found = _URI.fullmatch(str(each.get("uri")))
         _require(found and found[1] == datastore, f"Input {name}: there is no {each.get('uri')!r}")
+
+
+def check_metrics(body: Any) -> None:
+    """Raises RefusedError for what MLflow's log-batch does not take, or Azure ML's part of it."""
+    _require(isinstance(body, dict), "The body is an object")
+    _require(set(body) <= {"run_id", "metrics", "params", "tags"}, f"The body has {sorted(body)}")
+    metrics = body.get("metrics", [])
+    _require(len(metrics) <= MOST_METRICS, f"{len(metrics)} metrics are more than {MOST_METRICS}")
+    for metric in metrics:
+        _require(set(metric) == {"key", "value", "timestamp", "step"}, f"A metric has {sorted(metric)}")
+        _check_metric(metric)
+    (_, most), *_rest = Counter(metric["key"] for metric in metrics).most_common(1) or [("", 0)]
+    _require(
+        most <= MOST_VALUES,
+        "A field of the entity is over the size limit. FieldName=MetricV2Dto.Value/Count, "
+        f"Limit={MOST_VALUES}, Size={most}.",
+    )
+
+
+def _check_metric(metric: Mapping[str, Any]) -> None:
+    key, value = metric["key"], metric["value"]
+    _require(isinstance(key, str) and _METRIC.fullmatch(key) and len(key) <= 250, f"Invalid name {key!r}")
+    is_path = posixpath.normpath(key) == key and not key.startswith(("/", "..")) and key != "."
+    _require(is_path, f"Invalid metric name {key!r}: it is no relative path")
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+    _require(is_number or value in ("NaN", "Infinity", "-Infinity"), f"Invalid value {value!r}")
+    for name in ("timestamp", "step"):
+        _require(type(metric[name]) is int, f"Invalid {name} {metric[name]!r}")
+    _require(1e12 < metric["timestamp"] < 1e13, f"{metric['timestamp']} is no time in milliseconds")
 
 
 def input_path(uri: str) -> str:

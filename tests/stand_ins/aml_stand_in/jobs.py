@@ -26,6 +26,7 @@ class Job:
         self.resource = resource
         self.name: str = resource["name"]
         self.failure = ""
+        self.metrics: list[dict[str, Any]] = []
         self.is_listed = True
         self.folder = folder
         self._node = node

@@ -30,6 +30,8 @@ class AmlConfig(TrainingServiceConfig):
             Rule: 1 where trials get no GPU; 1 without reuse_mode.
         reuse_mode: Keep a job from trial to trial; false gives each trial a job of its own. None is true.
         max_code_size: How large the code folder may be, without what .nniignore leaves out. None is 300MB.
+        studio_metrics: Show what trials report among the metrics of their jobs in Azure ML's studio. None is
+            true.
     """
 
     platform: Literal["aml"] = "aml"
@@ -42,6 +44,7 @@ class AmlConfig(TrainingServiceConfig):
     max_trial_number_per_gpu: PositiveInt = 1
     reuse_mode: bool | None = None
     max_code_size: MemorySize | None = None
+    studio_metrics: bool | None = None
 
     def _check(self, parents: list[ConfigBase], report: Report) -> None:
         super()._check(parents, report)

@@ -13,6 +13,7 @@ from pathlib import Path
 from nni_manager.shared_storage.azure_blob import AzureBlobStorage, Container, container_client
 from nni_manager.shared_storage.azure_files import AzureFiles
 from nni_manager.shared_storage.interface import SharedFiles, SharedStorageError
+from nni_manager.training.aml.job_names import to_azure
 from nni_manager.training.aml.workspace import Datastore
 from nni_manager.training.interface import TrainingServiceError
 
@@ -141,7 +142,7 @@ class AmlBlobs:
             job: The job.
         """
         container = replace(datastore.container, url=self._url)
-        return AzureFiles(container_client(container), f"ExperimentRun/dcid.{job}")
+        return AzureFiles(container_client(container), f"ExperimentRun/dcid.{to_azure(job)}")
 
     async def close(self) -> None:
         """Ends the connections, and removes what was written to try them."""

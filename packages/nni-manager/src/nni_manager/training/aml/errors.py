@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from nni_manager.training.interface import TrainingServiceError
 from nni_manager.training.jobs.platform import PlatformAwayError
@@ -131,6 +132,9 @@ def _words(error: Exception) -> tuple[str, str]:
     details = getattr(error, "error", None)
     code = str(getattr(details, "code", None) or "")
     said = str(getattr(details, "message", None) or "")
+    if details is None:
+        other = _with_capitals(error)
+        code, said = str(other.get("Code") or ""), str(other.get("Message") or "")
     tried = _TRIED.findall(str(error))
     if not said and tried:
         reasons = "; ".join(f"{name}: {_ADVICE.split(words)[0]}" for name, words in tried)
@@ -140,6 +144,15 @@ def _words(error: Exception) -> tuple[str, str]:
     line = _SECRETS.sub(r"\1******", line)[:_LONGEST]
     reason = str(getattr(error, "reason", None) or "")
     return code, line or reason or f"it gave no reason ({type(error).__name__})"
+
+
+def _with_capitals(error: Exception) -> Mapping[str, Any]:
+    """Returns what MLflow's service says of an error, which writes the names of fields in another way."""
+    try:
+        found = error.response.json()["Error"]  # type: ignore[attr-defined]
+    except (AttributeError, KeyError, TypeError, ValueError):
+        return {}
+    return found if isinstance(found, Mapping) else {}
 
 
 def _retry_after(error: Exception) -> float | None:

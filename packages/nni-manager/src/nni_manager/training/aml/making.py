@@ -39,7 +39,14 @@ def make_aml_platform(
         trials_per_job=service.max_trial_number_per_gpu,
         gpus_per_trial=service.trial_gpu_number or 0,
     )
-    return AzureMl(place, experiment_id, storage_folder(experiment_id, folder), _shared_container(config))
+    return AzureMl(
+        place,
+        experiment_id,
+        storage_folder(experiment_id, folder),
+        _shared_container(config),
+        shows_results=service.studio_metrics is not False,
+        keeps_jobs=service.reuse_mode is not False,
+    )
 
 
 def _shared_container(config: ExperimentConfig) -> Container | None:

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from nni_manager.engine.events import TrialReported
 from nni_manager.shared_storage.azure_blob import Container
 from nni_manager.shared_storage.interface import SharedFiles, SharedStorageError
 from nni_manager.training.aml.blobs import AmlBlobs
 from nni_manager.training.aml.calls import Calls
 from nni_manager.training.aml.errors import SIGN_IN
 from nni_manager.training.aml.job_list import JobList
+from nni_manager.training.aml.metrics import Metric, metrics_of
 from nni_manager.training.aml.place import AmlPlace
 from nni_manager.training.aml.start_script import ARCHIVES, COMMAND, FOLDER, START, start_script
+from nni_manager.training.aml.studio import StudioMetrics
 from nni_manager.training.aml.workspace import AmlWorkspace, CommandJob, Datastore
 from nni_manager.training.interface import TrainingServiceError
 from nni_manager.training.jobs.platform import (
@@ -47,7 +50,14 @@ class AzureMl:
     platform = "aml"
 
     def __init__(
-        self, place: AmlPlace, experiment_id: str, folder: str, shared: Container | None = None
+        self,
+        place: AmlPlace,
+        experiment_id: str,
+        folder: str,
+        shared: Container | None = None,
+        *,
+        shows_results: bool = True,
+        keeps_jobs: bool = True,
     ) -> None:
         """Asks nothing yet.
 
@@ -56,6 +66,8 @@ class AzureMl:
             experiment_id: The experiment.
             folder: Its folder, below `nni` in a container.
             shared: The container of the experiment's shared storage, None for the workspace's own.
+            shows_results: Whether results of trials are shown in the studio.
+            keeps_jobs: Whether a job runs more than one trial, so that names of metrics tell which.
         """
         self.name = f"Azure ML ({place.workspace})"
         self.slots_per_job = place.trials_per_job
@@ -63,7 +75,9 @@ class AzureMl:
         self._experiment_id = experiment_id
         self._folder = folder
         self._shared = shared
+        self._keeps_jobs = keeps_jobs
         self._calls = Calls()
+        self._studio = StudioMetrics(self._log_metrics) if shows_results else None
         self._workspace = AmlWorkspace(place)
         self._blobs: AmlBlobs | None = None
         self._archives = ""
@@ -144,12 +158,22 @@ class AzureMl:
         except SharedStorageError as error:
             raise PlatformAwayError(str(error)) from None
 
+    def show_results(self, job: str, event: TrialReported) -> None:
+        """Has what a trial reported shown with its job in the studio, before long."""
+        if self._studio is not None:
+            self._studio.take(job, metrics_of(event, names_trial=self._keeps_jobs))
+
     async def close(self) -> None:
         """Ends the connections, once what is under way has ended."""
+        if self._studio is not None:
+            await self._studio.close()
         await self._calls.close()
         self._workspace.close()
         if self._blobs is not None:
             await self._blobs.close()
+
+    async def _log_metrics(self, job: str, metrics: Sequence[Metric]) -> None:
+        await self._calls.run(self._workspace.log_metrics, job, [metric.as_json() for metric in metrics])
 
     def _storage(self) -> AmlBlobs:
         if self._blobs is None:

@@ -77,11 +77,22 @@ class AzureRequests:
         """Returns what another of the workspace's services answers; it is reached over TLS alone."""
         return self._ask("GET", url, what, {})
 
+    def send(self, url: str, what: str, body: Mapping[str, Any]) -> None:
+        """Sends JSON to another of the workspace's services; it is reached over TLS alone."""
+        self._ask("POST", url, what, {}, body)
+
     def close(self) -> None:
         """Ends the connections."""
         self._client.close()
 
-    def _ask(self, method: str, path: str, what: str, query: Mapping[str, str]) -> dict[str, Any]:
+    def _ask(
+        self,
+        method: str,
+        path: str,
+        what: str,
+        query: Mapping[str, str],
+        body: Mapping[str, Any] | None = None,
+    ) -> dict[str, Any]:
         from azure.core.exceptions import HttpResponseError
         from azure.core.rest import HttpRequest
 
@@ -90,8 +101,11 @@ class AzureRequests:
             is_whole = path.startswith("/subscriptions/")
             whole = self._base + (path if is_whole else self._workspace + path)
         with explained(what):
-            response = self._client.send_request(HttpRequest(method, whole, params=dict(query)))
+            request = HttpRequest(
+                method, whole, params=dict(query), json=None if body is None else dict(body)
+            )
+            response = self._client.send_request(request)
             if response.status_code >= 400:
                 raise HttpResponseError(response=response)
-            answer = response.json()
+            answer = response.json() if response.content else {}
         return answer if isinstance(answer, dict) else {}

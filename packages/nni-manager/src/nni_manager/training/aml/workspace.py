@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from nni_manager.shared_storage.azure_blob import Container
 from nni_manager.training.aml.compute import check_compute, trouble_of
 from nni_manager.training.aml.errors import AzureRefusedError, explained, start_error
+from nni_manager.training.aml.job_names import from_azure, to_azure
 from nni_manager.training.aml.place import AmlPlace
 from nni_manager.training.aml.requests import AzureRequests
 from nni_manager.training.interface import TrainingServiceError
@@ -71,6 +72,7 @@ class AmlWorkspace:
         self._requests: AzureRequests
         self._discovery = ""
         self._history = ""
+        self._tracking = ""
         self._environment = ""
 
     def open(self) -> None:
@@ -89,6 +91,9 @@ class AmlWorkspace:
         except AzureRefusedError as error:
             raise start_error(f'workspace_name: the workspace "{name}"', error.refusal) from None
         self._discovery = str(getattr(found, "discovery_url", None) or "")
+        # The same address for the REST interface and for MLflow's own library, but for the scheme.
+        tracking = str(getattr(found, "mlflow_tracking_uri", None) or "")
+        self._tracking = tracking.replace("azureml://", "https://", 1)
         compute = self._place.compute
         try:
             facts = self._requests.get(f"/computes/{compute}", f'the compute target "{compute}"')
@@ -133,7 +138,7 @@ class AmlWorkspace:
         try:
             with explained(f"job {job.name}"):
                 made = command(
-                    name=job.name,
+                    name=to_azure(job.name),
                     display_name=job.display_name,
                     experiment_name=job.experiment,
                     command=job.command,
@@ -161,7 +166,7 @@ class AmlWorkspace:
     def status(self, name: str) -> str | None:
         """Returns how far a job is, in Azure ML's word for it; None where there is no such job."""
         try:
-            return str(self._requests.get(f"/jobs/{name}", f"job {name}")["properties"]["status"])
+            return str(self._requests.get(f"/jobs/{to_azure(name)}", f"job {name}")["properties"]["status"])
         except AzureRefusedError as error:
             if error.refusal.status == 404:
                 return None
@@ -170,7 +175,8 @@ class AmlWorkspace:
     def jobs(self, tag: str) -> Iterator[list[dict[str, Any]]]:
         """Gives the jobs that have a tag, archived ones too, page by page, latest first."""
         try:
-            yield from self._requests.pages("/jobs", "the list of jobs", tag=tag, listViewType="All")
+            for page in self._requests.pages("/jobs", "the list of jobs", tag=tag, listViewType="All"):
+                yield [{**job, "name": from_azure(str(job.get("name", "")))} for job in page]
         except AzureRefusedError as error:
             raise PlatformAwayError(f"the list of jobs: {error}") from None
 
@@ -182,7 +188,7 @@ class AmlWorkspace:
         """
         try:
             with explained(f"job {name} cannot be stopped"):
-                self._client.jobs.begin_cancel(name, polling=False)
+                self._client.jobs.begin_cancel(to_azure(name), polling=False)
         except AzureRefusedError as error:
             if error.refusal.status == 404 or self.status(name) in (None, "Completed", "Failed", "Canceled"):
                 return
@@ -194,12 +200,29 @@ class AmlWorkspace:
             if not self._history:
                 addresses = self._requests.fetch(self._discovery, "the workspace's addresses")
                 self._history = f"{addresses['api'].rstrip('/')}/history/v1.0{self._place.path}"
-            run = self._requests.fetch(f"{self._history}/runs/{name}", f"job {name}")
+            run = self._requests.fetch(f"{self._history}/runs/{to_azure(name)}", f"job {name}")
             told = (run.get("error") or {}).get("error") or {}
             return " ".join(str(told.get("message") or told.get("code") or "").split())
         except (AzureRefusedError, PlatformAwayError, KeyError, ValueError) as error:
             logging.getLogger(__name__).info("why job %s failed is not known: %s", name, error)
             return ""
+
+    def log_metrics(self, name: str, metrics: Sequence[Mapping[str, Any]]) -> None:
+        """Adds metrics to those that the studio shows of a job, by MLflow's REST interface.
+
+        Args:
+            name: The job.
+            metrics: The metrics, in MLflow's JSON form.
+
+        Raises:
+            AzureRefusedError: They are not taken.
+            PlatformAwayError: They may be there or not.
+        """
+        what = f"metrics of job {name}"
+        if not self._tracking:
+            raise PlatformAwayError(f"{what}: the workspace names no address of MLflow")
+        body = {"run_id": to_azure(name), "metrics": list(metrics)}
+        self._requests.send(f"{self._tracking}/api/2.0/mlflow/runs/log-batch", what, body)
 
     def compute_trouble(self) -> str:
         """Returns why nodes of the compute target do not come, "" where nothing is wrong."""

@@ -10,7 +10,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from nni_manager.engine.events import TrainingServiceFailed, TrialEnded, TrialStarted, TrialWaits
+from nni_manager.engine.events import (
+    TrainingServiceFailed,
+    TrialEnded,
+    TrialReported,
+    TrialStarted,
+    TrialWaits,
+)
 from nni_manager.shared_storage.interface import SharedStorageError
 from nni_manager.training.host import HostChanged, HostEmit, HostReport
 from nni_manager.training.interface import TrainingEvent, TrainingServiceError, TrialRun
@@ -36,6 +42,7 @@ from nni_manager.training.jobs.platform import (
     JobState,
     PlatformAwayError,
     PlatformNotAnsweringError,
+    ResultsViewer,
 )
 from nni_manager.training.jobs.pool import job_with_room
 from nni_manager.training.jobs.pushed import PushedEvents
@@ -460,6 +467,8 @@ class JobHost:
                 self._finish(key, job, event)
             return
         self._emit(event)
+        if isinstance(event, TrialReported) and isinstance(self._platform, ResultsViewer):
+            self._platform.show_results(name, event)
 
     def _finish(self, key: Key, job: Job, end: TrialEnded) -> None:
         """Tells the end of a trial once its files are here."""

@@ -11,6 +11,7 @@ Rules:
 5. What is passing is told as PlatformAwayError and tried again by the caller; what will not change by
    itself as TrainingServiceError, in the platform's own words. Secrets are in no text, log or `repr`.
 6. `close` leaves jobs alone. No request is under way after it.
+7. A platform that can show people what trials report keeps the promise of ResultsViewer, too.
 """
 
 from __future__ import annotations
@@ -19,8 +20,9 @@ import enum
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
+from nni_manager.engine.events import TrialReported
 from nni_manager.shared_storage.interface import SharedFiles
 from nni_manager.training.interface import TrainingServiceError
 
@@ -183,6 +185,19 @@ class JobPlatform(Protocol):
 
     async def close(self) -> None:
         """Ends the connection."""
+
+
+@runtime_checkable
+class ResultsViewer(Protocol):
+    """A platform that shows what trials report beside their jobs."""
+
+    def show_results(self, job: str, event: TrialReported) -> None:
+        """Has results shown. It returns at once, raises nothing, and may get results again after a restart.
+
+        Args:
+            job: The job that the trial runs in.
+            event: What it reported.
+        """
 
 
 def job_prefix(experiment_id: str) -> str:

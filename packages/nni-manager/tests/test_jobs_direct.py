@@ -19,7 +19,9 @@ from typing import Any
 
 import pytest
 from nni.manager_calls import ManagerAwayError, ManagerCalls, ManagerRefusedError
-from nni_manager.engine.events import TrialEnded, TrialReported
+from nni_config import ExperimentConfig, OpenpaiConfig
+from nni_manager.engine.events import TrialEnded, TrialReported, WarningRaised
+from nni_manager.server.training_services import make_training_service
 from nni_manager.shared_storage.mounted_files import MountedFiles
 from nni_manager.testing.fake_job_platform import FakeCluster, FakePlatform
 from nni_manager.testing.job_place import QUICK, JobPlace
@@ -300,3 +302,58 @@ async def test_what_a_job_is_told_is_secret_and_of_plain_signs(port: RunningPort
     assert told["token"] == port.tokens.job("nni_e_t_0")
     assert set(text) <= set("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=")
     assert "token" not in repr(access) and told["token"] not in repr(_calls(access))
+
+
+async def told_at_the_start(tmp_path: Path, direct: DirectReports, **fields: Any) -> list[str]:
+    """Returns the warnings of an experiment on OpenPAI."""
+    service = OpenpaiConfig(
+        host="http://127.0.0.1:1",
+        username="ada",
+        token="sesame",
+        trial_cpu_number=1,
+        trial_memory_size="1gb",
+        storage_config_name="data",
+        local_storage_mount_point=str(tmp_path),
+        container_storage_mount_point="/mnt",
+        trial_gpu_number=0,
+        **fields,
+    )
+    config = ExperimentConfig(
+        search_space={"x": {"_type": "uniform", "_value": [0, 1]}},
+        trial_command="true",
+        trial_code_directory=tmp_path,
+        trial_concurrency=1,
+        tuner={"name": "Random"},
+        training_service=service,
+    ).canonical_copy()
+    seen: list[Any] = []
+    place = make_training_service(config, EXPERIMENT_ID, tmp_path, seen.append, direct)
+    await place.close()
+    return [event.message for event in seen if isinstance(event, WarningRaised)]
+
+
+async def test_a_manager_that_jobs_do_not_hear_of_says_so(
+    tmp_path: Path, port: RunningPort, certificates: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A line of the log where nobody asked for more, else a warning."""
+    caplog.set_level("INFO", "nni_manager.server.job_places")
+    assert await told_at_the_start(tmp_path, DirectReports()) == []
+    assert caplog.messages == [
+        "jobs of openpai report through the storage, since the manager listens without TLS"
+    ]
+    caplog.clear()
+    assert await told_at_the_start(tmp_path, DirectReports(), nni_manager_ip="10.0.0.1") == [
+        "nni_manager_ip: 10.0.0.1 is not used, since the manager listens without TLS; jobs of openpai report "
+        "through the storage (bind and tls_certificate change that)"
+    ]
+    alone = DirectReports(access=_access(port, certificates, host=""))
+    assert await told_at_the_start(tmp_path, alone) == []
+    assert caplog.messages == [
+        "jobs of openpai report through the storage, since the manager listens for this machine alone, and "
+        "nni_manager_ip is not set"
+    ]
+    caplog.clear()
+    assert await told_at_the_start(tmp_path, alone, nni_manager_ip="10.0.0.1") == []
+    reachable = DirectReports(access=_access(port, certificates))
+    assert await told_at_the_start(tmp_path, reachable) == []
+    assert caplog.messages == []

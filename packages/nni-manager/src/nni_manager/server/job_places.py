@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Callable, Collection
 from functools import partial
@@ -27,6 +28,8 @@ from nni_manager.training.jobs.packing import pack_sdk_and_code
 from nni_manager.training.jobs.platform import JobPlatform
 from nni_manager.training.shipping.code import MOST_BYTES
 
+logger = logging.getLogger(__name__)
+
 MakePlatform = Callable[[ExperimentConfig, Any, str, Path], JobPlatform]
 """Makes a platform of the configuration, its training service, the experiment's id and its folder."""
 
@@ -45,6 +48,7 @@ def job_hosts(
     folder: Path,
     numeric_kinds: Collection[MetricKind],
     direct: DirectReports,
+    warn: Callable[[str], None],
 ) -> list[tuple[Callable[[HostEmit], Host], HostRules]]:
     """Returns what makes the host of a training service that runs jobs, or that another package brings.
 
@@ -56,6 +60,7 @@ def job_hosts(
         folder: Its folder.
         numeric_kinds: The kinds of results that have to be numbers.
         direct: Lets jobs report over the network.
+        warn: Gets what a person is to know although nothing failed.
 
     Raises:
         TrainingServiceError: This version runs no trials there.
@@ -66,6 +71,7 @@ def job_hosts(
     if make_host is not None:
         return [(partial(make_host, config, service, experiment_id, folder), rules)]
     make = getattr(own, "make_platform", None) or _built_in(service.platform)
+    _tell_how_jobs_report(service, direct, warn)
 
     def host(emit: HostEmit) -> JobHost:
         platform = make_platform(make, config, service, experiment_id, folder)
@@ -91,6 +97,20 @@ def job_hosts(
         )
 
     return [(partial(LateStartHost, host), rules)]
+
+
+def _tell_how_jobs_report(
+    service: TrainingServiceConfig, direct: DirectReports, warn: Callable[[str], None]
+) -> None:
+    """Says that jobs use the storage alone; where somebody wanted more, that is a warning."""
+    reason = direct.why_not(service.nni_manager_ip)
+    if reason and service.nni_manager_ip is not None:
+        warn(
+            f"nni_manager_ip: {service.nni_manager_ip} is not used, since {reason}; jobs of "
+            f"{service.platform} report through the storage (bind and tls_certificate change that)"
+        )
+    elif reason:
+        logger.info("jobs of %s report through the storage, since %s", service.platform, reason)
 
 
 def job_platform(

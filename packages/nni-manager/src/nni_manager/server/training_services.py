@@ -55,10 +55,15 @@ def make_training_service(
         )
     shared = config.shared_storage
     place = None if shared is None else make_shared_place(shared, experiment_id, folder)
+    direct = direct or DirectReports()
+
+    def warn(message: str) -> None:
+        emit(WarningRaised(message))
+
     hosts = [
         host
         for index, service in enumerate(services)
-        for host in _hosts(config, service, index, experiment_id, folder, place, direct or DirectReports())
+        for host in _hosts(config, service, index, experiment_id, folder, place, direct, warn)
     ]
     limits = {i: getattr(service, "trial_concurrency", None) for i, service in enumerate(services)}
     return PlacingService(
@@ -70,7 +75,7 @@ def make_training_service(
             i for i, service in enumerate(services) if getattr(service, "allow_partial", None)
         ],
         durable=not all(isinstance(service, LocalConfig) for service in services),
-        warn=lambda message: emit(WarningRaised(message)),
+        warn=warn,
     )
 
 
@@ -87,6 +92,7 @@ def _hosts(
     folder: Path,
     place: SharedPlace | None,
     direct: DirectReports,
+    warn: Callable[[str], None],
 ) -> list[PlacedHost]:
     if isinstance(service, LocalConfig):
         arguments = _local_arguments(config, service, experiment_id, folder)
@@ -111,7 +117,7 @@ def _hosts(
     from nni_manager.server.job_places import job_hosts  # what experiments on this machine need not load
 
     kinds = _numeric_kinds(config)
-    return job_hosts(config, service, index, experiment_id, folder, kinds, direct)
+    return job_hosts(config, service, index, experiment_id, folder, kinds, direct, warn)
 
 
 def _local_arguments(

@@ -52,6 +52,18 @@ class DirectReports:
     pushed: PushedEvents = field(default_factory=PushedEvents)
     access: ManagerAccess | None = None
 
+    def why_not(self, nni_manager_ip: str | None) -> str:
+        """Returns why jobs are told nothing of the manager and use the storage alone, "" if they are told.
+
+        Args:
+            nni_manager_ip: The host that the configuration names.
+        """
+        if self.access is None:
+            return "the manager listens without TLS"
+        if not self.access.host and not nni_manager_ip:
+            return "the manager listens for this machine alone, and nni_manager_ip is not set"
+        return ""
+
     def secrets(self, job: str, nni_manager_ip: str | None) -> dict[str, str]:
         """Returns the secret variables of a job, none if it is to use the storage alone.
 
@@ -59,11 +71,10 @@ class DirectReports:
             job: The job.
             nni_manager_ip: The host that the configuration names.
         """
-        host = nni_manager_ip or (self.access.host if self.access is not None else "")
-        if self.access is None or not host:
+        if self.access is None or self.why_not(nni_manager_ip):
             return {}
         told = {
-            "host": host,
+            "host": nni_manager_ip or self.access.host,
             "port": self.access.port,
             "prefix": self.access.url_prefix,
             "certificates": self.access.certificates,

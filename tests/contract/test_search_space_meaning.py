@@ -31,8 +31,8 @@ LIMIT = 150
 """How many parameters are drawn where they never end."""
 REPEATING = ("Hyperband", "BOHB", "PBT")
 """Tuners that try the same values again, as their algorithms say."""
-WITH_RESULTS = {"SMAC": 25, "GP": 25, "Metis": 25, "DNGO": 35, "Optuna": 40}
-"""How many instead, where a suggestion after results takes long."""
+WITH_RESULTS = {"SMAC": 16, "GP": 16, "Metis": 16, "DNGO": 26, "Optuna": 40}
+"""How many instead, where a suggestion after results takes long: six or more with a model."""
 ARGUMENTS = {"PBT": {"population_size": LIMIT}}
 """What makes tuners draw often enough."""
 

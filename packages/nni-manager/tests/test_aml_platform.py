@@ -12,9 +12,11 @@ from typing import Any
 
 import pytest
 from aml_stand_in import AmlStandIn, Facts
+from azure.core.exceptions import ClientAuthenticationError
 from nni_manager.engine.events import Report, TrialReported
 from nni_manager.engine.statuses import MetricKind
 from nni_manager.shared_storage.azure_blob import Container
+from nni_manager.training.aml.errors import refusal_of
 from nni_manager.training.aml.place import AmlPlace
 from nni_manager.training.aml.platform import AzureMl
 from nni_manager.training.interface import TrainingServiceError
@@ -364,3 +366,31 @@ async def test_the_service_cannot_be_reached(
     with pytest.raises(PlatformAwayError, match="refused"):
         async with opened(azure):
             pass
+
+
+NO_WAY_TO_SIGN_IN = """\
+DefaultAzureCredential failed to retrieve a token from the included credentials.
+Attempted credentials:
+\tEnvironmentCredential: Authentication failed: HTTPSConnection(host='login.microsoftonline.com', port=443): \
+Failed to resolve 'login.microsoftonline.com' ([Errno -2] Name or service not known)
+To mitigate this issue, please refer to the troubleshooting guidelines."""
+
+NOBODY = """\
+DefaultAzureCredential failed to retrieve a token from the included credentials.
+Attempted credentials:
+\tEnvironmentCredential: EnvironmentCredential authentication unavailable. Visit the guide.
+\tManagedIdentityCredential: HTTPConnectionPool(host='169.254.169.254', port=80): timed out.
+\tAzureCliCredential: Azure CLI not found on path
+To mitigate this issue, please refer to the troubleshooting guidelines."""
+
+
+def test_a_sign_in_that_is_not_reached_is_no_refusal() -> None:
+    """The network may be away; the texts are those of azure-identity."""
+    unreached = refusal_of(ClientAuthenticationError(NO_WAY_TO_SIGN_IN))
+    assert (unreached.is_passing, unreached.is_sign_in) == (True, False)
+    assert str(unreached) == (
+        "login.microsoftonline.com, which signs in, cannot be reached: Failed to resolve "
+        "'login.microsoftonline.com' ([Errno -2] Name or service not known)"
+    )
+    nobody = refusal_of(ClientAuthenticationError(NOBODY))
+    assert (nobody.is_passing, nobody.is_sign_in) == (False, True)

@@ -19,6 +19,9 @@ SIGN_IN = (
 _PASSING = (408, 429)
 _SECRETS = re.compile(r"(\bsig=|\bBearer\s+(?=\S{40})|AccountKey=)[^&\s\"';]+")
 _TRIED = re.compile(r"^\t(\w+)Credential: (.+?)\.?$", re.MULTILINE)
+_UNREACHED = re.compile(r"HTTPSConnection(?:Pool)?\(host='([^']+)'[^)]*\): ([^\n]+)")
+"""How the library tells that the place to sign in is not reached; it does so among other ways that failed."""
+
 _ADVICE = re.compile(r"\. (?:Visit|Please|See|You must|To mitigate)\b")
 _LONGEST = 1000
 
@@ -93,13 +96,17 @@ def refusal_of(error: Exception) -> Refusal:
     from azure.core.exceptions import ClientAuthenticationError, ServiceRequestError, ServiceResponseError
 
     status = getattr(error, "status_code", None) or 0
+    is_unsigned = isinstance(error, ClientAuthenticationError) and status != 403
+    if is_unsigned and status == 0 and (found := _UNREACHED.search(str(error))):
+        words = _SECRETS.sub(r"\1******", found[2]).rstrip(".")[:_LONGEST]
+        return Refusal(0, "", f"{found[1]}, which signs in, cannot be reached: {words}", is_passing=True)
     code, message = _words(error)
     return Refusal(
         status,
         code,
         message,
         _retry_after(error),
-        is_sign_in=status == 401 or (isinstance(error, ClientAuthenticationError) and status != 403),
+        is_sign_in=status == 401 or is_unsigned,
         is_passing=status in _PASSING
         or status >= 500
         or (status == 0 and isinstance(error, (ServiceRequestError, ServiceResponseError))),

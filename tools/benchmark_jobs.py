@@ -67,6 +67,11 @@ class SimulatedPlatform:
         trials = folder / "trials"
         self.storage = JobStorage(("--folder", str(folder)), {}, str(trials), trials)
 
+    @property
+    def stored(self) -> tuple[CountedFiles, ...]:
+        """The only folder in a storage."""
+        return (self.files,)
+
     async def open(self) -> None:
         """Signs in."""
         return

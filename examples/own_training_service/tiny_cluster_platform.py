@@ -39,6 +39,11 @@ class TinyCluster:
         return MountedFiles(self._shared)
 
     @property
+    def stored(self) -> tuple[MountedFiles, ...]:
+        """All folders that the experiment has in storages: the archives are in this one, too."""
+        return (self.files,)
+
+    @property
     def storage(self) -> JobStorage:
         """How a job reaches them: here under the same name."""
         trials = self._shared / "trials"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -85,6 +86,7 @@ def test_a_pool_of_jobs_that_nothing_is_left_of(stage: Any, stand_in: OpenPaiSta
     assert output.count("SUCCEEDED") >= 6
     assert len(stand_in.jobs) == 2
     assert stage.until(lambda: all(job.ended.is_set() for job in stand_in.jobs.values()))
+    assert list((stand_in.storages["data"] / "nni").iterdir()) == []
 
 
 @pytest.mark.slow
@@ -316,7 +318,15 @@ def test_what_a_killed_manager_leaves_is_cleaned(stage: Any, stand_in: OpenPaiSt
     assert not any(job.ended.is_set() for job in stand_in.jobs.values())
     assert "Stopped 2 jobs." in stage.nnictl("platform", "clean", "mine").stdout
     assert stage.until(lambda: all(job.ended.is_set() for job in stand_in.jobs.values()))
-    assert "has no job left on" in stage.nnictl("platform", "clean", "mine").stdout
+    told = stage.nnictl("platform", "clean", "mine").stdout
+    assert "has no job left on" in told
+    assert re.search(r"^archives +OpenPAI at \S+ +\d+ +[\d.]+ [KM]iB", told, re.MULTILINE), told
+    assert "are in the storage; --files removes them." in told
+    removal = stage.nnictl("platform", "clean", "mine", "--files", "--dry-run").stdout
+    assert "Would remove" in removal and "from the storage." in removal
+    assert "Removed" in stage.nnictl("platform", "clean", "mine", "--files").stdout
+    assert list((stand_in.storages["data"] / "nni").iterdir()) == []
+    assert "FOLDER" not in stage.nnictl("platform", "clean", "mine").stdout
 
 
 @pytest.mark.slow

@@ -10,11 +10,14 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from nni_config import AzureBlobConfig, ExperimentConfig
 from nni_manager.engine.effects import SaveExperiment, SaveTrial
 from nni_manager.engine.records import ExperimentRecord, TrialRecord
 from nni_manager.engine.statuses import ExperimentStatus, ParameterSource, TrialStatus
 from nni_manager.experiments.checkpoint_keeper import CheckpointKeeper, Retention
 from nni_manager.experiments.checkpoint_retention import Checkpoint, removable, texts_of
+from nni_manager.experiments.checkpoint_settings import retention_of
+from nni_manager.experiments.folder import ExperimentFolder
 from nni_manager.shared_storage.interface import SharedStorageError
 from nni_manager.shared_storage.mounted_files import MountedFiles
 from nni_manager.storage.memory import MemoryStorage
@@ -144,7 +147,7 @@ class Experiment:
             optimize_mode="maximize",
             homes=(self.trials,),
             population=population,
-            container=container,
+            containers=() if container is None else (container,),
         )
         self.keeper = CheckpointKeeper(
             retention, self.storage, lambda: self.changed, lambda trial_id: f"/remote/trials/{trial_id}"
@@ -329,3 +332,23 @@ def test_trials_that_save_nothing_are_not_remembered(tmp_path: Path) -> None:
     experiment.save(*(trial(number) for number in range(50)))
     experiment.keeper.look()
     assert experiment.keeper._checkpoints == {} and not [*experiment.trials.iterdir()]
+
+
+@pytest.mark.parametrize(("mark", "count"), [("x1234567", 2), ("", 1)])
+def test_copies_of_jobs_and_of_machines_are_looked_for(tmp_path: Path, mark: str, count: int) -> None:
+    """In a container both have a folder of their own, since jobs of two experiments may meet there."""
+    if mark:
+        (tmp_path / "mark").write_text(mark)
+    config = ExperimentConfig("local", keep_best_checkpoints=1)
+    config.shared_storage = AzureBlobConfig(
+        local_mount_point="/nowhere",
+        remote_mount_point="/nowhere",
+        local_mounted="nomount",
+        storage_account_name="account",
+        storage_account_key="a2V5",
+        container_name="container",
+    )
+    record = ExperimentRecord("e", ExperimentStatus.RUNNING, {}, "maximize", 0.0)
+    retention = retention_of(config, record, ExperimentFolder(tmp_path))
+    assert retention is not None
+    assert len(retention.containers) == count

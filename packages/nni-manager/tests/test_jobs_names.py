@@ -73,7 +73,7 @@ def test_each_folder_has_a_mark_of_its_own(tmp_path: Path) -> None:
 @pytest.mark.parametrize("content", ["", "abc", "x1234567/../y", "X1234567", "12345678"])
 def test_a_broken_mark_is_no_missing_one(tmp_path: Path, content: str) -> None:
     (tmp_path / "mark").write_text(content)
-    with pytest.raises(TrainingServiceError, match=f"{tmp_path}/mark holds .*; allowed is a letter and 7"):
+    with pytest.raises(TrainingServiceError, match=f"{tmp_path}/mark holds .*; allowed is a letter, a digit"):
         read_mark(tmp_path)
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import typer
 from nni_config import ExperimentConfig
 
-from nni_client.commands.output import print_table
+from nni_client.commands.output import print_table, size_text
 from nni_client.commands.selection import find
 
 _MODULE = "nni_manager.server.platform_cleaning"
@@ -23,6 +23,7 @@ def clean(
     directory: Path | None,
     *,
     same_id: bool,
+    files: bool,
     dry_run: bool,
 ) -> None:
     """Stops the jobs that an experiment left on platforms; without one, says how to remove what is left.
@@ -32,7 +33,8 @@ def clean(
         config_file: A configuration, in place of the recorded one.
         directory: The folder that holds the experiment's folder.
         same_id: Whether all experiments that have this id are meant.
-        dry_run: Only print which jobs there are.
+        files: Whether its files in storages are removed.
+        dry_run: Only print what there is.
 
     Raises:
         ValueError: The configuration is not valid.
@@ -49,6 +51,7 @@ def clean(
         "experiment_id": experiment_id,
         "folder": "",
         "same_id": same_id,
+        "files": files,
         "dry_run": dry_run,
     }
     try:
@@ -68,7 +71,9 @@ def clean(
     answer = _ask(question)
     if "problem" in answer:
         raise RuntimeError(answer["problem"])
-    if not _show(answer["services"], str(question["experiment_id"]), dry_run):
+    went_well = _show(answer["services"], str(question["experiment_id"]), dry_run)
+    _show_files(answer["services"], files, dry_run)
+    if not went_well:
         raise typer.Exit(1)
 
 
@@ -108,6 +113,28 @@ def _show(services: list[dict[str, Any]], experiment_id: str, dry_run: bool) -> 
     if services and not jobs and not problems:
         print(f"Experiment {experiment_id} has no job left on {', '.join(it['name'] for it in services)}.")
     return not problems
+
+
+def _show_files(services: list[dict[str, Any]], removes: bool, dry_run: bool) -> None:
+    """Prints which files there are in storages, and what became of them."""
+    found = [(service, part) for service in services for part in service["files"]]
+    if not found:
+        return
+    rows = [
+        [part["name"], service["name"], str(part["count"]), size_text(part["bytes"])]
+        for service, part in found
+    ]
+    print_table(("FOLDER", "STORAGE OF", "FILES", "SIZE"), rows)
+    count = sum(part["count"] for _, part in found)
+    total = f"{count} file{'' if count == 1 else 's'} ({size_text(sum(part['bytes'] for _, part in found))})"
+    if not removes:
+        print(f"{total} are in the storage; --files removes them.")
+    elif dry_run:
+        print(f"Would remove {total} from the storage.")
+    elif any(service["problem"] for service in services):
+        print(f"{total} are in the storage still.")
+    else:
+        print(f"Removed {total} from the storage.")
 
 
 def _explain(config_file: Path) -> None:

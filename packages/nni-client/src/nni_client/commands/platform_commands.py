@@ -36,15 +36,21 @@ def platform_clean(
             help="Mean all experiments that have this id, those made elsewhere or deleted among them.",
         ),
     ] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would be stopped.")] = False,
+    files: Annotated[
+        bool,
+        typer.Option("--files", help="Remove its files from the storage too, once its jobs have ended."),
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only show what would be stopped and removed.")
+    ] = False,
     experiments_directory: ExperimentsDirectory = None,
 ) -> None:
-    """Stop jobs that an experiment which has ended left on a platform.
+    """Stop jobs that an experiment which has ended left on a platform, and show its files in the storage.
 
     Jobs are found by their names, which have the experiment's id and its mark. Where its folder is gone, all
-    jobs of experiments with this id are meant. Files stay in the storage. Without an id it says what
-    trials of the configuration may leave on other machines, and how to remove that.
+    jobs and files of experiments with this id are meant. Without an id it says what trials of the
+    configuration may leave on other machines, and how to remove that.
     """
     from nni_client.commands.cleaning import clean
 
-    clean(experiment_id, config, experiments_directory, same_id=same_id, dry_run=dry_run)
+    clean(experiment_id, config, experiments_directory, same_id=same_id, files=files, dry_run=dry_run)

@@ -33,7 +33,7 @@ class Retention:
         homes: The folders with one folder for each trial, as this machine names them.
         population: The folder of a population's checkpoints, as trials name it and as this machine does;
             None without a population.
-        container: The storage that copies of what trials leave are put into, None without one.
+        containers: The storages that copies of what trials leave are put into.
     """
 
     keep_best: int | None
@@ -41,7 +41,7 @@ class Retention:
     optimize_mode: str
     homes: tuple[Path, ...]
     population: tuple[str, Path] | None = None
-    container: SharedFiles | None = None
+    containers: tuple[SharedFiles, ...] = ()
 
 
 class CheckpointKeeper:
@@ -159,8 +159,8 @@ class CheckpointKeeper:
         folders = self._folders(checkpoint)
         try:
             # First: as long as it is here the next manager knows of it too.
-            if folders and self._retention.container is not None:
-                self._retention.container.remove(f"trials/{checkpoint.trial_id}/{FOLDER}")
+            for container in self._retention.containers if folders else ():
+                container.remove(f"trials/{checkpoint.trial_id}/{FOLDER}")
             for folder in folders:
                 shutil.rmtree(folder)
                 _LOG.info("removed the checkpoint of trial %s: %s", checkpoint.trial_id, folder)

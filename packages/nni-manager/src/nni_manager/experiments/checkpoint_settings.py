@@ -11,6 +11,8 @@ from nni_manager.engine.records import ExperimentRecord
 from nni_manager.experiments.checkpoint_keeper import Retention
 from nni_manager.experiments.folder import ExperimentFolder
 from nni_manager.shared_storage.configured import configured_storage
+from nni_manager.shared_storage.interface import SharedFiles
+from nni_manager.training.jobs.names import storage_folder
 
 
 def retention_of(
@@ -24,15 +26,20 @@ def retention_of(
         folder: Its folder.
 
     Raises:
+        TrainingServiceError: The experiment's mark cannot be read.
         SharedStorageError: The storage that checkpoints are put into cannot be used.
     """
     if config.keep_best_checkpoints is None and config.keep_last_checkpoints is None:
         return None
     homes = [folder.trials_directory.absolute()]
     shared = config.shared_storage
-    container = None
+    containers: tuple[SharedFiles, ...] = ()
     if shared is not None and shared.local_mounted == "nomount":
-        container = configured_storage(shared, record.experiment_id).files
+        # Machines have the folder of the id, jobs one of their own.
+        own = storage_folder(record.experiment_id, folder.path)
+        containers = tuple(
+            configured_storage(shared, name).files for name in sorted({record.experiment_id, own})
+        )
     elif shared is not None:
         homes.append(Path(shared.local_mount_point) / "nni" / record.experiment_id / "trials")
     return Retention(
@@ -40,7 +47,7 @@ def retention_of(
         keep_last=config.keep_last_checkpoints,
         optimize_mode=record.optimize_mode,
         homes=tuple(homes),
-        container=container,
+        containers=containers,
         population=_population(config, folder),
     )
 

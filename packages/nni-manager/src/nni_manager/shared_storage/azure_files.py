@@ -125,6 +125,9 @@ class AzureFiles:
                 with contextlib.suppress(ResourceNotFoundError):
                     self._blob(each).delete_blob()
 
+    def remove_empty_folders(self) -> None:
+        """Does nothing: a container has no folders, only names with "/"."""
+
     def _append_block(self, name: str, data: bytes, position: int) -> None:
         from azure.core.exceptions import HttpResponseError
 

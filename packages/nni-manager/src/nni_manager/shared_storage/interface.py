@@ -123,6 +123,9 @@ class SharedFiles(Protocol):
     def remove(self, name: str) -> None:
         """Removes a file, or a folder with all that is in it; what does not exist is removed already."""
 
+    def remove_empty_folders(self) -> None:
+        """Removes folders without a file, the experiment's own and the one that it is in among them."""
+
 
 class SharedStorage(Protocol):
     """A storage, opened for one experiment."""

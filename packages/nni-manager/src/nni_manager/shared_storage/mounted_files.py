@@ -111,6 +111,13 @@ class MountedFiles:
             else:
                 path.unlink(missing_ok=True)
 
+    def remove_empty_folders(self) -> None:
+        """Removes folders without a file, the experiment's own and the one that it is in among them."""
+        below = [Path(place) for place, _, _ in os.walk(self._directory, topdown=False)]
+        for path in (*below, self._directory.parent):
+            with contextlib.suppress(OSError):  # it is not empty, or another has removed it
+                path.rmdir()
+
     def _path(self, name: str) -> Path:
         return self._directory / checked_name(name)
 

@@ -184,6 +184,11 @@ class FakePlatform:
         return self._files
 
     @property
+    def stored(self) -> tuple[SharedFiles, ...]:
+        """The experiment's only folder in a storage."""
+        return (self.files,)
+
+    @property
     def storage(self) -> JobStorage:
         """How a job reaches them."""
         storage = JobStorage(("--folder", str(self._shared)))

@@ -42,6 +42,7 @@ class JobPlace:
         experiment: The experiment's folder here.
         code: The folder that trials run in.
         jobs: The folder that jobs make theirs in.
+        pace: How often hosts made from now on look at things.
         options: More arguments of JobHost.
     """
 
@@ -71,7 +72,7 @@ class JobPlace:
         self._folder = folder
         self._make_platform = make_platform
         self._experiment_id = experiment_id
-        self._pace = pace
+        self.pace = pace
         self._pushed = pushed
         self._rules = rules
         self.options: dict[str, Any] = {}
@@ -95,7 +96,7 @@ class JobPlace:
             rules=TrialRules(command, grace_seconds=GRACE_SECONDS, **{**self._rules, **rules}),
             pack=self._pack,
             emit=emit,
-            pace=self._pace,
+            pace=self.pace,
             job_directory=str(self.jobs),
             **{"pushed": self._pushed, **self.options},
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+import math
 import time
 from collections.abc import Mapping
 from dataclasses import replace
@@ -57,12 +58,17 @@ class AmlBlobs:
             raise TrainingServiceError(str(error)) from None
         self._url = own.url
         self._access = ""
-        self._signed_at = 0.0
+        self._signed_at = -math.inf
 
     @property
     def files(self) -> SharedFiles:
         """The experiment's files."""
         return self._shared.files
+
+    @property
+    def stored(self) -> tuple[SharedFiles, ...]:
+        """The experiment's folders: the one with its files, and that in the workspace's container."""
+        return tuple({id(each): each.files for each in (self._shared, self._own)}.values())
 
     @property
     def access(self) -> str:
@@ -79,7 +85,7 @@ class AmlBlobs:
             await self._own.open()
             if self._shared is not self._own:
                 await self._shared.open()
-            await self.sign()
+            self._access = await self._signed()
         except SharedStorageError as error:
             raise TrainingServiceError(
                 f"what trials share cannot be put there: {error}; whoever is signed in needs the role "
@@ -93,9 +99,8 @@ class AmlBlobs:
             SharedStorageError: Azure gives no signature, or it cannot be put there.
         """
         now = time.monotonic()
-        if not self._access or now - self._signed_at > SIGN_AGAIN_SECONDS:
-            signed = json.loads(await self._shared.transfer_input())
-            access = json.dumps({**signed, "renewal": RENEWAL})
+        if now - self._signed_at > SIGN_AGAIN_SECONDS:
+            access = await self._signed()
             await asyncio.to_thread(self._shared.files.write, RENEWAL, access.encode())
             self._access, self._signed_at = access, now
         return self._access
@@ -149,6 +154,10 @@ class AmlBlobs:
         await self._own.close()
         if self._shared is not self._own:
             await self._shared.close()
+
+    async def _signed(self) -> str:
+        signed = json.loads(await self._shared.transfer_input())
+        return json.dumps({**signed, "renewal": RENEWAL})
 
     def _input(self, name: str) -> str:
         return f"azureml://datastores/{self._datastore}/paths/{self._prefix}/{name}"

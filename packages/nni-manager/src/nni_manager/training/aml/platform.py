@@ -93,6 +93,11 @@ class AzureMl:
         return self._storage().files
 
     @property
+    def stored(self) -> tuple[SharedFiles, ...]:
+        """The experiment's folder in the storage that jobs share, and in the workspace's own."""
+        return self._storage().stored
+
+    @property
     def storage(self) -> JobStorage:
         """How a job reaches them; `submit` signs that anew. Before `open` there is no access yet."""
         return JobStorage((), {} if self._blobs is None else {ACCESS: self._blobs.access})
@@ -141,6 +146,8 @@ class AzureMl:
     async def list(self) -> Mapping[str, JobReport]:
         """Returns all jobs of the experiment, by one request where nothing but the latest jobs have news."""
         reports = await self._calls.run(self._list)
+        if all(report.state.is_over for report in reports.values()):
+            return reports
         try:
             await self._storage().sign()  # for the jobs that run on
         except SharedStorageError as error:

@@ -18,8 +18,8 @@ from nni_manager.training.interface import TrainingServiceError
 
 FILE_NAME = "mark"
 
-PATTERN = "[a-z][a-z0-9]{7}"
-"""What a mark looks like. The letter tells it from the number of an attempt."""
+PATTERN = "[a-z][0-9][a-z0-9]{6}"
+"""What a mark looks like. Beside numbers the letter tells it apart, beside words the digit."""
 
 
 def make_mark(folder: Path) -> None:
@@ -28,8 +28,9 @@ def make_mark(folder: Path) -> None:
     Raises:
         OSError: It cannot be written.
     """
-    rest = (secrets.choice(string.ascii_lowercase + string.digits) for _ in range(7))
-    write_private_file(folder / FILE_NAME, secrets.choice(string.ascii_lowercase) + "".join(rest) + "\n")
+    letters, digits = string.ascii_lowercase, string.digits
+    choices = [letters, digits, *[letters + digits] * 6]
+    write_private_file(folder / FILE_NAME, "".join(map(secrets.choice, choices)) + "\n")
 
 
 def read_mark(folder: Path) -> str:
@@ -47,7 +48,7 @@ def read_mark(folder: Path) -> str:
         raise TrainingServiceError(f"{path} cannot be read: {error.strerror or error}") from error
     if not re.fullmatch(PATTERN, mark):
         raise TrainingServiceError(
-            f"{path} holds {mark[:40]!r}; allowed is a letter and 7 letters or digits, all lower-case, as in "
-            "the names of the experiment's jobs"
+            f"{path} holds {mark[:40]!r}; allowed is a letter, a digit and 6 letters or digits, all of them "
+            "lower-case, as in the names of the experiment's jobs"
         )
     return mark

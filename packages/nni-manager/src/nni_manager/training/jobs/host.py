@@ -26,6 +26,7 @@ from nni_manager.training.jobs.bringing import Bringing
 from nni_manager.training.jobs.calls import PlatformCalls, told
 from nni_manager.training.jobs.experiment_mark import read_mark
 from nni_manager.training.jobs.job import Job, Key
+from nni_manager.training.jobs.leaving import leave
 from nni_manager.training.jobs.names import JobNames
 from nni_manager.training.jobs.orders import JobOrders, TrialRules
 from nni_manager.training.jobs.outputs import (
@@ -101,7 +102,8 @@ class JobHost:
         """
         self.name = platform.name
         self._platform = platform
-        self._names = JobNames(experiment_id, read_mark(experiment_directory))
+        self._mark = read_mark(experiment_directory)
+        self._names = JobNames(experiment_id, self._mark)
         self._rules = rules
         self._pack = pack
         self._emit = emit
@@ -113,6 +115,7 @@ class JobHost:
         self._calls = PlatformCalls(self.name, self._pace, self._on_reachable)
         self._board = JobBoard(platform, self._names, self._calls, self._pace, self)
         self._watch: SpoolWatch | None = None
+        self._outputs: JobOutputs | None = None
         self._bringing: Bringing | None = None
         self._written: set[str] = set()
         self._trials: dict[Key, Job] = {}
@@ -251,6 +254,7 @@ class JobHost:
     async def close(self) -> None:
         """Lets the platform go. Jobs with a trial go on, others end."""
         self._is_over = True
+        has_ended = not self._trials and not self._pending
         for timer in (*self._timers, *filter(None, [self._claim_timer])):
             timer.cancel()
         self._pending.clear()
@@ -263,6 +267,8 @@ class JobHost:
             await self._bringing.close()
         await self._board.close()
         await asyncio.gather(*(job.spool.close() for job in self._board.jobs.values()), *self._closing)
+        if has_ended and self._mark and self._claim_timer is not None and self._outputs is not None:
+            await leave(self._platform, self._names.has, self._outputs.has_all)
         await self._platform.close()
 
     # Trials and jobs
@@ -491,7 +497,7 @@ class JobHost:
             local.mkdir(mode=0o700, parents=True, exist_ok=True)  # ours, not that of the first job
         source = SentSource(self._platform.files) if local is None else MountedSource(local)
         most = MOST_SENT_BYTES if local is None else MOST_MOUNTED_BYTES
-        outputs = JobOutputs(source, self.name, self._trials_directory, most)
+        self._outputs = outputs = JobOutputs(source, self.name, self._trials_directory, most)
         return Bringing(outputs, self._pace, self._growing)
 
     def _growing(self) -> set[str]:

@@ -41,6 +41,9 @@ class Source(Protocol):
     def sizes(self, trial_id: str) -> Mapping[str, int]:
         """Returns the files of a trial with their sizes."""
 
+    def is_all_files(self, trial_id: str) -> bool:
+        """Returns whether a trial has left nothing but files that can be read."""
+
 
 class MountedSource:
     """Files in a storage that is mounted here; links in it are not followed."""
@@ -60,6 +63,11 @@ class MountedSource:
         """Returns the files of a trial with their sizes."""
         return {path: size for path, size, _ in self._files.outputs(trial_id, ["*"]).files}
 
+    def is_all_files(self, trial_id: str) -> bool:
+        """Returns whether a trial has left nothing but files that can be read."""
+        found = self._files.outputs(trial_id, ["*"])
+        return not (found.links or found.others or found.unreadable)
+
 
 class SentSource:
     """Files that jobs have sent to the storage."""
@@ -76,6 +84,10 @@ class SentSource:
         """Returns the files of a trial with their sizes."""
         folder = f"trials/{trial_id}"
         return {name.removeprefix(f"{folder}/"): size for name, size in self._files.sizes(folder).items()}
+
+    def is_all_files(self, trial_id: str) -> bool:
+        """Returns whether a trial has left nothing but files: nothing else is sent."""
+        return True
 
 
 @dataclass
@@ -122,11 +134,7 @@ class JobOutputs:
         for name, size in folder.sizes(_ALWAYS).items():
             if size < 0:
                 folder.write_at(name, 0, b"")
-        wanted = {
-            path: size
-            for path, size in self.source.sizes(trial_id).items()
-            if path not in LOGS and not path.startswith(_OWN)
-        }
+        wanted = self._made(trial_id)
         total = sum(wanted.values())
         if total > self.most_bytes:
             logger.warning(
@@ -145,9 +153,29 @@ class JobOutputs:
             except ValueError as error:
                 logger.warning("trial %s: %s", trial_id, error)
 
+    def has_all(self, trial_id: str) -> bool:
+        """Returns whether all that a trial has left is here as well, so that it may go there.
+
+        Raises:
+            OSError, SharedStorageError: It cannot be read.
+        """
+        folder = self._folder(trial_id)
+        for name in LOGS:
+            here = max(0, folder.sizes([name])[name])
+            if self.source.read(trial_id, name, max(0, here - self._base(trial_id, name)), 1):
+                return False
+        made = self._made(trial_id)
+        are_here = folder.sizes(made) == made
+        return are_here and self.source.is_all_files(trial_id)
+
     def forget(self, trial_id: str) -> None:
         """Says that a trial is not asked for again soon."""
         self._bases.pop(trial_id, None)
+
+    def _made(self, trial_id: str) -> dict[str, int]:
+        """Returns the files that a trial has made, with their sizes: neither its logs nor what is ours."""
+        sizes = self.source.sizes(trial_id)
+        return {path: size for path, size in sizes.items() if path not in LOGS and not path.startswith(_OWN)}
 
     def _copy_file(self, trial_id: str, path: str, size: int, descriptor: int) -> None:
         position = 0

@@ -7,7 +7,9 @@ Rules:
    begin with `job_prefix`; it does no harm to tell of others that do. It may lag behind `submit`; a job that
    was told of once and is missing later is lost.
 3. `stop` may be called for any name. A job that has ended, or never was, is stopped already.
-4. `prepare` is called once, before the first `submit`; what it brings there is sent once per experiment.
+4. `prepare` is called once, before the first `submit`; what it brings there is sent once per experiment. In
+   the experiment's folders in storages (`stored`) all but `spool` and `trials` is the platform's, and is
+   removed when the experiment has ended and no job is left.
 5. What is passing is told as PlatformAwayError and tried again by the caller; what will not change by
    itself as TrainingServiceError, in the platform's own words. Secrets are in no text, log or `repr`.
 6. `close` leaves jobs alone. No request is under way after it.
@@ -17,7 +19,7 @@ Rules:
 from __future__ import annotations
 
 import enum
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol, runtime_checkable
@@ -131,6 +133,10 @@ class JobPlatform(Protocol):
     @property
     def files(self) -> SharedFiles:
         """The experiment's files that jobs and the manager share, after `open`."""
+
+    @property
+    def stored(self) -> Sequence[SharedFiles]:
+        """All folders that the experiment has in storages, after `open`; `files` comes first."""
 
     @property
     def storage(self) -> JobStorage:

@@ -117,6 +117,10 @@ class PushedFiles:
         """Removes a file or a folder."""
         self._files.remove(name)
 
+    def remove_empty_folders(self) -> None:
+        """Removes folders without a file."""
+        self._files.remove_empty_folders()
+
     def take(self, position: int, data: bytes) -> int:
         """Takes bytes of the file of events.
 

@@ -97,6 +97,11 @@ class OpenPai:
         return self._place.files
 
     @property
+    def stored(self) -> tuple[SharedFiles, ...]:
+        """The experiment's only folder in a storage."""
+        return (self.files,)
+
+    @property
     def storage(self) -> JobStorage:
         """How a job reaches them."""
         return JobStorage(

@@ -145,7 +145,8 @@ class AmlStandIn:
             failed = self.faults.take(asked.path, number)
             if failed is not None:
                 return self._failure(failed)
-            if headers.get("Authorization", "").removeprefix("Bearer ") not in self.tokens:
+            scheme, _, token = headers.get("Authorization", "").partition(" ")
+            if scheme != "Bearer" or token not in self.tokens:
                 raise RefusedError(
                     401, "AuthenticationFailed", "Authentication failed. The token is not valid."
                 )

@@ -293,9 +293,10 @@ def test_forks_of_a_process_that_uses_grpc(stage, tmp_path, requirement):
     NNI_TEST_FORKS is how often each of its two trials forks.
     """
     environment = tmp_path / "environment"
-    subprocess.run([sys.executable, "-m", "venv", str(environment)], check=True)
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(environment)], check=True)
     python = environment / "bin" / "python"
-    subprocess.run([str(python), "-m", "pip", "install", "-q", requirement], check=True)
+    pip = [sys.executable, "-m", "pip", "--python", str(python)]
+    subprocess.run([*pip, "install", "-q", "--no-compile", requirement], check=True)
     output = _forks(stage, python, int(os.environ.get("NNI_TEST_FORKS", "60")), GRPC)
     version = requirement.partition("==")[2] or "1."
     assert output.count(f"grpcio {version}") == 2, output

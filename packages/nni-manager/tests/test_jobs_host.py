@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import shutil
-from collections.abc import AsyncIterator, Callable, Iterator
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from functools import partial
@@ -23,6 +25,7 @@ from nni_manager.training.jobs.host import JobHost
 from nni_manager.training.jobs.names import storage_folder
 from nni_manager.training.jobs.platform import JobState
 from nni_manager.training.jobs.pushed import PushedEvents, UnknownJobError
+from nni_manager.training.jobs.record import JobRecord
 
 SLEEP = "echo ran; while [ ! -e go ]; do sleep 0.05; done"
 JOB = "nni_exp00001_abcde_0"
@@ -253,6 +256,37 @@ async def test_nothing_runs_on_after_the_last_trial(
     assert cluster.running == []
     assert {job.state for job in cluster.jobs.values()} == {JobState.SUCCEEDED}
     assert not list(place.jobs.glob("*/*"))
+
+
+async def test_a_job_that_ends_while_a_trial_is_given_to_it_is_not_tried_again(
+    make_place: Callable[..., JobPlace], cluster: FakeCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = make_place(reuse_mode=True)
+    place.write_code("go", "")
+    note, noting, may_note = JobRecord.add, threading.Event(), threading.Event()
+
+    def note_later(record: JobRecord, jobs: Mapping[Any, str]) -> None:
+        note(record, jobs)
+        if ("other", 0) in jobs and not noting.is_set():
+            noting.set()
+            assert may_note.wait(60)
+
+    monkeypatch.setattr(JobRecord, "add", note_later)
+    async with hosting(place) as (host, seen):
+        host.submit(run())
+        await seen.until(TrialEnded)
+        host.submit(run("other"))
+        await asyncio.to_thread(noting.wait, 60)
+        cluster.end("nni_exp00001_job_0", JobState.FAILED, "preempted")
+        before = cluster.calls["list"]
+        while cluster.calls["list"] < before + 3:
+            await asyncio.sleep(0.02)
+        may_note.set()
+        ended = await seen.until(TrialEnded, lambda event: event.trial_id == "other")
+    assert ended.exit_code == 0
+    assert list(cluster.jobs) == ["nni_exp00001_job_0", "nni_exp00001_job_1"]
+    noted = [json.loads(line)["job"] for line in (place.experiment / "jobs.jsonl").read_text().splitlines()]
+    assert noted == ["nni_exp00001_job_0", "nni_exp00001_job_0", "nni_exp00001_job_1"]
 
 
 async def test_a_job_without_a_trial_ends_after_a_while_and_nothing_is_asked_then(

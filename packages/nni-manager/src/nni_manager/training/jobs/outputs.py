@@ -13,6 +13,7 @@ from nni.courier.trial_files import LOGS, TrialFiles
 from nni_config.private_files import write_private_file
 
 from nni_manager.shared_storage.interface import SharedFiles
+from nni_manager.training.jobs.platform import JobPlatform
 from nni_manager.training.shipping.sizes import size_text
 from nni_manager.training.ssh.mirror_folder import MirrorFolder, write_all
 
@@ -88,6 +89,19 @@ class SentSource:
     def is_all_files(self, trial_id: str) -> bool:
         """Returns whether a trial has left nothing but files: nothing else is sent."""
         return True
+
+
+def source_of(platform: JobPlatform) -> tuple[Source, int]:
+    """Returns where the files of trials in a platform's jobs are, and how much a trial may have made.
+
+    Raises:
+        OSError: The folder with them cannot be made.
+    """
+    local = platform.storage.local_trials_directory
+    if local is None:
+        return SentSource(platform.files), MOST_SENT_BYTES
+    local.mkdir(mode=0o700, parents=True, exist_ok=True)  # ours, not that of the first job
+    return MountedSource(local), MOST_MOUNTED_BYTES
 
 
 @dataclass

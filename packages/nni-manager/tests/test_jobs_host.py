@@ -476,3 +476,21 @@ async def test_a_copy_of_the_folder_takes_up_the_jobs(
         assert (await seen.until(TrialEnded)).exit_code == 0
     assert len(cluster.jobs) == 1
     assert elsewhere.read("abcde", "stdout") == b"ran\n"
+
+
+async def test_pools_of_two_training_services_have_jobs_of_different_names(
+    make_place: Callable[..., JobPlace], cluster: FakeCluster, tmp_path: Path
+) -> None:
+    """By its name the manager knows whose file it is that a job tells of over the network."""
+    other_cluster = FakeCluster(tmp_path / "other cluster")
+    place = make_place(reuse_mode=True, pushed=PushedEvents())
+    place.write_code("go", "")
+    async with hosting(place) as (host, seen):
+        place.make_platform = partial(FakePlatform, other_cluster, "exp00001")
+        place.options = {"service": 1}
+        async with hosting(place) as (other, seen_by_other):
+            host.submit(run())
+            other.submit(run("other"))
+            assert (await seen.until(TrialEnded)).exit_code == 0
+            assert (await seen_by_other.until(TrialEnded)).exit_code == 0
+    assert [*cluster.jobs, *other_cluster.jobs] == ["nni_exp00001_job_0", "nni_exp00001_job-1_0"]

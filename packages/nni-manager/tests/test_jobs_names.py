@@ -49,6 +49,15 @@ def test_numbers_of_jobs_are_not_used_again(
     assert others.next_number(names) == (mine.next_number(names) if one == other else 0)
 
 
+def test_each_training_service_numbers_its_own_pool() -> None:
+    first, second = JobNames("exp00001", "x1234567"), JobNames("exp00001", "x1234567", service=1)
+    names = [first.of_pool(3), second.of_pool(3)]
+    assert names == ["nni_exp00001_job_3_x1234567", "nni_exp00001_job-1_3_x1234567"]
+    for each in (first, second):
+        assert all(each.has(name) and each.is_pooled(name) for name in names)
+        assert each.next_number(names) == 4, "a service may have had another place in the list before"
+
+
 def test_names_from_before_there_were_marks() -> None:
     names = JobNames("exp00001")
     assert names.of_attempt("abcde", 1) == "nni_exp00001_abcde_1"

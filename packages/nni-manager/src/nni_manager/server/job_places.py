@@ -94,6 +94,7 @@ def job_hosts(
             emit=emit,
             job_secrets=partial(direct.secrets, nni_manager_ip=service.nni_manager_ip),
             pushed=None if direct.access is None else direct.pushed,
+            service=index,
         )
 
     return [(partial(LateStartHost, host), rules)]

@@ -42,6 +42,7 @@ class JobPlace:
         experiment: The experiment's folder here.
         code: The folder that trials run in.
         jobs: The folder that jobs make theirs in.
+        make_platform: Makes the platforms of hosts made from now on.
         pace: How often hosts made from now on look at things.
         options: More arguments of JobHost.
     """
@@ -70,7 +71,7 @@ class JobPlace:
         for path in (self.experiment, self.code):
             path.mkdir()
         self._folder = folder
-        self._make_platform = make_platform
+        self.make_platform = make_platform
         self._experiment_id = experiment_id
         self.pace = pace
         self._pushed = pushed
@@ -90,7 +91,7 @@ class JobPlace:
     def host(self, command: str, emit: HostEmit, **rules: Any) -> JobHost:
         """Returns a host that is not started."""
         return JobHost(
-            platform=self._make_platform(),
+            platform=self.make_platform(),
             experiment_id=self._experiment_id,
             experiment_directory=self.experiment,
             rules=TrialRules(command, grace_seconds=GRACE_SECONDS, **{**self._rules, **rules}),

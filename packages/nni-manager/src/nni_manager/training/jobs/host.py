@@ -76,6 +76,7 @@ class JobHost:
         job_directory: str = JOB_DIRECTORY,
         job_secrets: Callable[[str], Mapping[str, str]] = lambda job: {},
         pushed: PushedEvents | None = None,
+        service: int = 0,
     ) -> None:
         """Makes a host that has done nothing yet.
 
@@ -90,6 +91,7 @@ class JobHost:
             job_directory: The folder that jobs make their own folders in.
             job_secrets: Returns variables of a job that nobody else is to see, by its name.
             pushed: What jobs tell over the network, None where they use the storage alone.
+            service: Which of the experiment's training services it is.
 
         Raises:
             TrainingServiceError: The experiment's mark cannot be read.
@@ -97,7 +99,7 @@ class JobHost:
         self.name = platform.name
         self._platform = platform
         self._mark = read_mark(experiment_directory)
-        self._names = JobNames(experiment_id, self._mark)
+        self._names = JobNames(experiment_id, self._mark, service)
         self._rules = rules
         self._pack = pack
         self._emit = emit

@@ -95,6 +95,7 @@ def saved(experiments, tmp_path):
     make_record(path / "db" / "experiment.sqlite", config=config)
     for name in ("secret", "manager.json", "manager-ca.pem", ".manager.json.x", "summary.json", "db/other"):
         (path / name).write_text("SECRET")
+    (path / "mark").write_text("x1234567")
     (path / "sdk" / "nni").symlink_to("/usr")
     trial = path / "trials" / "t1"
     (trial / "größe 1.txt").write_text("größe")
@@ -125,7 +126,8 @@ def test_what_is_saved(nnictl, saved, tmp_path):
     archive = tmp_path / "out" / "nni_experiment_abc1.zip"
     assert f"Saved experiment abc1 to {archive}, " in text
     inside = {
-        f"experiment/{name}" for name in ("log/", "checkpoint/", "trials/", "trials/t1/", "summary.json")
+        f"experiment/{name}"
+        for name in ("log/", "checkpoint/", "trials/", "trials/t1/", "summary.json", "mark")
     }
     inside |= {f"experiment/trials/t1/{name}" for name in ("größe 1.txt", "latest", "up", ".nni/")}
     inside |= {f"experiment/trials/t1/.nni/{name}" for name in ("0/", "1/", "0/run.json", "0/exit.json")}
@@ -171,6 +173,7 @@ def test_it_is_loaded_with_its_code_elsewhere(nnictl, saved, tmp_path, experimen
     assert (trial / "größe 1.txt").read_text(encoding="utf-8") == "größe"
     assert (trial / "latest").readlink() == Path("größe 1.txt")
     assert not (folder / "secret").exists()
+    assert (folder / "mark").read_text() == "x1234567", "its jobs on platforms are named by it"
     for path in folder.rglob("*"):
         if not path.is_symlink():
             assert stat.S_IMODE(path.stat().st_mode) == (0o700 if path.is_dir() else 0o600), path

@@ -87,6 +87,15 @@ async def hosting(place: JobPlace, command: str = SLEEP) -> AsyncIterator[tuple[
         await host.close()
 
 
+@asynccontextmanager
+async def hosting_while_away(place: JobPlace, cluster: FakeCluster) -> AsyncIterator[tuple[JobHost, Seen]]:
+    """Starts a host, which needs an answer, and goes on with the cluster as it is."""
+    away, cluster.away = cluster.away, ""
+    async with hosting(place) as (host, seen):
+        cluster.away = away
+        yield host, seen
+
+
 def run(trial_id: str = "abcde", attempt: int = 0) -> TrialRun:
     return TrialRun(trial_id, attempt, 0, 0, {"x": 1})
 
@@ -225,6 +234,54 @@ async def test_a_canceled_trial_that_goes_on_is_stopped_with_its_job(
         ended = await seen.until(TrialEnded)
     assert ended.problem == f"its job {JOB} was stopped"
     assert cluster.running == []
+
+
+async def test_a_waiting_job_of_several_trials_is_stopped_with_the_last_of_them(
+    make_place: Callable[..., JobPlace], cluster: FakeCluster
+) -> None:
+    cluster.holds = "no room"
+    place = make_place(reuse_mode=True, slots_per_job=2)
+    async with hosting(place) as (host, seen):
+        for trial_id in ("abcde", "other"):
+            host.submit(run(trial_id))
+        for trial_id in ("abcde", "other"):
+            await seen.until(TrialWaits, lambda event, trial_id=trial_id: event.trial_id == trial_id)
+        assert list(cluster.jobs) == ["nni_exp00001_job_0"]
+        host.cancel("abcde", 0)
+        assert cluster.calls["stop"] == 0
+        host.cancel("other", 0)
+        for trial_id in ("abcde", "other"):
+            await seen.until(TrialEnded, lambda event, trial_id=trial_id: event.trial_id == trial_id)
+    assert cluster.jobs["nni_exp00001_job_0"].state is JobState.STOPPED
+
+
+@pytest.mark.parametrize("reuse_mode", [False, True], ids=["a-job-each", "pool"])
+@pytest.mark.parametrize("state", ["ordered", "waiting", "running"])
+async def test_a_canceled_trial_ends_before_a_platform_that_is_away_for_long_is_back(
+    make_place: Callable[..., JobPlace], cluster: FakeCluster, reuse_mode: bool, state: str
+) -> None:
+    """Stopping an experiment does not wait for ever."""
+    job = "nni_exp00001_job_0" if reuse_mode else JOB
+    place = make_place(reuse_mode=reuse_mode, pace={"cancel_seconds": 0.3, "insist_seconds": 0.1})
+    cluster.holds = "" if state == "running" else "no room"
+    cluster.away = "503" if state == "ordered" else ""
+    async with hosting_while_away(place, cluster) as (host, seen):
+        host.submit(run())
+        await seen.until(TrialStarted if state == "running" else TrialWaits)
+        if state == "running":
+            cluster.pause(job)
+        cluster.away = "503"
+        host.cancel("abcde", 0)
+        ended = await seen.until(TrialEnded)
+        assert ended.problem == (
+            "it was canceled while the cluster does not answer: 503; "
+            "its job is stopped when there is an answer"
+        )
+        cluster.away = ""
+    if state != "ordered":
+        assert cluster.jobs[job].state is JobState.STOPPED
+    assert cluster.running == []
+    assert len(seen.of(TrialEnded)) == 1
 
 
 async def test_jobs_that_nobody_asks_for_are_stopped(

@@ -218,10 +218,11 @@ class JobHost:
         if job is None:
             return
         job.spool.cancel(trial_id, attempt, self._rules.stop_signal, self._rules.grace_seconds)
+        self._trials.canceled.add(key)
         listed = job.report or self._board.listed.get(job.name)
         has_run = job.has_run or (listed is not None and listed.state is not JobState.WAITING)
-        if not has_run and job.trials == {key}:
-            self._board.stop(job)
+        if not has_run and job.trials <= self._trials.canceled:
+            self._stop(job)
         else:
             self._timers.later(self._keeper.patience, lambda: self._insist(key, job))
 
@@ -277,10 +278,28 @@ class JobHost:
             self._watch.want()
 
     def _insist(self, key: Key, job: Job) -> None:
-        """Has the job of a canceled trial stopped that goes on."""
-        if self._trials.jobs.get(key) is job and job.trials == {key}:
+        """Has the job of a canceled trial stopped that goes on, unless others are in it."""
+        if self._trials.jobs.get(key) is job and job.trials <= self._trials.canceled:
             logger.warning("trial %s was canceled and goes on; its job %s is stopped", key[0], job.name)
-            self._board.stop(job)
+            self._stop(job)
+
+    def _stop(self, job: Job) -> None:
+        """Has a job stopped all of whose trials were canceled."""
+        self._board.stop(job)
+        for key in list(job.trials):
+            self._timers.later(self._pace.cancel_seconds, partial(self._give_up, key, job))
+
+    def _give_up(self, key: Key, job: Job) -> None:
+        """Tells the end of a canceled trial whose job cannot be stopped, since the platform is away."""
+        if self._trials.jobs.get(key) is not job:
+            return
+        if not self._calls.away:
+            self._timers.later(self._pace.cancel_seconds, partial(self._give_up, key, job))
+            return
+        problem = f"it was canceled while {self.name} does not answer: {self._calls.away}; "
+        problem += "its job is stopped when there is an answer"
+        self._ended(key, job)
+        self._emit(TrialEnded(*key, at=time.time(), problem=problem))
 
     # What is heard
 

@@ -21,6 +21,8 @@ class Pace:
             stopped then.
         unseen_seconds: How long a job that was taken may be missing in the list at first.
         insist_seconds: How long beyond its graces a canceled trial may run until its job is stopped.
+        cancel_seconds: How long a platform that is away has to come back until a canceled trial counts as
+            ended, though its job could not be stopped.
         close_seconds: How long jobs without a trial may take to end when the host is let go.
         retry_seconds: After how long the platform is first asked again when it did not answer.
         most_retry_seconds: After how long it is asked again at most.
@@ -38,6 +40,7 @@ class Pace:
     claim_seconds: float = 30.0
     unseen_seconds: float = 300.0
     insist_seconds: float = 60.0
+    cancel_seconds: float = 10.0
     close_seconds: float = 30.0
     retry_seconds: float = 1.0
     most_retry_seconds: float = 60.0

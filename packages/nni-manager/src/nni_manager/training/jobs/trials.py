@@ -16,12 +16,14 @@ class TrialsInJobs:
         jobs: The job of each.
         started: Those that have started.
         runs: What is to run, of those that this manager gave to a job and that have not started.
+        canceled: Those that were to be stopped.
         last_jobs: The job that each trial was in last, also one that has ended.
     """
 
     jobs: dict[Key, Job] = field(default_factory=dict)
     started: set[Key] = field(default_factory=set)
     runs: dict[Key, TrialRun] = field(default_factory=dict)
+    canceled: set[Key] = field(default_factory=set)
     last_jobs: dict[str, str] = field(default_factory=dict)
 
     def add(self, key: Key, job: Job) -> None:
@@ -41,3 +43,4 @@ class TrialsInJobs:
         del self.jobs[key]
         self.started.discard(key)
         self.runs.pop(key, None)
+        self.canceled.discard(key)

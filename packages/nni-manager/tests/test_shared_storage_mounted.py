@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import re
+import stat
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
@@ -281,7 +282,7 @@ async def test_another_user_there_is_named_with_who_owns_the_folder(places, make
     await shared.close()
     text = str(raised.value)
     assert text.startswith("gpu-a: what is written here (by user 0) cannot be read there: cat: ")
-    assert "Permission denied" in text and "/nni belongs to user 0, its mode is 700" in text
+    assert "Permission denied" in text and "/nni/exp1 belongs to user 0, its mode is 700" in text
     assert f"this is user {OTHER_USER}: who runs the manager and who runs the trials must be the same" in text
 
 
@@ -531,3 +532,39 @@ def test_removing_a_link_leaves_what_it_points_to(tmp_path) -> None:
     MountedFiles(tmp_path).remove("in/link")
     MountedFiles(tmp_path).remove("in")
     assert (tmp_path / "outside" / "file").exists()
+
+
+@pytest.mark.parametrize("mode", [0o755, 0o770, 0o775, 0o777, 0o1777])
+def test_the_folder_of_all_experiments_is_open_to_whom_the_storage_is(tmp_path: Path, mode: int) -> None:
+    mount = tmp_path / "mount"
+    mount.mkdir()
+    mount.chmod(mode)
+    if os.geteuid() == 0:
+        os.chown(mount, 0, 12345)
+    MountedFiles(mount / "nni" / "exp" / "mark", mount / "nni").write("spool/a", b"text")
+    common = (mount / "nni").stat()
+    assert oct(common.st_mode & 0o777) == oct(mode & 0o777)
+    assert bool(common.st_mode & stat.S_ISVTX) == (mode & 0o022 != 0)
+    assert common.st_gid == mount.stat().st_gid
+    for private in ("nni/exp", "nni/exp/mark", "nni/exp/mark/spool"):
+        assert oct((mount / private).stat().st_mode & 0o7777) == oct(0o700)
+
+
+def test_several_users_have_experiments_in_one_storage() -> None:
+    with tempfile.TemporaryDirectory(dir="/tmp") as name:  # which another user gets into
+        mount = Path(name)
+        mount.chmod(0o777)
+        MountedFiles(mount / "nni" / "first", mount / "nni").write("spool/a", b"one")
+        pid = os.fork()
+        if pid == 0:
+            code = 1
+            try:
+                if os.geteuid() == 0:
+                    os.setgid(65534)
+                    os.setuid(65534)
+                MountedFiles(mount / "nni" / "second", mount / "nni").write("spool/a", b"two")
+                code = 0
+            finally:
+                os._exit(code)
+        assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+        assert (mount / "nni" / "second" / "spool" / "a").read_bytes() == b"two"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import stat
 import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -19,9 +20,16 @@ class MountedFiles:
 
     costs_requests = False
 
-    def __init__(self, directory: Path) -> None:
-        """Names the folder, which exists when a method is called."""
+    def __init__(self, directory: Path, shared: Path | None = None) -> None:
+        """Names the folder, which is made when something is written.
+
+        Args:
+            directory: The folder.
+            shared: One above it that other users have theirs in too: when it is made, whoever may make
+                folders beside it may make some in it. All others are private. None where there is none.
+        """
         self._directory = directory
+        self._shared = shared
 
     def read(self, name: str, offset: int = 0, limit: int | None = None) -> bytes:
         """Returns what a file holds from a position on; b"" where there is nothing."""
@@ -36,14 +44,14 @@ class MountedFiles:
 
     def write(self, name: str, data: bytes) -> None:
         """Writes a file, whole or not at all."""
-        with self._explained("written", name), _replacing(self._path(name)) as descriptor:
+        with self._explained("written", name), _replacing(self._path(name), self._shared) as descriptor:
             _write(descriptor, data)
 
     def append(self, name: str, data: bytes, position: int) -> None:
         """Adds to a file that holds so many bytes."""
         with self._explained("written", name):
             path = self._path(name)
-            _make_folder(path.parent)
+            _make_folder(path.parent, self._shared)
             descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
             try:
                 size = os.fstat(descriptor).st_size
@@ -62,7 +70,7 @@ class MountedFiles:
         with (
             local.open("rb") as source,
             self._explained("written", name),
-            _replacing(self._path(name)) as descriptor,
+            _replacing(self._path(name), self._shared) as descriptor,
             os.fdopen(descriptor, "wb", closefd=False) as target,
         ):
             shutil.copyfileobj(source, target, 1 << 20)
@@ -131,9 +139,9 @@ class MountedFiles:
 
 
 @contextlib.contextmanager
-def _replacing(path: Path) -> Iterator[int]:
+def _replacing(path: Path, shared: Path | None = None) -> Iterator[int]:
     """Gives a descriptor to write to, and puts the file in its place at the end."""
-    _make_folder(path.parent)
+    _make_folder(path.parent, shared)
     descriptor, unfinished = tempfile.mkstemp(dir=path.parent, prefix=".nni-")
     try:
         try:
@@ -147,10 +155,24 @@ def _replacing(path: Path) -> Iterator[int]:
         raise
 
 
-def _make_folder(path: Path) -> None:
-    if not path.is_dir():
-        _make_folder(path.parent)
-        path.mkdir(_PRIVATE, exist_ok=True)
+def _make_folder(path: Path, shared: Path | None) -> None:
+    if path.is_dir():
+        return
+    _make_folder(path.parent, shared)
+    path.mkdir(_PRIVATE, exist_ok=True)
+    if path == shared:
+        with contextlib.suppress(OSError):  # another user made it at the same time, or it knows no modes
+            _open_as_wide_as_above(path)
+
+
+def _open_as_wide_as_above(folder: Path) -> None:
+    """Lets all use a folder who may use the one above, so that each has their own in it."""
+    above = folder.parent.stat()
+    mode = stat.S_IMODE(above.st_mode)
+    if mode & (stat.S_IWGRP | stat.S_IWOTH):
+        mode |= stat.S_ISVTX
+    os.chown(folder, -1, above.st_gid)
+    folder.chmod(mode)
 
 
 def _read(descriptor: int, limit: int | None) -> bytes:

@@ -54,7 +54,7 @@ class MountedStorage:
         self._point = local_mount_point
         self._mounts_here = mounts_here
         self._directory = local_mount_point / "nni" / experiment_id
-        self._files = MountedFiles(self._directory)
+        self._files = MountedFiles(self._directory, local_mount_point / "nni")
         self._machines = MachineMounts(source, programs, remote_mount_point, experiment_id)
         self._probe = Probe(self._files, lambda: who_may_write(self._directory))
         self._held: int | None = None

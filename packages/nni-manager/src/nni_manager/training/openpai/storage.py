@@ -74,7 +74,7 @@ class MountedExperiment:
             )
         self.local = local_mount_point / "nni" / folder
         self.remote = f"{container_mount_point.rstrip('/')}/nni/{folder}"
-        self.files = MountedFiles(self.local)
+        self.files = MountedFiles(self.local, local_mount_point / "nni")
 
     async def open(self, mounted: str) -> None:
         """Makes the folder, and tries whether it keeps what is written.

@@ -1,4 +1,4 @@
-import { useEffect, useId, useRef, useState } from "preact/hooks";
+import { useEffect, useId, useLayoutEffect, useRef, useState } from "preact/hooks";
 import type { Column } from "../../generated/nni_proto/v1/trial_table_pb";
 import { Button } from "../../ui/Button";
 import { completed, problemAt, suggestions } from "./filter_words";
@@ -23,27 +23,36 @@ export function FilterBox({ value, onApply, problem, columns }: FilterBoxProps) 
   const [text, setText] = useState(value);
   const [offered, setOffered] = useState<string[]>([]);
   const [marked, setMarked] = useState(-1);
-  const typed = useRef(false);
-  useEffect(() => {
+  const apply = useRef(onApply);
+  apply.current = onApply;
+  const pause = useRef<ReturnType<typeof setTimeout>>();
+  // Before anything else can happen: what was typed before another filter came does not replace that one.
+  useLayoutEffect(() => {
+    clearTimeout(pause.current);
     if (value.trim() !== text.trim()) setText(value);
   }, [value]);
-  useEffect(() => {
-    if (!typed.current) return;
-    const timer = setTimeout(() => onApply(text.trim()), PAUSE_MS);
-    return () => clearTimeout(timer);
-  }, [text]);
+  useEffect(() => () => clearTimeout(pause.current), []);
+
+  function type(next: string): void {
+    setText(next);
+    clearTimeout(pause.current);
+    pause.current = setTimeout(() => apply.current(next.trim()), PAUSE_MS);
+  }
+
+  function applyNow(next: string): void {
+    clearTimeout(pause.current);
+    apply.current(next.trim());
+  }
 
   function change(next: string): void {
-    typed.current = true;
-    setText(next);
+    type(next);
     setOffered(suggestions(next, input.current?.selectionStart ?? next.length, columns));
     setMarked(-1);
   }
 
   function choose(choice: string): void {
     const done = completed(text, input.current?.selectionStart ?? text.length, choice);
-    typed.current = true;
-    setText(done.text);
+    type(done.text);
     setOffered([]);
     requestAnimationFrame(() => {
       input.current?.focus();
@@ -60,7 +69,7 @@ export function FilterBox({ value, onApply, problem, columns }: FilterBoxProps) 
     else if ((event.key === "Enter" || event.key === "Tab") && choice !== undefined) choose(choice);
     else if (event.key === "Enter") {
       setOffered([]);
-      onApply(text.trim());
+      applyNow(text);
       return;
     } else return;
     event.preventDefault();
@@ -101,7 +110,7 @@ export function FilterBox({ value, onApply, problem, columns }: FilterBoxProps) 
             label="Clear the filter"
             onClick={() => {
               setText("");
-              onApply("");
+              applyNow("");
             }}
           />
         )}

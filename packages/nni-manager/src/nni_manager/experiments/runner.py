@@ -181,7 +181,8 @@ class ExperimentRunner:
         for item in queued:
             together.append(item.event)
             if item.stored is not None:
-                steps.append(self._engine.step(together[:-1], now))
+                if before := together[:-1]:
+                    steps.append(self._engine.step(before, now))
                 step = self._engine.step(together[-1:], now)
                 steps.append(step)
                 waiting.append((item.stored, step))

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import contextlib
 import json
+import socket
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +15,7 @@ from typing import Any
 import pytest
 from aml_stand_in import AmlStandIn, Facts
 from azure.core.exceptions import ClientAuthenticationError
+from azure.storage.blob import ExponentialRetry
 from nni_manager.engine.events import Report, TrialReported
 from nni_manager.engine.statuses import MetricKind
 from nni_manager.shared_storage.azure_blob import Container
@@ -394,3 +397,24 @@ def test_a_sign_in_that_is_not_reached_is_no_refusal() -> None:
     )
     nobody = refusal_of(ClientAuthenticationError(NOBODY))
     assert (nobody.is_passing, nobody.is_sign_in) == (False, True)
+
+
+@pytest.mark.parametrize("is_away", [True, False])
+async def test_a_storage_that_does_not_answer_is_away_and_one_that_refuses_is_not(
+    azure: AmlStandIn, monkeypatch: pytest.MonkeyPatch, is_away: bool
+) -> None:
+    monkeypatch.setattr("azure.storage.blob.ExponentialRetry", lambda **_: ExponentialRetry(retry_total=0))
+    good = container(azure)
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))  # and does not listen
+        nowhere = f"http://127.0.0.1:{unused.getsockname()[1]}/{good.account}"
+        wrong = base64.b64encode(b"another key").decode()
+        shared = replace(good, name="other", **({"url": nowhere} if is_away else {"key": wrong}))
+        platform = AzureMl(PLACE, EXPERIMENT, EXPERIMENT, shared)
+        kind: type[Exception] = PlatformAwayError if is_away else TrainingServiceError
+        try:
+            with pytest.raises(kind, match="what trials share cannot be put there: ") as raised:
+                await platform.open()
+        finally:
+            await platform.close()
+    assert good.key not in str(raised.value)

@@ -22,6 +22,7 @@ from nni_manager.shared_storage.interface import (
     SharedFiles,
     SharedStorage,
     SharedStorageError,
+    StorageAwayError,
     first_line,
 )
 from nni_manager.shared_storage.mounted_storage import MachineMounts, MountedStorage
@@ -202,13 +203,15 @@ class AzureBlobStorage:
         """Tries it.
 
         Raises:
+            StorageAwayError: It does not answer.
             SharedStorageError: It cannot be used.
         """
         try:
             await asyncio.to_thread(self._sign_in)
             await self._probe.try_here()
         except SharedStorageError as error:
-            raise SharedStorageError(f"{self._container}: {error}") from None
+            kind = StorageAwayError if isinstance(error, StorageAwayError) else SharedStorageError
+            raise kind(f"{self._container}: {error}") from None
 
     async def open_machine(self, machine: Machine) -> MachineFolder:
         """Mounts it on a machine if it is not and can be, and tries whether both see the same.

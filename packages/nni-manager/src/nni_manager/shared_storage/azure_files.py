@@ -10,14 +10,16 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nni_manager.shared_storage.interface import SharedStorageError, checked_name
+from nni_manager.shared_storage.interface import SharedStorageError, StorageAwayError, checked_name
 
 if TYPE_CHECKING:
+    from azure.core.exceptions import AzureError
     from azure.storage.blob import BlobClient, ContainerClient
 
 APPEND_BYTES = 4 << 20
 """How much is added to a file by one request."""
 
+_SERVER_ERROR = 500
 _SIGNATURE = re.compile(r"(\bsig=)[^&\s\"']+")
 
 
@@ -154,6 +156,10 @@ def explained(what: str, name: str) -> Iterator[None]:
     Args:
         what: What is done with it: "read" and so on.
         name: Its name.
+
+    Raises:
+        StorageAwayError: There was no answer, or one that the service has a problem.
+        SharedStorageError: The answer was no.
     """
     from azure.core.exceptions import AzureError
 
@@ -164,7 +170,16 @@ def explained(what: str, name: str) -> Iterator[None]:
         said = next(iter(str(error.message or error).splitlines()), "").strip().rstrip(".")
         reason = _SIGNATURE.sub(r"\1******", said) + (f" ({getattr(code, 'value', code)})" if code else "")
         # The cause would bring the whole address, signature and all, into every traceback.
-        raise SharedStorageError(f"{name} cannot be {what} in Azure Blob storage: {reason}") from None
+        kind = StorageAwayError if _is_away(error) else SharedStorageError
+        raise kind(f"{name} cannot be {what} in Azure Blob storage: {reason}") from None
+
+
+def _is_away(error: AzureError) -> bool:
+    from azure.core.exceptions import HttpResponseError, ServiceRequestError, ServiceResponseError
+
+    if isinstance(error, HttpResponseError):
+        return error.status_code is not None and error.status_code >= _SERVER_ERROR
+    return isinstance(error, (ServiceRequestError, ServiceResponseError))
 
 
 def _is_missing(error: Exception) -> bool:

@@ -28,6 +28,10 @@ class SharedStorageError(Exception):
     """The storage cannot be used; the text is one sentence that says what failed where, and why."""
 
 
+class StorageAwayError(SharedStorageError):
+    """The storage does not answer now, and may later."""
+
+
 class CommandResult(Protocol):
     """How a command on a machine ended."""
 

@@ -13,10 +13,11 @@ from pathlib import Path
 
 from nni_manager.shared_storage.azure_blob import AzureBlobStorage, Container, container_client
 from nni_manager.shared_storage.azure_files import AzureFiles
-from nni_manager.shared_storage.interface import SharedFiles, SharedStorageError
+from nni_manager.shared_storage.interface import SharedFiles, SharedStorageError, StorageAwayError
 from nni_manager.training.aml.job_names import to_azure
 from nni_manager.training.aml.workspace import Datastore
 from nni_manager.training.interface import TrainingServiceError
+from nni_manager.training.jobs.platform import PlatformAwayError
 
 OWN_FOLDER = "azure_ml"
 """Where in the experiment's folder of the workspace's container what Azure ML hands to jobs is put."""
@@ -79,6 +80,7 @@ class AmlBlobs:
         """Tries the containers.
 
         Raises:
+            PlatformAwayError: One of them does not answer.
             TrainingServiceError: One of them cannot be used.
         """
         try:
@@ -86,6 +88,8 @@ class AmlBlobs:
             if self._shared is not self._own:
                 await self._shared.open()
             self._access = await self._signed()
+        except StorageAwayError as error:
+            raise PlatformAwayError(f"what trials share cannot be put there: {error}") from None
         except SharedStorageError as error:
             raise TrainingServiceError(
                 f"what trials share cannot be put there: {error}; whoever is signed in needs the role "

@@ -48,7 +48,8 @@ def script(stand_in: OpenPaiStandIn, text: str) -> str:
 
 
 def test_trials_in_jobs_of_their_own(stage: Any, stand_in: OpenPaiStandIn) -> None:
-    stage.write("trial.py", TRIAL)
+    model = 'open(os.path.join(os.environ["NNI_OUTPUT_DIR"], "model"), "w").write(str(x))\n'
+    stage.write("trial.py", TRIAL + model)
     output = stage.run(
         script(
             stand_in,
@@ -67,6 +68,8 @@ def test_trials_in_jobs_of_their_own(stage: Any, stand_in: OpenPaiStandIn) -> No
         assert stage.experiments.joinpath("mine", "trials", trial, "stdout").read_text() == (
             f"said in ada~{name}\n"
         )
+        assert stage.experiments.joinpath("mine", "trials", trial, "model").read_text()
+        assert len(list(stand_in.storages["data"].glob(f"nni/mine/*/trials/{trial}/model"))) == 1, "it stays"
     assert "sesame" not in stage.experiments.joinpath("mine", "log", "nnimanager.log").read_text()
 
 

@@ -418,3 +418,8 @@ async def test_a_storage_that_does_not_answer_is_away_and_one_that_refuses_is_no
         finally:
             await platform.close()
     assert good.key not in str(raised.value)
+
+
+async def test_what_trials_made_stays_in_a_storage_that_was_named(platform: AzureMl) -> None:
+    assert platform.storage.keeps_files
+    assert not AzureMl(PLACE, EXPERIMENT, EXPERIMENT, None).storage.keeps_files

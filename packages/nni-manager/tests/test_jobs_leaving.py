@@ -111,6 +111,24 @@ async def test_an_end_that_nobody_heard_is_heard_by_the_next_manager(
     assert list(cluster.shared.iterdir()) == []
 
 
+async def test_in_a_storage_that_somebody_named_stays_what_trials_made(
+    make_place: Callable[..., JobPlace], cluster: FakeCluster
+) -> None:
+    cluster.keeps_files = True
+    await run(make_place(), WRITES)
+    left = stored(cluster)
+    assert "trials/abcde/a/model" in left
+    assert {name.split("/")[0] for name in left} == {"trials"}, "the spool went"
+
+
+async def test_there_too_nothing_is_left_of_trials_that_made_nothing(
+    make_place: Callable[..., JobPlace], cluster: FakeCluster
+) -> None:
+    cluster.keeps_files = True
+    await run(make_place(), "echo out")
+    assert list(cluster.shared.iterdir()) == []
+
+
 async def test_checkpoints_stay_for_trials_after_a_resume(
     make_place: Callable[..., JobPlace], cluster: FakeCluster
 ) -> None:

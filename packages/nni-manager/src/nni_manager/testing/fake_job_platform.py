@@ -42,6 +42,7 @@ class FakeCluster:
     Attributes:
         folder: Holds everything.
         mounts: Whether jobs see the storage, so that trials write there.
+        keeps_files: Whether files that trials made stay in the storage at the end.
         away: Why no call is answered, "" while they are.
         away_for: The calls that are not answered then: all where it is empty.
         refusal: Why no job is taken, "" while they are.
@@ -54,6 +55,7 @@ class FakeCluster:
 
     folder: Path
     mounts: bool = True
+    keeps_files: bool = False
     away: str = ""
     away_for: frozenset[str] = frozenset()
     refusal: str = ""
@@ -191,7 +193,7 @@ class FakePlatform:
     @property
     def storage(self) -> JobStorage:
         """How a job reaches them."""
-        storage = JobStorage(("--folder", str(self._shared)))
+        storage = JobStorage(("--folder", str(self._shared)), keeps_files=self._cluster.keeps_files)
         if self._cluster.mounts:
             trials = self._shared / "trials"
             storage = replace(storage, trials_directory=str(trials), local_trials_directory=trials)

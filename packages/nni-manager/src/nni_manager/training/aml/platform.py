@@ -100,7 +100,8 @@ class AzureMl:
     @property
     def storage(self) -> JobStorage:
         """How a job reaches them; `submit` signs that anew. Before `open` there is no access yet."""
-        return JobStorage((), {} if self._blobs is None else {ACCESS: self._blobs.access})
+        secrets = {} if self._blobs is None else {ACCESS: self._blobs.access}
+        return JobStorage((), secrets, keeps_files=self._shared is not None)
 
     async def open(self) -> None:
         """Signs in, and checks the workspace, the compute target, the image and the storage.

@@ -1,7 +1,8 @@
 """What an experiment has in the storages that it shares with its jobs, and what of that may go.
 
 As on other machines, nothing is left when the experiment has ended but what is nowhere else: files of a trial
-that are not all here, and checkpoints, from which a trial of a resumed experiment may go on.
+that are not all here, and checkpoints, from which a trial of a resumed experiment may go on. In a storage
+that somebody named all files stay that trials made.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from dataclasses import dataclass
 from nni_manager.shared_storage.interface import SharedFiles, SharedStorageError
 from nni_manager.training.interface import TrainingServiceError
 from nni_manager.training.jobs.experiment_mark import PATTERN
+from nni_manager.training.jobs.outputs import is_made
 from nni_manager.training.jobs.platform import JobPlatform, PlatformAwayError
 from nni_manager.waiting import result_within
 
@@ -25,6 +27,7 @@ LEAVING_SECONDS = 60.0
 """How long it may take to ask for the jobs for the last time, and as long to remove files."""
 
 _SPOOL, _TRIALS = "spool", "trials"
+_CHECKPOINTS = "checkpoints/"
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +90,9 @@ async def leave(platform: JobPlatform, is_own: Callable[[str], bool], is_here: C
             logger.info("%s: files stay in the storage, %d jobs may need them", platform.name, len(running))
             return
         deadline = time.monotonic() + LEAVING_SECONDS
-        await asyncio.to_thread(_remove, platform.stored, own.keys(), is_here, deadline)
+        await asyncio.to_thread(
+            _remove, platform.stored, platform.storage.keeps_files, own.keys(), is_here, deadline
+        )
     except (
         PlatformAwayError,
         TrainingServiceError,
@@ -104,7 +109,11 @@ async def leave(platform: JobPlatform, is_own: Callable[[str], bool], is_here: C
 
 
 def _remove(
-    stored: Sequence[SharedFiles], jobs: Collection[str], is_here: Callable[[str], bool], deadline: float
+    stored: Sequence[SharedFiles],
+    keeps_files: bool,
+    jobs: Collection[str],
+    is_here: Callable[[str], bool],
+    deadline: float,
 ) -> None:
     files = stored[0]
     trials: dict[str, list[str]] = {}
@@ -113,7 +122,8 @@ def _remove(
         trials.setdefault(trial_id, []).append(path)
     doomed = [(files, f"{_SPOOL}/{job}") for job in jobs]
     for trial_id, paths in trials.items():
-        if not any(path.startswith("checkpoints/") for path in paths) and _is_known_here(is_here, trial_id):
+        is_kept = any(path.startswith(_CHECKPOINTS) or (keeps_files and is_made(path)) for path in paths)
+        if not is_kept and _is_known_here(is_here, trial_id):
             doomed.append((files, f"{_TRIALS}/{trial_id}"))
     for each in stored:
         parts = {_part_of(name, with_marks=False) for name in each.names()}

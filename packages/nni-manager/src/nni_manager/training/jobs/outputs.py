@@ -33,6 +33,11 @@ _CHUNK = 1 << 20
 _OWN = ".nni/"
 
 
+def is_made(path: str) -> bool:
+    """Returns whether a file of a trial is one that the trial made: neither its logs nor what is ours."""
+    return path not in LOGS and not path.startswith(_OWN)
+
+
 class Source(Protocol):
     """Where the files of trials are. Methods block, and may raise OSError or SharedStorageError."""
 
@@ -187,9 +192,9 @@ class JobOutputs:
         self._bases.pop(trial_id, None)
 
     def _made(self, trial_id: str) -> dict[str, int]:
-        """Returns the files that a trial has made, with their sizes: neither its logs nor what is ours."""
+        """Returns the files that a trial has made, with their sizes."""
         sizes = self.source.sizes(trial_id)
-        return {path: size for path, size in sizes.items() if path not in LOGS and not path.startswith(_OWN)}
+        return {path: size for path, size in sizes.items() if is_made(path)}
 
     def _copy_file(self, trial_id: str, path: str, size: int, descriptor: int) -> None:
         position = 0

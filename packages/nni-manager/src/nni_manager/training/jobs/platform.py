@@ -90,12 +90,15 @@ class JobStorage:
         trials_directory: The folder with one folder for each trial, in the job: in a mounted storage, where
             the manager sees it too, or "" where a job keeps them to itself and sends them.
         local_trials_directory: The same folder as the manager sees it, None where it does not.
+        keeps_files: Whether files that trials made stay there when the experiment has ended: somebody named
+            this storage, and may look for them there.
     """
 
     spool_arguments: tuple[str, ...]
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
     trials_directory: str = ""
     local_trials_directory: Path | None = None
+    keeps_files: bool = False
 
 
 class PlatformAwayError(Exception):

@@ -108,6 +108,7 @@ class OpenPai:
             spool_arguments=("--folder", self._place.remote),
             trials_directory=f"{self._place.remote}/trials",
             local_trials_directory=self._place.local / "trials",
+            keeps_files=True,
         )
 
     async def open(self) -> None:

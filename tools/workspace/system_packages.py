@@ -1,4 +1,4 @@
-"""Installs what tests need of the system: SSH servers, shells, NFS, a browser, a laboratory of hosts."""
+"""Installs what tests need of the system: SSH servers, shells, NFS, a browser, a compiler, a laboratory of hosts."""
 
 from __future__ import annotations
 
@@ -29,6 +29,8 @@ PROGRAMS: Mapping[str, str] = {
     "mount.nfs": "nfs-common",
     "ganesha.nfsd": "nfs-ganesha-vfs",
     "linux.uml": "user-mode-linux",
+    "cc": "gcc",
+    "/usr/include/dlfcn.h": "libc6-dev",
     "modprobe": "kmod",
 }
 """What has to be there, by name on PATH or by path, and the package of Debian and Ubuntu that has it."""

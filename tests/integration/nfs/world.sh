@@ -33,8 +33,9 @@ cat > "$folder/init" <<INIT
 exec /bin/bash "$(dirname "$program")/init.sh" "$folder" "$python" "$program"
 INIT
 chmod 755 "$folder/init"
+cc -shared -fPIC -O1 -o "$folder/whole_xstate.so" "$(dirname "$0")/whole_xstate.c" -ldl
 export TMPDIR=/dev/shm HOME="$folder/home"
 # The machine sees the files of this one, and may write in its folder alone.
 exec unshare --mount /bin/bash -c 'mount --bind "$0" "$0" && mount -o remount,bind,ro / && exec "$@" < /dev/null' \
-  "$folder" linux.uml mem=512M root=/dev/root rootfstype=hostfs rootflags=/ rw init="$folder/init" \
+  "$folder" env LD_PRELOAD="$folder/whole_xstate.so" linux.uml mem=512M root=/dev/root rootfstype=hostfs rootflags=/ rw init="$folder/init" \
   vec0:transport=tap,ifname=tap0,depth=32,gro=1 con=null con0=null,fd:2 con1=null,fd:2 quiet

@@ -23,7 +23,7 @@ SLOW = "import time, nni\nnni.get_next_parameter()\ntime.sleep(100)\n"
 @pytest.mark.parametrize("moment", range(5))
 def test_ctrl_c_at_any_moment(stage, moment):
     """From before the start to after the first trials have ended; what there is can be resumed."""
-    process = stage.start("print('RESULT', make(trials=200).run(0), flush=True)")
+    process = stage.start("print('RESULT', make(trials=100_000).run(0), flush=True)")
     time.sleep([0.7, 1.2][moment] if moment < 2 else random.uniform(1.0, 8.0))
     process.send_signal(signal.SIGINT)
     output, _ = process.communicate(timeout=60)
@@ -37,6 +37,7 @@ def test_ctrl_c_at_any_moment(stage, moment):
     assert stage.is_quiet(), stage.processes()
     for folder in stage.experiments.glob("[a-z0-9]*"):
         assert (folder / "db").exists(), "a start that came to nothing leaves nothing"
+        assert "not started" not in output
         script = f"""
             from nni_client.viewing import record_reader
             from nni_client.methods import GET_EXPERIMENT

@@ -277,7 +277,8 @@ def test_reading_after_the_end(stage):
         assert experiment.run(0) is None
         exported, jobs = experiment.export_data(), experiment.list_trial_jobs()
         assert experiment.get_status() == "STOPPED"
-        assert {job.status for job in jobs} <= {"USER_CANCELED"}
+        # An interrupt that meets the end of the start ends the manager, which cancels the trials itself.
+        assert {job.status for job in jobs} <= {"USER_CANCELED", "SYS_CANCELED"}
         assert [result.trialJobId for result in exported] == [
             job.trialJobId for job in jobs if job.finalMetricData
         ]

@@ -197,12 +197,28 @@ async def test_a_tool_that_hangs_stops_nothing_and_leaves_nothing(
             await asyncio.sleep(0.01)
 
 
+@pytest.mark.parametrize("is_quick", [False, True])
 async def test_a_report_that_is_given_up_leaves_nothing(
-    tools: Path, make_host: MakeHost, tmp_path: Path
+    tools: Path, make_host: MakeHost, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_quick: bool
 ) -> None:
+    """Also where its tools run before this process knows that the program has started."""
     (tools / "nvidia-smi").write_text(f"#!/bin/bash\necho $$ >>{tmp_path}/pids\nsleep 1000\n")
+    start = asyncio.create_subprocess_exec
+
+    async def start_slowly(*arguments: Any, **options: Any) -> asyncio.subprocess.Process:
+        process = await start(*arguments, **options)
+        try:
+            await asyncio.sleep(2)
+        except asyncio.CancelledError:  # as asyncio does itself
+            process.kill()
+            await process.wait()
+            raise
+        return process
+
+    if is_quick:
+        monkeypatch.setattr(asyncio, "create_subprocess_exec", start_slowly)
     report = asyncio.create_task(make_host().report())
-    while not (tmp_path / "pids").exists():
+    while not (tmp_path / "pids").exists() or not (tmp_path / "pids").read_text():
         await asyncio.sleep(0.01)
     report.cancel()
     with pytest.raises(asyncio.CancelledError):

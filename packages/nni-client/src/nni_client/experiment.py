@@ -160,7 +160,9 @@ class Experiment(AttachableExperiment):
             try:
                 page, _ = self._start(interrupts, how)
             except KeyboardInterrupt:
-                say("Interrupted: the experiment was not started.")
+                has_begun = finding.recorded(self.id, self._config, self._named(None)) is not None
+                what = f"stopped as it began; nnictl resume {self.id} goes on with it" if has_begun else ""
+                say(f"Interrupted: the experiment was {what or 'not started'}.")
                 return None
             if wait_completion:
                 return self._wait(interrupts, page, None)

@@ -47,15 +47,7 @@ class LocalHost(LocalTrainingService):
     async def _run_program(self) -> bytes:
         try:
             await self._link_sdk()
-            process = await asyncio.create_subprocess_exec(
-                sys.executable,
-                *program_arguments(self._experiment_id, str(self._directory)),
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=asyncio.subprocess.PIPE,
-                stderr=asyncio.subprocess.PIPE,
-                env=self._inherited_environment(),
-                start_new_session=True,  # so that its tools can be ended with it
-            )
+            process = await self._start_program()
         except OSError as error:
             raise TrainingServiceError(f"the program that lists GPUs cannot be started: {error}") from error
         try:
@@ -72,6 +64,26 @@ class LocalHost(LocalTrainingService):
                 f"the program that lists GPUs ended with exit code {process.returncode}: {last}"
             )
         return output
+
+    async def _start_program(self) -> asyncio.subprocess.Process:
+        starting = asyncio.ensure_future(
+            asyncio.create_subprocess_exec(
+                sys.executable,
+                *program_arguments(self._experiment_id, str(self._directory)),
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.PIPE,
+                env=self._inherited_environment(),
+                start_new_session=True,  # so that its tools can be ended with it
+            )
+        )
+        try:
+            return await asyncio.shield(starting)
+        except asyncio.CancelledError:
+            # Canceled itself it would end the program alone, and not the tools that may run already.
+            with suppress(OSError):
+                await _end(await starting)
+            raise
 
 
 async def _end(process: asyncio.subprocess.Process) -> None:

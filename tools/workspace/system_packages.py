@@ -1,4 +1,4 @@
-"""Installs what tests need of the system: SSH servers, shells, NFS, a browser, a compiler, a laboratory of hosts."""
+"""Installs what tests need of the system: SSH servers, shells, NFS, a browser, a compiler, hosts to try."""
 
 from __future__ import annotations
 

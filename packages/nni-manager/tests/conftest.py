@@ -6,6 +6,7 @@ import contextlib
 import itertools
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import threading
@@ -82,6 +83,12 @@ class SshServer:
                 children = Path(f"/proc/{process}/task/{process}/children").read_text()
                 found += [int(child) for child in children.split()]
         return found[2:]  # without the namespace's first process, and the server itself
+
+    def kill_sessions(self) -> None:
+        """Kills all that serves connections, and what was started by it."""
+        for process in self.sessions():
+            with contextlib.suppress(ProcessLookupError):  # one that is killed takes others with it
+                os.kill(process, signal.SIGKILL)
 
 
 StartServer = Callable[..., SshServer]

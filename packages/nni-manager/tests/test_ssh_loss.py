@@ -53,8 +53,7 @@ async def test_session_that_is_killed(connection: tuple[SshConnection, Any]) -> 
     await process.read()
     running = asyncio.create_task(ours.run("cat; sleep 4321"))
     await ours.run("true")
-    for each in server.sessions():
-        os.kill(each, signal.SIGKILL)
+    server.kill_sessions()
     assert await ours.wait_closed()
     assert await process.read() == b""
     assert await process.stop(5) == "connection lost\nworking"
@@ -121,8 +120,7 @@ async def test_close_ends_all_that_runs(ssh_server: Any) -> None:
 
 async def test_reconnecting(connection: tuple[SshConnection, Any]) -> None:
     ours, server = connection
-    for each in server.sessions():
-        os.kill(each, signal.SIGKILL)
+    server.kill_sessions()
     await ours.wait_closed()
     again = await SshConnection.open(target(server))
     assert (await again.run("echo here")).stdout == b"here\n"

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import threading
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -116,6 +118,28 @@ async def test_close_ends_all_that_runs(ssh_server: Any) -> None:
     assert await process.stop(5) == "connection lost"
     with pytest.raises(SshError, match="the connection was lost: closed"):
         await ours.run("true")
+
+
+async def test_a_command_that_ends_while_the_end_of_its_input_is_sent(
+    connection: tuple[SshConnection, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A server ends the connection over a message for a command that both sides have seen the end of."""
+    ours, _ = connection
+    transport, is_sent = ours._transport, threading.Event()
+    send = transport._send_user_message
+
+    def send_slowly(message: Any) -> None:
+        is_end_of_input = message.asbytes()[0] == 96
+        if is_end_of_input:
+            time.sleep(0.5)
+        send(message)
+        if is_end_of_input:
+            is_sent.set()
+
+    monkeypatch.setattr(transport, "_send_user_message", send_slowly)
+    assert (await ours.run("sleep 0.2; exit 3")).exit_code == 3
+    assert await asyncio.to_thread(is_sent.wait, 20)
+    assert (await ours.run("echo here")).stdout == b"here\n"
 
 
 async def test_reconnecting(connection: tuple[SshConnection, Any]) -> None:

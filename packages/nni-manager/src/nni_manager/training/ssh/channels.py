@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import paramiko
 
 CHANNEL_SECONDS = 60.0
@@ -73,9 +75,21 @@ def send(channel: paramiko.Channel, data: bytes) -> bool:
 
 
 def end_input(channel: paramiko.Channel) -> None:
-    """Says that nothing more is sent."""
+    """Says that nothing more is sent.
+
+    The library lets go of the channel between noting this and sending it. A command that ends just then has
+    the channel closed from the library's own thread, the end of input follows behind that, and OpenSSH ends
+    the whole connection over a message for a channel that it has forgotten. So both are done in one piece.
+    """
     try:
-        channel.shutdown_write()
+        inner: Any = channel
+        if not inner.transport.clear_to_send.is_set():  # keys are changed, for which that thread is needed
+            channel.shutdown_write()
+            return
+        with inner.lock:
+            message = inner._send_eof()
+            if message is not None:
+                inner.transport._send_user_message(message)
     except (paramiko.SSHException, EOFError, OSError):
         return  # it is closed already
 

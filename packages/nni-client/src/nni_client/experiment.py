@@ -160,9 +160,10 @@ class Experiment(AttachableExperiment):
             try:
                 page, _ = self._start(interrupts, how)
             except KeyboardInterrupt:
-                has_begun = finding.recorded(self.id, self._config, self._named(None)) is not None
-                what = f"stopped as it began; nnictl resume {self.id} goes on with it" if has_begun else ""
-                say(f"Interrupted: the experiment was {what or 'not started'}.")
+                if finding.recorded(self.id, self._config, self._named(None)) is None:
+                    say("Interrupted: the experiment was not started.")
+                else:
+                    say(f"Interrupted as it began: nnictl resume {self.id} goes on with the experiment.")
                 return None
             if wait_completion:
                 return self._wait(interrupts, page, None)

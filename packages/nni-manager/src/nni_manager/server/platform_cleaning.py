@@ -171,6 +171,7 @@ async def _clean(order: _Order, service: TrainingServiceConfig) -> dict[str, Any
             parts = await asyncio.to_thread(stored_parts, platform.stored, with_marks=order.every_one)
             answer["files"] = [asdict(part) for part in parts]
             goes = order.files and not order.dry_run and not answer["problem"]
+            # The folders that trying the storage made go in any case.
             await asyncio.to_thread(remove_parts, platform.stored, parts if goes else [])
         finally:
             await platform.close()

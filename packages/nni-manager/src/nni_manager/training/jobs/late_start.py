@@ -19,9 +19,11 @@ from nni_manager.training.interface import TrainingServiceError, TrialRun
 from nni_manager.training.jobs import tasks
 from nni_manager.training.jobs.host import JobHost
 from nni_manager.training.jobs.job import Key
+from nni_manager.training.jobs.pace import Pace
 from nni_manager.training.jobs.platform import PlatformNotAnsweringError
+from nni_manager.training.jobs.timers import Timers
 
-CANCEL_PATIENCE = 10.0
+CANCEL_PATIENCE = Pace().cancel_seconds
 """How many seconds a platform that is away has to come back until canceled trials count as ended."""
 
 logger = logging.getLogger(__name__)
@@ -72,7 +74,7 @@ class LateStartHost:
         self._held: dict[Key, _Held] | None = None
         self._is_released = False
         self._given_up: set[Key] = set()
-        self._timers: list[asyncio.TimerHandle] = []
+        self._timers = Timers()
         self._starting: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -113,7 +115,7 @@ class LateStartHost:
         elif (held := self._held.get((trial_id, attempt))) is not None and not held.is_canceled:
             held.is_canceled = True
             give_up = partial(self._give_up, (trial_id, attempt))
-            self._timers.append(asyncio.get_running_loop().call_later(self._cancel_patience, give_up))
+            self._timers.later(self._cancel_patience, give_up)
 
     def acknowledge(self, trial_id: str, attempt: int, offset: int) -> None:
         """Says that a trial's results are stored up to this position of its report file."""
@@ -133,8 +135,7 @@ class LateStartHost:
 
     async def close(self) -> None:
         """Lets the platform go. Jobs with a trial go on, others end."""
-        for timer in self._timers:
-            timer.cancel()
+        self._timers.cancel()
         if self._starting is not None:
             self._starting.cancel()
             await asyncio.wait([self._starting])
